@@ -1,0 +1,21 @@
+"""How low-rank is a deep linear network, and why.
+
+The law of the singular values of a product of Gaussian matrices, its effective rank and how both
+change with depth, after "The Low-Rank Simplicity Bias in Deep Networks" (Huh et al.,
+arXiv:2103.10427).  `python -m rmt_rank.verify theorem1` checks the paper's Theorem 1.
+"""
+
+from rmt_rank.theory.effective_rank import (
+    differential_effective_rank,
+    differential_effective_rank_derivative,
+)
+from rmt_rank.theory.fuss_catalan import fuss_catalan, singular_value_law
+from rmt_rank.theory.moments import fuss_catalan_moment
+
+__all__ = [
+    "differential_effective_rank",
+    "differential_effective_rank_derivative",
+    "fuss_catalan",
+    "fuss_catalan_moment",
+    "singular_value_law",
+]
