@@ -1,0 +1,57 @@
+"""The slow road: the paper's equations at any precision, as they stand on the page.
+
+Every number of this package is reached by two roads that share no code. `rmt_rank.theory` is fast
+float64; this package is slow on purpose and imports nothing of it: mpmath quadrature of Appendix G
+over the angle (`quadrature`, `printed`, `errata`), a derivation in sympy that checks its own steps
+(`derivation`), and enclosures in ball arithmetic, which are proofs (`balls`). A value on which both
+roads agree to many digits is very unlikely to be wrong. Depths are real, entropies are in nats.
+"""
+
+from rmt_rank.exact.balls import (
+    Certificate,
+    Enclosure,
+    certify_decreasing,
+    enclose_derivative,
+    enclose_effective_rank,
+)
+from rmt_rank.exact.derivation import Step, StepResult, derivation
+from rmt_rank.exact.errata import (
+    integrand_derivative,
+    integrand_derivative_area,
+    integrand_derivative_signs,
+    paper_integrand_derivative_area,
+)
+from rmt_rank.exact.printed import density, jacobian, paper_equation_8_ratio, singular_value
+from rmt_rank.exact.quadrature import (
+    angle_of,
+    angles_of,
+    differential_effective_rank,
+    differential_effective_rank_derivative,
+    law,
+    moment,
+)
+
+__all__ = [
+    "Certificate",
+    "Enclosure",
+    "Step",
+    "StepResult",
+    "angle_of",
+    "angles_of",
+    "certify_decreasing",
+    "density",
+    "derivation",
+    "differential_effective_rank",
+    "differential_effective_rank_derivative",
+    "enclose_derivative",
+    "enclose_effective_rank",
+    "integrand_derivative",
+    "integrand_derivative_area",
+    "integrand_derivative_signs",
+    "jacobian",
+    "law",
+    "moment",
+    "paper_equation_8_ratio",
+    "paper_integrand_derivative_area",
+    "singular_value",
+]

@@ -1,0 +1,326 @@
+"""Rigorous enclosures of rho and d rho/dL, and a certificate that rho decreases (python-flint).
+
+Ball arithmetic (arb; Johansson 2017, doi:10.1109/TC.2017.2690633) follows every rounding, so an
+enclosure returned here is a theorem about the closed forms, which are, with z = power/2, x = L z,
+
+    rho      = E(x+z) - E(z) - E(x) - log(x+1) + x/(x+1),      E(y) = log Gamma(y+1) - y psi(y+1),
+    d rho/dL = -z [h(x+z) - h(x) + x/(x+1)^2],                 h(y) = y psi'(y+1) = -E'(y).
+
+Both follow from rho = log M(z) - z (log M)'(z) by psi(y+1) = psi(y) + 1/y, and nothing large
+cancels in them beyond E(x+z) - E(x).
+
+arb has no polygamma function: psi'(y) = zeta(2, y) and psi''(y) = -2 zeta(3, y), Hurwitz zetas. On
+an interval both are enclosed by their values at the two ends, since zeta(s, y) decreases in y.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import reduce
+from itertools import pairwise
+from typing import Any
+
+import mpmath
+from flint import arb, ctx, fmpq
+from mpmath import libmp
+
+from rmt_rank.exact._numbers import Number, check_digits, exact, exact_depth, positive
+
+__all__ = [
+    "Certificate",
+    "Enclosure",
+    "certify_decreasing",
+    "enclose_derivative",
+    "enclose_effective_rank",
+]
+
+Depth = Any
+"""A number, or a pair (low, high) of numbers."""
+
+MOST_BITS = 40000
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """A closed interval that contains the exact value.
+
+    Attributes
+    ----------
+    lower, upper : mpf
+        Exact binary numbers, rounded outward.
+    """
+
+    lower: Any
+    upper: Any
+
+    def __contains__(self, value: Number) -> bool:
+        return _fraction(self.lower) <= exact("value", value) <= _fraction(self.upper)
+
+    def __str__(self) -> str:
+        with mpmath.workprec(4096):
+            middle, radius = (self.lower + self.upper) / 2, (self.upper - self.lower) / 2
+            if radius == 0:
+                return f"{mpmath.nstr(middle, 17)} +/- 0"
+            # Print one digit more than the radius leaves, and a radius that covers what this drops.
+            digits = 17
+            if middle != 0:
+                digits = max(2, int(mpmath.log10(abs(middle) / radius)) + 2)
+            shown = mpmath.mpf(text := mpmath.nstr(middle, digits))
+            cover = (radius + abs(middle - shown)) * mpmath.mpf("1.01")
+            return f"{text} +/- {mpmath.nstr(cover, 3)}"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The outcome of `certify_decreasing`.
+
+    Attributes
+    ----------
+    low, high : Fraction
+        The depths between which d rho/dL was examined, both included.
+    power : Fraction
+        The power of the singular values.
+    boxes : int
+        How many subintervals were evaluated to cover [low, high], undecided ones included.
+    largest_upper_bound : mpf
+        The largest upper bound of d rho/dL, in nats per factor, over the final subintervals.
+    holds : bool
+        Whether d rho/dL < 0 is proved on the whole of [low, high].
+    """
+
+    low: Fraction
+    high: Fraction
+    power: Fraction
+    boxes: int
+    largest_upper_bound: Any
+    holds: bool
+
+    def __str__(self) -> str:
+        verdict = "proved" if self.holds else "NOT proved"
+        return (
+            f"d rho/dL < 0 {verdict} for depths from {self.low} to {self.high}, power "
+            f"{self.power}: {self.boxes} intervals, largest upper bound "
+            f"{mpmath.nstr(self.largest_upper_bound, 6)}"
+        )
+
+
+@contextmanager
+def _bits(precision: int) -> Iterator[None]:
+    """Set flint's working precision, and put the old one back even on an exception."""
+    before = ctx.prec
+    ctx.prec = precision
+    try:
+        yield
+    finally:
+        ctx.prec = before
+
+
+def _arb(number: Fraction) -> arb:
+    return arb(fmpq(number.numerator, number.denominator))
+
+
+def _mpf(point: arb) -> Any:
+    """Return the exact value of a ball of radius 0 as an mpf of whatever length that takes."""
+    mantissa, exponent = point.man_exp()
+    return mpmath.make_mpf(libmp.from_man_exp(int(mantissa), int(exponent)))
+
+
+def _fraction(number: Any) -> Fraction:
+    return exact("bound", number)
+
+
+def _enclosure(ball: arb) -> Enclosure:
+    """Return the ends of a ball, rounded outward at flint's precision of the moment."""
+    if not ball.is_finite():
+        return Enclosure(-mpmath.inf, mpmath.inf)
+    return Enclosure(_mpf(ball.lower()), _mpf(ball.upper()))
+
+
+def _zeta(s: int, y: arb) -> arb:
+    """Return zeta(s, y), from the two ends of the interval y > 0: it decreases in y."""
+    if y.is_exact():
+        return arb(s).zeta(y)
+    return arb(s).zeta(y.lower()).union(arb(s).zeta(y.upper()))
+
+
+def _rho(L: arb, z: arb) -> arb:
+    def entropy_part(y: arb) -> arb:
+        return (y + 1).lgamma() - y * (y + 1).digamma()
+
+    x = L * z
+    return entropy_part(x + z) - entropy_part(z) - entropy_part(x) - (x + 1).log() + x / (x + 1)
+
+
+def _derivative(L: arb, z: arb) -> arb:
+    def h(y: arb) -> arb:
+        return y * _zeta(2, y + 1)
+
+    x = L * z
+    bracket = h(x + z) - h(x)
+    if not L.is_exact():
+        # The mean value theorem, h(x+z) - h(x) = z h'(y) with y between: for wide intervals at
+        # large x this loses only a multiple of width/x^2, so intervals may widen with the depth.
+        y = x.union(x + z)
+        bracket = bracket.intersection(z * (_zeta(2, y + 1) - 2 * y * _zeta(3, y + 1)))
+    return -z * (bracket + x / (x + 1) ** 2)
+
+
+def _ends(depth: Depth) -> tuple[Fraction, Fraction]:
+    if not isinstance(depth, tuple | list):
+        point = exact_depth(depth, zero_allowed=True)
+        return point, point
+    if len(depth) != 2:
+        raise ValueError(f"depth is {depth!r}; allowed: a number or a pair (low, high)")
+    low, high = (exact_depth(end, zero_allowed=True) for end in depth)
+    if low > high:
+        raise ValueError(f"depth is {depth!r}; allowed: a pair with low <= high")
+    return low, high
+
+
+def _enclose_point(
+    formula: Callable[[arb, arb], arb], L: Fraction, z: Fraction, digits: int
+) -> Enclosure:
+    """Enclose to a relative radius <= 10^-digits, doubling the precision until it is reached."""
+    bits = int(3.33 * digits) + 64
+    while bits <= MOST_BITS:
+        with _bits(bits):
+            ball = formula(_arb(L), _arb(z))
+            if ball.is_finite() and ball.rel_accuracy_bits() > 3.33 * digits:
+                return _enclosure(ball)
+        bits *= 2
+    raise ArithmeticError(f"{MOST_BITS} bits do not give {digits} digits at depth {L}")
+
+
+def enclose_effective_rank(depth: Depth, *, power: Number = 1, digits: int = 30) -> Enclosure:
+    """Enclose the differential effective rank rho, in nats.
+
+    Parameters
+    ----------
+    depth : number or pair of numbers
+        L >= 0, taken exactly, or (low, high): then the range of rho over that interval.
+    power : number
+        > 0; the entropy is that of the normalised sigma^power.
+    digits : int
+        The relative radius is below 10^-digits for one depth; for an interval it is that of the
+        values at its two ends, once rho is proved to decrease between them.
+
+    Returns
+    -------
+    Enclosure
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is outside what is allowed.
+    ArithmeticError
+        If the digits asked for take more than 40000 bits, or monotonicity was not proved.
+    """
+    (low, high), z = _ends(depth), positive("power", power) / 2
+    check_digits(digits)
+    if low == high == 0:
+        return Enclosure(mpmath.mpf(0), mpmath.mpf(0))
+    if low == high:
+        return _enclose_point(_rho, low, z, digits)
+    ends = [enclose_effective_rank(end, power=power, digits=digits) for end in (low, high)]
+    if certify_decreasing(low, high, power=power).holds:
+        return Enclosure(ends[1].lower, ends[0].upper)
+    raise ArithmeticError(f"rho is not proved monotone on {depth!r}, so its range is not enclosed")
+
+
+def enclose_derivative(depth: Depth, *, power: Number = 1, digits: int = 30) -> Enclosure:
+    """Enclose d rho/dL, in nats per factor.
+
+    Parameters, errors: as `enclose_effective_rank`. At depth 0 it is the derivative to the right.
+    An interval is cut into 64 pieces; the enclosure is the hull of theirs, so it is somewhat wider
+    than the range.
+
+    Returns
+    -------
+    Enclosure
+    """
+    (low, high), z = _ends(depth), positive("power", power) / 2
+    check_digits(digits)
+    if low == high:
+        return _enclose_point(_derivative, low, z, digits)
+    with _bits(int(3.33 * digits) + 64 + 2 * high.numerator.bit_length()):
+        cuts = [_arb(low + (high - low) * k / 64) for k in range(65)]
+        pieces = [_derivative(left.union(right), _arb(z)) for left, right in pairwise(cuts)]
+        return _enclosure(reduce(arb.union, pieces))
+
+
+def _cover(
+    bound: Callable[[Fraction, Fraction], Any], low: Fraction, high: Fraction, most_boxes: int
+) -> tuple[int, Any, bool]:
+    """Bisect [low, high] until ``bound`` is negative on each piece, or give up.
+
+    Returns
+    -------
+    tuple of int, mpf, bool
+        How many pieces were evaluated, the largest upper bound over the final ones, and whether all
+        of [low, high] was shown to be negative.
+    """
+    largest, count, todo = -mpmath.inf, 0, [(low, high)]
+    while todo:
+        left, right = todo.pop()
+        upper = bound(left, right)
+        count += 1
+        if upper < 0:
+            largest = max(largest, upper)
+        elif count + len(todo) >= most_boxes or left == right:
+            return count, max(largest, upper), False
+        else:
+            middle = (left + right) / 2
+            todo += [(middle, right), (left, middle)]
+    return count, largest, True
+
+
+def certify_decreasing(
+    low: Number = 0, high: Number = 1000, *, power: Number = 1, most_boxes: int = 20000
+) -> Certificate:
+    """Prove, by covering [low, high] with intervals, that rho decreases there.
+
+    This is the computer's half. For all depths at once there is an argument on paper: with
+    z = power/2,
+
+        -(1/z^2) d rho/dL = psi'(a) + L [psi'(a) - psi'(b)],   a = (L+1)z + 1,  b = Lz + 2,
+
+    and psi' is positive and decreasing, being the sum of 1/(x+k)^2. For power <= 2 we have a <= b,
+    so both summands are >= 0 and the first is positive: d rho/dL < 0 for every real L >= 0. For
+    power > 2 the bracket is negative, and one needs that log s at the greater depth is log s at the
+    smaller one plus a constant minus an independent compound Poisson variable (see
+    `rmt_rank.exact.derivation`, "levy positivity"), so the law gets larger in the convex order.
+
+    Parameters
+    ----------
+    low, high : number
+        0 <= low <= high; 0 itself is allowed and included.
+    power : number
+        > 0.
+    most_boxes : int
+        After so many intervals the attempt ends, with ``holds`` False.
+
+    Returns
+    -------
+    Certificate
+        ``holds`` is False where the proof did not succeed; this never raises for that.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is outside what is allowed.
+    """
+    (left, right), power_exact = _ends((low, high)), positive("power", power)
+    if not isinstance(most_boxes, int) or isinstance(most_boxes, bool) or most_boxes < 1:
+        raise ValueError(f"most_boxes is {most_boxes!r}; allowed: an int >= 1")
+    # Once the intervals are wide, more bits than these would not make the bounds tighter.
+    with _bits(64 + 2 * right.numerator.bit_length()):
+        z = _arb(power_exact / 2)
+
+        def bound(start: Fraction, end: Fraction) -> Any:
+            return _enclosure(_derivative(_arb(start).union(_arb(end)), z)).upper
+
+        boxes, largest, holds = _cover(bound, left, right, most_boxes)
+    return Certificate(left, right, power_exact, boxes, largest, holds)
