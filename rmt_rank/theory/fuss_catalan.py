@@ -2,7 +2,7 @@ r"""The limit law of the singular values of a product of Gaussian matrices, as S
 
 `fuss_catalan` is the law of the squared singular values s, `singular_value_law` that of the
 singular values sigma = sqrt(s): Eq. 5 of Huh et al., arXiv:2103.10427, after Neuschel,
-doi:10.1142/S2010326314500038; real depth: Forrester and Liu, doi:10.1007/s00220-015-2507-5.
+doi:10.1142/S2010326314500038; real depth: Forrester and Liu, arXiv:1404.5759.
 Probabilities come from the closed form in the angle, quantiles from one monotone inversion.
 """
 

@@ -1,8 +1,8 @@
 r"""Moments of the Fuss-Catalan law at any real order, and their logarithm without cancellation.
 
 E[s^z] = Gamma((L+1) z + 1) / (Gamma(z+1) Gamma(L z + 2)); for integers z and L these are the
-Fuss-Catalan numbers binom((L+1) z, z)/(L z + 1).  The source for real L is
-doi:10.37236/2955 (Mlotkowski, Penson, Zyczkowski).
+Fuss-Catalan numbers binom((L+1) z, z)/(L z + 1).  For real L see Mlotkowski, Penson
+and Zyczkowski, arXiv:1211.7259.
 """
 
 from __future__ import annotations

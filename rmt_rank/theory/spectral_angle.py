@@ -136,7 +136,8 @@ def _trigonometry(x: Array, distance: Array, near_zero: npt.NDArray[np.bool_]) -
 def _sin(x: Array) -> Array:
     """sin(x) by the tangent of half the angle, which NumPy vectorises where it does not sin."""
     half = np.tan(x / 2)
-    return 2 * half / (1 + half * half)
+    sine: Array = 2 * half / (1 + half * half)
+    return sine
 
 
 # --- the law as a function of the angle -------------------------------------------------------

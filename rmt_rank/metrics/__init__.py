@@ -1,0 +1,1 @@
+"""Measures of rank of data, for any array library."""

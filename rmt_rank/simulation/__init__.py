@@ -1,0 +1,1 @@
+"""Monte Carlo of products of Gaussian matrices."""

@@ -1,0 +1,162 @@
+"""What Monte Carlo says of a chain W_1, W_2 W_1, ...: its effective rank and its spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+
+from rmt_rank._array import default_namespace, to_numpy
+from rmt_rank._random import RNG
+from rmt_rank._validation import integer
+from rmt_rank.metrics.spectrum import effective_rank
+from rmt_rank.simulation.sampling import single_blas_thread, singular_value_blocks
+from rmt_rank.theory.fuss_catalan import singular_value_law
+
+__all__ = ["ChainStatistics", "simulate_chain"]
+
+Array = npt.NDArray[np.float64]
+
+# Points of the distribution function per level of the spectrum (1/width).
+POINTS_PER_LEVEL = 4
+
+
+@dataclass(frozen=True, eq=False)
+class ChainStatistics:
+    """Sample means along a chain of products, each with one standard error.
+
+    Attributes
+    ----------
+    width, samples : int
+        Side of the matrices and number of chains.
+    field : str
+        "real" or "complex".
+    depths : tuple of int
+        The depths L, increasing.
+    rank, rank_error : ndarray, shape (depths,)
+        Mean effective rank of W_L ... W_1 in nats, and its standard error.
+    decrease, decrease_error : ndarray, shape (depths - 1,)
+        Mean difference of the effective rank between neighbouring depths along the same chain.
+    levels : ndarray, shape (points,)
+        Values F of the limit law's distribution function, equally spaced inside (0, 1).
+    below, below_error : ndarray, shape (depths, points)
+        Mean fraction of singular values below the F-quantile of the limit law.
+    """
+
+    width: int
+    samples: int
+    field: str
+    depths: tuple[int, ...]
+    rank: Array
+    rank_error: Array
+    decrease: Array
+    decrease_error: Array
+    levels: Array
+    below: Array
+    below_error: Array
+
+
+class _Mean:
+    """Running mean and standard error of vectors, shifted by the first one seen."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.shift: Array | float = 0.0
+        self.sum: Array | float = 0.0
+        self.sum_of_squares: Array | float = 0.0
+
+    def add(self, values: Array) -> None:
+        """Add observations along the first axis."""
+        if self.count == 0:
+            self.shift = values[0]
+        values = values - self.shift
+        self.count += len(values)
+        self.sum = self.sum + values.sum(axis=0)
+        self.sum_of_squares = self.sum_of_squares + (values * values).sum(axis=0)
+
+    def result(self) -> tuple[Array, Array]:
+        mean = self.sum / self.count
+        variance = (self.sum_of_squares - self.count * mean**2) / (self.count - 1)
+        return np.asarray(self.shift + mean), np.sqrt(np.maximum(variance, 0) / self.count)
+
+
+def simulate_chain(
+    width: int,
+    depths: Sequence[int],
+    samples: int,
+    *,
+    rng: RNG = None,
+    field: str = "real",
+    xp: ModuleType | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> ChainStatistics:
+    """Estimate the effective rank and the spectrum of products of Gaussian matrices.
+
+    Parameters
+    ----------
+    width : int
+        Side N of the square factors, at least 1; their entries have variance 1/N.
+    depths : sequence of int
+        Numbers of factors L, each at least 1.  All are taken along the same chains.
+    samples : int
+        Number of chains, at least 2.
+    rng, field, xp
+        As in `rmt_rank.sample_singular_values`.
+    progress : callable, optional
+        Called with the number of chains just finished.
+
+    Returns
+    -------
+    ChainStatistics
+        Memory does not grow with the number of samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of its range.
+    """
+    samples = integer("samples", samples, at_least=2)
+    depths = tuple(sorted({integer("depths", depth, at_least=1) for depth in depths}))
+    if not depths:
+        raise ValueError("depths must not be empty")
+    xp = default_namespace() if xp is None else xp
+    blocks = singular_value_blocks(width, depths, samples, rng=rng, field=field, xp=xp)
+
+    points = POINTS_PER_LEVEL * width
+    rank, decrease = _Mean(), _Mean()
+    below = [_Mean() for _ in depths]
+    with single_blas_thread():
+        for block in blocks:
+            ranks = np.stack([to_numpy(effective_rank(values)) for values in block], axis=-1)
+            rank.add(ranks)
+            decrease.add(np.diff(ranks, axis=-1))
+            for mean, values, depth in zip(below, block, depths, strict=True):
+                mean.add(_fractions_below(to_numpy(values), depth, points))
+            if progress is not None:
+                progress(len(ranks))
+    below_mean, below_error = zip(*(mean.result() for mean in below), strict=True)
+    return ChainStatistics(
+        width,
+        samples,
+        field,
+        depths,
+        *rank.result(),
+        *decrease.result(),
+        np.arange(1, points) / points,
+        np.stack(below_mean),
+        np.stack(below_error),
+    )
+
+
+def _fractions_below(singular_values: Array, depth: int, points: int) -> Array:
+    """Per matrix, the fraction of singular values below each of `points` - 1 quantiles."""
+    count, width = singular_values.shape
+    F = singular_value_law.cdf(singular_values, depth)
+    cell = np.minimum((F * points).astype(np.intp), points - 1)
+    cell += points * np.arange(count)[:, np.newaxis]
+    histogram = np.bincount(cell.ravel(), minlength=count * points).reshape(count, points)
+    fractions: Array = np.cumsum(histogram, axis=1)[:, :-1] / width
+    return fractions
