@@ -5,6 +5,7 @@ change with depth, after "The Low-Rank Simplicity Bias in Deep Networks" (Huh et
 arXiv:2103.10427).  `python -m rmt_rank.verify theorem1` checks the paper's Theorem 1.
 """
 
+from rmt_rank.simulation.sampling import sample_singular_values
 from rmt_rank.theory.effective_rank import (
     differential_effective_rank,
     differential_effective_rank_derivative,
@@ -12,10 +13,13 @@ from rmt_rank.theory.effective_rank import (
 from rmt_rank.theory.fuss_catalan import fuss_catalan, singular_value_law
 from rmt_rank.theory.moments import fuss_catalan_moment
 
+__version__ = "0.1.0"
+
 __all__ = [
     "differential_effective_rank",
     "differential_effective_rank_derivative",
     "fuss_catalan",
     "fuss_catalan_moment",
+    "sample_singular_values",
     "singular_value_law",
 ]

@@ -81,4 +81,6 @@ def to_numpy(array: Any) -> npt.NDArray[Any]:
     if array_api_compat.is_cupy_array(array):
         host: npt.NDArray[Any] = array.get()
         return host
-    return np.from_dlpack(array_api_compat.to_device(array, "cpu"))
+    if array_api_compat.is_torch_array(array):
+        array = array.detach().cpu()
+    return np.from_dlpack(array)

@@ -152,8 +152,8 @@ def differential_effective_rank_derivative(
     Examples
     --------
     >>> from rmt_rank import differential_effective_rank_derivative
-    >>> float(differential_effective_rank_derivative(0))  # 1 - pi^2/8
-    -0.2337005501361698
+    >>> round(float(differential_effective_rank_derivative(0)), 12)  # 1 - pi^2/8
+    -0.233700550136
     """
     L, z, q = _arguments(depth, power, order)
     if q == 0:

@@ -17,6 +17,7 @@ from scipy import integrate, special, stats
 from rmt_rank.theory import spectral_angle, spectral_inversion
 from rmt_rank.theory.moments import log_moment
 from rmt_rank.theory.spectral_angle import Angle, Array, Constants
+from rmt_rank.theory.spectral_inversion import Fit
 
 __all__ = ["fuss_catalan", "singular_value_law"]
 
@@ -49,7 +50,7 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
         return 0.0, np.where(valid, largest, np.nan)[()]
 
     def _blockwise(
-        self, function: Callable[[Array, Constants, Array | None], Array], x: Any, depth: Any
+        self, function: Callable[[Array, Constants, Fit | None], Array], x: Any, depth: Any
     ) -> Array:
         x, depth = np.broadcast_arrays(np.asarray(x), np.asarray(depth, dtype=np.float64))
         values = spectral_inversion.blockwise(function, x.ravel(), depth.ravel())
@@ -58,7 +59,7 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
     def _pdf(self, x: Any, depth: Any) -> Array:
         h = self._exponent
 
-        def density(x: Array, c: Constants, fit: Array | None) -> Array:
+        def density(x: Array, c: Constants, fit: Fit | None) -> Array:
             angle = spectral_inversion.angle_from_value(x, c, h, fit)
             with np.errstate(divide="ignore", invalid="ignore"):  # x = 0
                 result = spectral_angle.density_factor(angle, c) / ((np.pi * h) * x)
@@ -79,7 +80,7 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
     def _cdf(self, x: Any, depth: Any) -> Array:
         h = self._exponent
 
-        def probability(x: Array, c: Constants, fit: Array | None) -> Array:
+        def probability(x: Array, c: Constants, fit: Fit | None) -> Array:
             angle = spectral_inversion.angle_from_value(x, c, h, fit)
             result = spectral_angle.cdf(angle, c)
             bottom = angle.eps.real < POWER_LAW_BELOW * c.m
@@ -91,7 +92,7 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
         return self._blockwise(probability, x, depth)
 
     def _sf(self, x: Any, depth: Any) -> Array:
-        def probability(x: Array, c: Constants, fit: Array | None) -> Array:
+        def probability(x: Array, c: Constants, fit: Fit | None) -> Array:
             angle = spectral_inversion.angle_from_value(x, c, self._exponent, fit)
             return spectral_angle.sf(spectral_angle.point(angle, c), c)
 
@@ -111,13 +112,17 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
         inside = np.where(lower <= 0, 0.0, np.minimum(inside, largest))
         return np.where(upper <= 0, largest, inside)
 
+    def _valid(self, depth: Any) -> Any:
+        """Depth with nan for what is none: SciPy passes scalars on unchecked."""
+        return np.where(self._argcheck(depth), depth, np.nan)
+
     def _munp(self, n: Any, depth: Any) -> Any:
-        return np.exp(log_moment(n * self._exponent, depth))[()]
+        return np.exp(log_moment(n * self._exponent, self._valid(depth)))[()]
 
     def _entropy(self, depth: Any) -> Any:
         # E log s = -L, and E log K = -log 2 - Cl2(2 pi a)/(2 pi a b), from
         # d cdf = (d eps + L dK)/pi, where the integral of log K dK vanishes
-        c = spectral_angle.constants(depth)
+        c = spectral_angle.constants(self._valid(depth))
         clausen = special.spence(-special.expm1(2j * np.pi * c.m)).imag
         clausen = np.where(c.alpha_is_small, clausen, -clausen) / (2 * np.pi * c.m * c.M)
         h = self._exponent
@@ -211,15 +216,16 @@ class _FussCatalan(_SpectralLaw):
     >>> fuss_catalan.stats(depth=4)
     (np.float64(1.0), np.float64(4.0))
     >>> fuss_catalan.cdf([0.1, 1, 10], depth=4).round(6)
-    array([0.564894, 0.805567, 0.997908])
+    array([0.524604, 0.76153 , 0.992728])
     """
 
     _exponent = 1.0
 
     def _stats(self, depth: Any) -> tuple[Any, Any, Any, Any]:
+        depth = self._valid(depth)
         skewness = (3 * depth - 1) / (2 * np.sqrt(depth))
         kurtosis = (8 * depth - 1) * (depth - 1) / (3 * depth)
-        return np.ones_like(depth), depth, skewness, kurtosis
+        return depth / depth, depth[()], skewness, kurtosis
 
 
 class _SingularValueLaw(_SpectralLaw):
@@ -254,12 +260,13 @@ class _SingularValueLaw(_SpectralLaw):
     >>> round(float(singular_value_law.mean(depth=1)), 12)  # 8 / (3 pi)
     0.848826363157
     >>> singular_value_law.ppf([0.25, 0.5, 0.75], depth=4).round(6)
-    array([0.039544, 0.257246, 0.838706])
+    array([0.041654, 0.275398, 0.949827])
     """
 
     _exponent = 0.5
 
     def _stats(self, depth: Any) -> tuple[Any, Any, Any, Any]:
+        depth = self._valid(depth)
         log_mean = log_moment(0.5, depth)
         mean = np.exp(log_mean)
         variance = -np.expm1(2 * log_mean)  # E[sigma^2] = 1

@@ -144,7 +144,7 @@ def _sin(x: Array) -> Array:
 
 
 def minus_log_w(p: Point, c: Constants) -> Array:
-    """U = -log(w) as a sum of positive terms.
+    """U = -log(w) as a sum of positive terms, for w not much below W_SWITCH.
 
     sin(theta) = sin(x) cos(X) + cos(x) sin(X) turns w into (1 - z) (sinc(X)/sinc(x))^m with
     z = M (1 - cos x) + m (1 - sinc(x) X cot(X)).

@@ -4,13 +4,15 @@ See :mod:`rmt_rank.theory.spectral_angle` for the angle.  The unknown is log(eps
 Newton's method acts on the log-odds of w = (s/s_max)^(1/(L+1)), or of the cdf.  Both run from minus
 to plus infinity and are nearly proportional to the unknown, so that the closed-form first guess
 converges in two to four steps at every depth and every angle, and no bracketing is needed.  For
-many points at one depth a Chebyshev series of the guess's own error saves all steps but one.
+many points at one depth a Chebyshev series of the guess's own error, fitted to Newton's results,
+replaces Newton's method where it has converged (up to depth 10 or so) and leaves one step to do
+where it has not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,21 +34,30 @@ from rmt_rank.theory.spectral_angle import (
 
 __all__ = ["angle_from_tails", "angle_from_value", "blockwise"]
 
-# After a step d Newton's error is below 0.12 d^2 (measured in tests/theory/test_inversion.py), so
-# a step smaller than this leaves an error below 1.2e-15.
+# After a step d Newton's error is below 0.14 d^2 (tests/theory/test_spectral_inversion.py), so a
+# step smaller than this leaves an error below 1.4e-15.
 LAST_STEP = 1e-7
 MAX_STEPS = 40
 # Points per block: the twenty or so temporaries of a block then stay in a 1-2 MB cache.
 BLOCK = 8192
-# Fitting the guess's error pays from about this many points at one depth; with this degree one
-# Newton step is enough up to depth 32.
+# Fitting the guess's error pays from about this many points at one depth.
 FIT_FROM = 2048
-FIT_DEGREE = 15
+FIT_DEGREE = 31
+# The series stands for Newton's method where its last coefficients are below this; the results it
+# is fitted to are themselves good to 1e-15.
+FIT_CONVERGED = 1e-15
 SMALLEST_W, SMALLEST_U, SMALLEST_TAIL = 1e-100, 1e-140, 1e-300
 
 
+class Fit(NamedTuple):
+    """Chebyshev coefficients of the guess's error, see `fit_guess`."""
+
+    coefficients: Array
+    converged: bool
+
+
 def blockwise(
-    function: Callable[[Array, Constants, Array | None], Array],
+    function: Callable[[Array, Constants, Fit | None], Array],
     x: Array,
     depth: npt.NDArray[np.float64],
 ) -> Array:
@@ -65,7 +76,7 @@ def blockwise(
     return np.concatenate(parts) if parts else np.empty_like(x)
 
 
-def angle_from_value(x: Array, c: Constants, exponent: float, fit: Array | None = None) -> Angle:
+def angle_from_value(x: Array, c: Constants, exponent: float, fit: Fit | None = None) -> Angle:
     """Angle at which s**exponent equals x, for 0 <= x <= largest_value(L, exponent).
 
     Below w = SMALLEST_W, where the law is a power law to all digits, the angle is that of
@@ -78,7 +89,10 @@ def angle_from_value(x: Array, c: Constants, exponent: float, fit: Array | None 
         w, U = ratio**power, -power * np.log(ratio)
     # keep 0 and the edge itself away from where the guess divides by them
     w = np.where(np.abs(w) < SMALLEST_W, SMALLEST_W, w)
-    return _solve(w, np.where(np.abs(U) < SMALLEST_U, SMALLEST_U, U), c, fit)
+    U = np.where(np.abs(U) < SMALLEST_U, SMALLEST_U, U)
+    if fit is not None and fit.converged and not np.iscomplexobj(w):
+        return _angle(_guess(np.where(w < W_SWITCH, w / (1 - w), 1 / np.expm1(U)), c, fit))
+    return _solve(w, U, c, fit)
 
 
 def angle_from_tails(lower: Array, upper: Array, c: Constants) -> Angle:
@@ -100,7 +114,7 @@ def angle_from_tails(lower: Array, upper: Array, c: Constants) -> Angle:
     return _newton(1 / (1 + u3) / (u * (1 + u + u * u)), step)
 
 
-def _solve(w: Array, U: Array, c: Constants, fit: Array | None = None) -> Angle:
+def _solve(w: Array, U: Array, c: Constants, fit: Fit | None = None) -> Angle:
     """Angle from w, and from U = -log(w) where w is large."""
     low = w.real < W_SWITCH
     if low.all():
@@ -113,7 +127,7 @@ def _solve(w: Array, U: Array, c: Constants, fit: Array | None = None) -> Angle:
     return Angle(theta, eps)
 
 
-def _from_minus_log_w(target: Array, c: Constants, fit: Array | None) -> Angle:
+def _from_minus_log_w(target: Array, c: Constants, fit: Fit | None) -> Angle:
     odds = np.expm1(target)  # (1-w)/w
 
     def step(angle: Angle) -> Array:
@@ -128,7 +142,7 @@ def _from_minus_log_w(target: Array, c: Constants, fit: Array | None) -> Angle:
     return _newton(eps / theta, step, least=2)
 
 
-def _from_w(target: Array, c: Constants, fit: Array | None) -> Angle:
+def _from_w(target: Array, c: Constants, fit: Fit | None) -> Angle:
     """Solve w = scale sin(eps) / (sin(m theta)^m sin(M theta)^M)."""
 
     def step(angle: Angle) -> Array:
@@ -169,8 +183,8 @@ def _angle(ratio: Array) -> Angle:
     return Angle(theta, ratio * theta)
 
 
-def _guess(w_odds: Array, c: Constants, fit: Array | None = None) -> Array:
-    """eps/theta from w/(1-w), within 12 % for every depth, within 1e-7 with a fit (depth <= 32).
+def _guess(w_odds: Array, c: Constants, fit: Fit | None = None) -> Array:
+    """eps/theta from w/(1-w), within 12 % for every depth without a fit.
 
     With y = (theta/pi)^2, (1-w)/w = G y (1 - k y)/(1 - y) has the right limits at both ends:
     G = pi^2 m M / 2 from the Taylor expansion at theta = 0, and k from w = eps scale / sin(m pi)
@@ -183,7 +197,7 @@ def _guess(w_odds: Array, c: Constants, fit: Array | None = None) -> Array:
     y = 2 / (g + 1 + root)
     y_gap = 2 * g * k_gap / (g + 1 - 2 * k * g + root)
     if fit is not None:
-        y_gap = y_gap * np.exp(chebyshev.chebval(2 * y - 1, fit))
+        y_gap = y_gap * np.exp(chebyshev.chebval(2 * y - 1, fit.coefficients))
         total = y + y_gap
         y, y_gap = y / total, y_gap / total
     u = np.sqrt(y)
@@ -196,8 +210,8 @@ def _guess_constants(c: Constants) -> tuple[Array, Array]:
     return G, 2 * np.sin(np.pi * c.m) / (np.pi * c.scale * G)
 
 
-def fit_guess(c: Constants) -> Array:
-    """Chebyshev coefficients of log((1-y)/y) minus its guess, as a function of the guessed y.
+def fit_guess(c: Constants) -> Fit:
+    """Fit Chebyshev coefficients of log((1-y)/y) minus its guess, as a function of the guessed y.
 
     Both are analytic functions of w at both ends, so the series converges geometrically; the
     rate falls with the depth, as the layer near theta = pi has width m.
@@ -211,4 +225,6 @@ def fit_guess(c: Constants) -> Array:
         u = theta / np.pi
         return np.log(eps / np.pi * (1 + u) * y / (u * u * (1 - y)))
 
-    return chebyshev.chebinterpolate(error, FIT_DEGREE)
+    coefficients = chebyshev.chebinterpolate(error, FIT_DEGREE)
+    converged = bool(np.max(np.abs(coefficients[-4:])) < FIT_CONVERGED)
+    return Fit(chebyshev.chebtrim(coefficients, FIT_CONVERGED / 3), converged)

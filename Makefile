@@ -1,0 +1,63 @@
+# `make verify` and `make test` need python3 with its venv module, and nothing else: both make the
+# virtual environment .venv in the checkout, and install the package into it anew when it changed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+SOURCES := $(shell find rmt_rank -name '*.py' -o -name py.typed)
+
+.PHONY: verify test check pytest test-slow benchmark reference docs clean
+
+verify: $(VENV)/installed
+	$(BIN)/python -P -m rmt_rank.verify theorem1
+
+test: check pytest
+
+check: $(VENV)/developed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# on the installed package, with one BLAS thread: the suite has its own processes
+pytest: $(VENV)/developed $(VENV)/installed
+	RMT_RANK_INSTALLED=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest -m 'not slow'
+
+test-slow: $(VENV)/developed $(VENV)/installed
+	RMT_RANK_INSTALLED=1 $(BIN)/pytest -m slow
+
+benchmark: $(VENV)/developed $(VENV)/installed
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -P validation/benchmarks/run.py
+
+# the tables of validation/reference, by the exact road; about three minutes
+reference: $(VENV)/installed
+	$(BIN)/python -P validation/reference/fuss_catalan_law.py
+	$(BIN)/python -P validation/reference/effective_rank.py
+
+docs: $(VENV)/documented $(VENV)/installed
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+$(VENV)/created:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade 'pip>=25.1'
+	touch $@
+
+# dependencies first, so that a change of the sources installs the package alone
+$(VENV)/depended: pyproject.toml | $(VENV)/created
+	$(PIP) install .
+	touch $@
+
+$(VENV)/installed: $(VENV)/depended $(SOURCES)
+	$(PIP) install --no-deps --force-reinstall .
+	touch $@
+
+$(VENV)/developed: $(VENV)/depended
+	$(PIP) install --group dev
+	touch $@
+
+$(VENV)/documented: $(VENV)/depended
+	$(PIP) install --group docs
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis

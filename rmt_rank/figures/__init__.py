@@ -1,0 +1,1 @@
+"""Figures: one file each, which draws data and computes nothing."""

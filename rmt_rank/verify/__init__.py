@@ -1,0 +1,1 @@
+"""Run the claims and report the evidence: `python -m rmt_rank.verify theorem1`."""

@@ -1,0 +1,48 @@
+"""The seam to random numbers."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from rmt_rank._array import default_namespace
+from rmt_rank._random import gaussian, streams
+
+
+def test_streams_are_reproducible_and_differ():
+    first, second = ([s.random() for s in streams(5, 3)] for _ in range(2))
+    assert first == second
+    assert len(set(first)) == 3
+    assert [s.random() for s in streams(5, 2)] == first[:2]
+
+
+@pytest.mark.parametrize("make", [np.random.SeedSequence, np.random.default_rng, np.random.PCG64])
+def test_streams_from_what_numpy_takes(make):
+    assert [s.random() for s in streams(make(9), 2)] == [s.random() for s in streams(9, 2)]
+
+
+@pytest.mark.parametrize(
+    ("rng", "error"), [("seed", TypeError), (-1, ValueError), (1.5, TypeError)]
+)
+def test_streams_refuse_the_rest(rng, error):
+    with pytest.raises(error, match="rng must be None, a non-negative integer or"):
+        streams(rng, 1)
+
+
+@pytest.mark.parametrize("field", ["real", "complex"])
+def test_gaussian_has_the_law_asked_for(field):
+    stream = np.random.default_rng(11)
+    sample = gaussian(stream, (100, 200), field=field, scale=0.5, xp=default_namespace())
+    assert sample.shape == (100, 200)
+    parts = [sample.real, sample.imag] if field == "complex" else [sample]
+    sigma = 0.5 / np.sqrt(len(parts))
+    for part in parts:
+        # Kolmogorov-Smirnov with a fixed seed; a fresh one fails with probability 1e-3
+        assert stats.kstest(part.ravel(), stats.norm(scale=sigma).cdf).pvalue > 1e-3
+    if field == "complex":
+        correlation = np.corrcoef(sample.real.ravel(), sample.imag.ravel())[0, 1]
+        assert abs(correlation) < 5 / np.sqrt(sample.size)
+
+
+def test_gaussian_refuses_other_fields():
+    with pytest.raises(ValueError, match="field must be one of 'real', 'complex', got 'p-adic'"):
+        gaussian(np.random.default_rng(0), (1,), field="p-adic", scale=1.0, xp=default_namespace())

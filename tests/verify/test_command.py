@@ -1,0 +1,306 @@
+"""The command: what it prints, its exit codes, its files, and that it can fail."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rmt_rank import __version__
+from rmt_rank.__main__ import main as rmt_rank_main
+from rmt_rank.claims import CLAIMS, finite_width
+from rmt_rank.exact import quadrature
+from rmt_rank.simulation import sampling
+from rmt_rank.theory import effective_rank, spectral_angle
+from rmt_rank.verify import command, output
+
+# a few seconds instead of twenty
+QUICK = ["--depths", "1,2", "--widths", "16", "--samples", "200", "--digits", "15"]
+
+
+def verify(*arguments):
+    return command.main([*arguments])
+
+
+def names_of_failures(printed):
+    return {line.split(": ")[0].split()[-1] for line in printed.splitlines() if "  FAILS  " in line}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """One whole run in a process of its own: its folder and its outcome."""
+    folder = tmp_path_factory.mktemp("run")
+    arguments = ["theorem1", *QUICK, "--json", "evidence.json", "--figure", "picture.png"]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "rmt_rank.verify", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    return folder, done
+
+
+class TestAllHold:
+    def test_exit_code_and_summary(self, run):
+        _, done = run
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stderr == ""
+        last = done.stdout.splitlines()[-1]
+        assert last.endswith("refuted")
+        assert "FAILS" not in last
+        assert last.split()[1] == "checks:"
+
+    def test_every_claim_is_there_in_plain_text(self, run):
+        _, done = run
+        for claim in CLAIMS:
+            assert f"{claim.name}  [{claim.status}]" in done.stdout
+        assert "\x1b" not in done.stdout
+        assert all(len(line) <= 100 for line in done.stdout.splitlines())
+
+    def test_json(self, run):
+        folder, done = run
+        content = json.loads((folder / "evidence.json").read_text())
+        assert content["rmt_rank"] == __version__
+        assert content["complete"] is True
+        assert content["settings"]["depths"] == [1, 2]
+        assert [claim["name"] for claim in content["claims"]] == [c.name for c in CLAIMS]
+        lines = [line for claim in content["claims"] for line in claim["evidence"]]
+        assert f"{len(lines)} checks" in done.stdout
+        assert {line["verdict"] for line in lines} == {"holds", "refuted"}
+        assert content["monte_carlo"][0]["width"] == 16
+        assert sorted(path.name for path in folder.iterdir()) == ["evidence.json", "picture.png"]
+
+    def test_figure(self, run):
+        folder, _ = run
+        assert (folder / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_same_seed_same_numbers(tmp_path):
+    runs = []
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        path = tmp_path / name
+        arguments = ["theorem1.finite-width", *QUICK, "--seed", seed, "--quiet"]
+        assert verify(*arguments, "--json", str(path)) == 0
+        runs.append(json.loads(path.read_text())["monte_carlo"])
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_complex_entries_and_skipped_depths(capsys):
+    arguments = ["--depths", "1,2.5,9", "--widths", "16", "--samples", "50", "--field", "complex"]
+    assert verify("theorem1.finite-width", *arguments) == 0
+    printed = capsys.readouterr().out
+    assert "not a whole number of factors" in printed
+    assert "the limit needs depth <= width/4" in printed
+    assert "2 not checked" in printed
+
+
+def test_quiet_prints_one_line(capsys):
+    assert verify("theorem1.errata.definition-4", "--quiet") == 0
+    assert capsys.readouterr().out == "2 checks: 1 holds, 1 refuted\n"
+
+
+def test_list(capsys):
+    assert verify("--list") == 0
+    printed = capsys.readouterr().out
+    for claim in CLAIMS:
+        assert claim.name in printed
+
+
+def test_as_subcommand(capsys):
+    assert rmt_rank_main(["verify", "theorem1.errata.definition-4", "--quiet"]) == 0
+    assert "2 checks" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stop:
+        rmt_rank_main(["verify", "nonsense"])
+    assert stop.value.code == 2
+    assert "rmt-rank verify: error: unknown claim 'nonsense'" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        rmt_rank_main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"rmt_rank {__version__}\n"
+
+
+class TestItCanFail:
+    """One constant corrupted at a time: exit 1, and the right line named."""
+
+    def failures(self, capsys, claim):
+        assert verify(claim, *QUICK) == 1
+        printed = capsys.readouterr().out
+        assert "FAILS" in printed.splitlines()[-1]
+        return printed
+
+    def test_a_sign_in_the_closed_form(self, monkeypatch, capsys):
+        right = effective_rank._entropy_part
+        monkeypatch.setattr(effective_rank, "_entropy_part", lambda y: -right(y))
+        printed = self.failures(capsys, "theorem1.closed-form")
+        assert "FAILS  theorem1.closed-form: rho in float64 against quadrature" in printed
+
+    def test_a_coefficient_of_the_derivative(self, monkeypatch, capsys):
+        right = effective_rank._bracket
+        monkeypatch.setattr(effective_rank, "_bracket", lambda x, z: right(x, z * (1 + 1e-12)))
+        printed = self.failures(capsys, "theorem1.derivative")
+        assert "FAILS  theorem1.derivative: d rho/dL in float64 against differences" in printed
+
+    def test_an_edge_of_the_support(self, monkeypatch, capsys):
+        right = spectral_angle.largest_value
+        wrong = lambda depth, exponent: right(depth, exponent) * (1 + 1e-10)  # noqa: E731
+        monkeypatch.setattr(spectral_angle, "largest_value", wrong)
+        monkeypatch.setattr("rmt_rank.theory.spectral_inversion.largest_value", wrong)
+        printed = self.failures(capsys, "theorem1.density")
+        assert "FAILS  theorem1.density: float64 pdf, cdf, sf against quadrature" in printed
+
+    def test_a_term_of_the_printed_density(self, monkeypatch, capsys):
+        right = quadrature.jacobian_at
+        monkeypatch.setattr(quadrature, "jacobian_at", lambda phi, L: right(phi, L) * 1.0000001)
+        monkeypatch.setattr(
+            "rmt_rank.exact.angles.jacobian_at", quadrature.jacobian_at, raising=False
+        )
+        printed = self.failures(capsys, "theorem1.density")
+        assert "FAILS  theorem1.density" in printed
+
+    def test_the_scale_of_the_matrices(self, monkeypatch, capsys):
+        right = sampling.gaussian
+        monkeypatch.setattr(
+            sampling, "gaussian", lambda *a, scale, **k: right(*a, scale=scale * 1.1, **k)
+        )
+        printed = self.failures(capsys, "theorem1.finite-width")
+        assert "width 16: pooled singular values against Eq. 5" in printed
+        # the effective rank does not see a scale
+        assert "FAILS  theorem1.finite-width: width 16: mean effective rank" not in printed
+
+    def test_matrices_that_are_not_independent(self, monkeypatch, capsys):
+        right = sampling.gaussian
+
+        def shallow(*arguments, **options):
+            entries = right(*arguments, **options)
+            return entries / np.abs(entries) * options["scale"] + 3 * options["scale"]
+
+        monkeypatch.setattr(sampling, "gaussian", shallow)
+        printed = self.failures(capsys, "theorem1.finite-width")
+        assert "FAILS  theorem1.finite-width: width 16: mean effective rank against" in printed
+
+    def test_a_finite_width_correction(self, monkeypatch, capsys):
+        monkeypatch.setattr(
+            finite_width, "differential_effective_rank", lambda depth: -0.3 * np.asarray(depth)
+        )
+        printed = self.failures(capsys, "theorem1.finite-width")
+        assert "width 16: mean effective rank against log N + rho(L)" in printed
+
+    def test_an_erratum_that_is_none(self, monkeypatch, capsys):
+        monkeypatch.setattr(
+            "rmt_rank.exact.paper_integrand_derivative_area", lambda depth, digits: -1.0
+        )
+        printed = self.failures(capsys, "theorem1.errata.after-equation-11")
+        assert "printed: the area under Eq. 11 is negative" in printed
+
+    def test_quiet_still_names_the_line(self, monkeypatch, capsys):
+        monkeypatch.setattr(effective_rank, "_bracket", lambda x, z: np.ones_like(x))
+        assert verify("theorem1.derivative", *QUICK, "--quiet") == 1
+        assert "FAILS  theorem1.derivative: d rho/dL in float64" in capsys.readouterr().out
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ([], "name a claim, for example theorem1; --list shows them all"),
+            (["theorem2"], "unknown claim 'theorem2'; allowed: theorem1"),
+            (["theorem1", "--depths", "0"], "--depths must be finite and > 0, got 0.0"),
+            (["theorem1", "--depths", "nan"], "--depths must be finite and > 0, got nan"),
+            (["theorem1", "--depths", "a"], "--depths must be numbers > 0 separated by commas"),
+            (["theorem1", "--depths", ""], "--depths must be numbers > 0 separated by commas"),
+            (["theorem1", "--widths", "0"], "--widths must be whole numbers >= 1 separated by co"),
+            (["theorem1", "--widths", "2.5"], "--widths must be whole numbers >= 1 separated by"),
+            (["theorem1", "--samples", "1"], "--samples must be an integer >= 2, got 1"),
+            (["theorem1", "--samples", "x"], "--samples must be an integer >= 2, got 'x'"),
+            (["theorem1", "--digits", "5"], "--digits must be an integer >= 10, got 5"),
+            (["theorem1", "--digits", "999"], "--digits must be an integer from 10 to 200, got"),
+            (["theorem1", "--seed", "-1"], "--seed must be an integer >= 0, got -1"),
+            (["theorem1", "--field", "octonion"], "argument --field: invalid choice: 'octonion'"),
+            (["theorem1", "--figure", "a.bmp"], "--figure must end in one of .pdf, .png, .svg"),
+        ],
+    )
+    def test_bad_values(self, capsys, arguments, message):
+        with pytest.raises(SystemExit) as stop:
+            verify(*arguments)
+        assert stop.value.code == 2
+        assert message in capsys.readouterr().err
+
+    @pytest.mark.parametrize("option", ["--json", "--figure"])
+    def test_paths_are_tried_before_any_work(self, monkeypatch, capsys, tmp_path, option):
+        monkeypatch.setattr(command, "_run", lambda *_: pytest.fail("work was done"))
+        for path in (tmp_path / "missing" / "x.png", tmp_path):
+            path = path if option == "--json" else path.with_suffix(".png")
+            if path == tmp_path.with_suffix(".png"):
+                path.mkdir()
+            with pytest.raises(SystemExit) as stop:
+                verify("theorem1", option, str(path))
+            assert stop.value.code == 2
+            assert f"{option} cannot be written: {path} (" in capsys.readouterr().err
+
+    def test_cupy_without_a_gpu(self, capsys):
+        try:
+            import cupy
+
+            if cupy.cuda.is_available():
+                pytest.skip("there is a GPU here")
+        except ImportError:
+            pass
+        with pytest.raises(SystemExit) as stop:
+            verify("theorem1", "--backend", "cupy")
+        assert stop.value.code == 2
+        assert "backend 'cupy' was asked for, but" in capsys.readouterr().err
+
+
+class TestNothingIsLost:
+    def test_interrupt(self, monkeypatch, capsys, tmp_path):
+        def stop(*_arguments, **_options):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("rmt_rank.claims.claim.simulate_chain", stop)
+        path = tmp_path / "evidence.json"
+        arguments = ["theorem1.closed-form", "theorem1.finite-width", *QUICK]
+        assert verify(*arguments, "--json", str(path)) == 130
+        last = capsys.readouterr().out.splitlines()[-1]
+        assert last == "5 checks: 5 holds; interrupted, the rest was not checked"
+        content = json.loads(path.read_text())
+        assert content["complete"] is False
+        assert [len(claim["evidence"]) for claim in content["claims"]] == [5, 0]
+
+    def test_interrupt_of_a_process(self):
+        # widths that would take minutes
+        arguments = ["theorem1.finite-width", "--widths", "256", "--samples", "100000"]
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "rmt_rank.verify", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        process.stdout.readline()  # the header: arguments were read, work begins
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "interrupted, the rest was not checked" in out
+        assert "Traceback" not in err
+
+    def test_an_old_file_survives_a_failed_write(self, monkeypatch, tmp_path):
+        path = tmp_path / "evidence.json"
+        path.write_text("old")
+
+        def full_disk(_descriptor):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(output.os, "fsync", full_disk)
+        assert verify("theorem1.errata.definition-4", "--quiet", "--json", str(path)) == 2
+        assert path.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_devices_are_written_to_not_replaced(self):
+        assert verify("theorem1.errata.definition-4", "--quiet", "--json", os.devnull) == 0
+        assert Path(os.devnull).is_char_device()
