@@ -38,6 +38,9 @@ def test_gaussian_has_the_law_asked_for(field):
     for part in parts:
         # Kolmogorov-Smirnov with a fixed seed; a fresh one fails with probability 1e-3
         assert stats.kstest(part.ravel(), stats.norm(scale=sigma).cdf).pvalue > 1e-3
+    # E |g|^2 = scale^2; the mean of a million has a relative standard error of sqrt(2e-6) at most
+    many = gaussian(stream, (1_000_000,), field=field, scale=0.5, xp=default_namespace())
+    assert np.mean(np.abs(many) ** 2) == pytest.approx(0.25, rel=5 * np.sqrt(2e-6))
     if field == "complex":
         correlation = np.corrcoef(sample.real.ravel(), sample.imag.ravel())[0, 1]
         assert abs(correlation) < 5 / np.sqrt(sample.size)

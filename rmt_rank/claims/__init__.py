@@ -20,7 +20,17 @@ CLAIMS: tuple[Claim, ...] = (
 
 
 def select(names: list[str]) -> list[Claim]:
-    """Claims that bear one of the names, or belong to a group of that name, in report order.
+    """Claims that bear one of the names, or belong to a group of that name.
+
+    Parameters
+    ----------
+    names : list of str
+        Such as "theorem1", "theorem1.errata" or "theorem1.density".
+
+    Returns
+    -------
+    list of Claim
+        In the order of reports, each once.
 
     Raises
     ------

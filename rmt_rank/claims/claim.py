@@ -14,7 +14,7 @@ import numpy as np
 from rmt_rank.simulation.chains import ChainStatistics, simulate_chain
 
 __all__ = ["Claim", "Context", "Evidence", "Verdict", "at_most", "below", "not_checked", "proof"]
-__all__ += ["refutation"]
+__all__ += ["refutation", "sampled"]
 
 
 class Verdict(Enum):
@@ -36,8 +36,8 @@ class Evidence:
         What was looked at.
     measured, bound : float or None
         The number found, and the one it is held against; None where a proof takes their place.
-    relation : {"<=", "<", ">", "proof", ""}
-        What is expected between them; "proof" where there are none.
+    relation : {"<=", "<", ">", "proof", "sample", ""}
+        What is expected between them; what stands in their place where there are none.
     how : str
         How both were obtained, and where the bound comes from.
     verdict : Verdict
@@ -76,6 +76,12 @@ def refutation(check: str, measured: float, bound: float, how: str) -> Evidence:
 def proof(check: str, holds: bool, how: str) -> Evidence:
     """Evidence without a number: a symbolic proof or a certificate."""
     return Evidence(check, None, None, "proof", how, Verdict.HOLDS if holds else Verdict.FAILS)
+
+
+def sampled(check: str, holds: bool, how: str) -> Evidence:
+    """Evidence without a number of its own: an identity or a pattern looked at in some places."""
+    verdict = Verdict.HOLDS if holds else Verdict.FAILS
+    return Evidence(check, None, None, "sample", how, verdict)
 
 
 def not_checked(check: str, why: str) -> Evidence:

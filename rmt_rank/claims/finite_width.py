@@ -120,7 +120,7 @@ def _decrease(statistics: ChainStatistics) -> Evidence:
 CLAIM = Claim(
     name="theorem1.finite-width",
     statement="Random products of finite width follow the limit, and their rank falls with depth.",
-    assumptions=f"the limit: depth <= {LARGEST_DEPTH_PER_WIDTH:g} width; the decrease: any width",
+    assumptions=f"limit: depth <= {LARGEST_DEPTH_PER_WIDTH:g} width; decrease: at the widths run",
     reference="Theorem 1, Appendix A and Figure 7; corrections: see theory/finite_width.py "
     "(real entries at depth >= 2: conjectured)",
     status="verified",

@@ -289,9 +289,12 @@ def certify_decreasing(
 
     and psi' is positive and decreasing, being the sum of 1/(x+k)^2. For power <= 2 we have a <= b,
     so both summands are >= 0 and the first is positive: d rho/dL < 0 for every real L >= 0. For
-    power > 2 the bracket is negative, and one needs that log s at the greater depth is log s at the
-    smaller one plus a constant minus an independent compound Poisson variable (see
-    `rmt_rank.exact.derivation`, "levy positivity"), so the law gets larger in the convex order.
+    every power, with x = Lz and h(y) = y psi'(y+1),
+
+        -(1/z) d rho/dL = h(x+z) - h(x) + x/(1+x)^2,
+
+    and h increases: h(y) = 1 - int_0^oo (-g'(t)) exp(-yt) dt with g(t) = t/(exp(t) - 1), which
+    decreases.
 
     Parameters
     ----------

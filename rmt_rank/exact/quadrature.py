@@ -271,9 +271,9 @@ def differential_effective_rank_derivative(
     """Return d rho / dL in nats per factor, by a central difference of the quadrature.
 
     The step is h = L 10^-(digits/2 + 2), so the truncation error h^2 rho'''/6 is below
-    10^-(digits + 3) of the result where |L^2 rho'''| <= 60 |rho'|, which holds by a wide margin
-    (rho' is smooth at 0 and about -1/L at infinity); the two values carry 3/2 ``digits`` + 12
-    digits.
+    10^-(digits + 3) of the result where abs(L^2 rho''') <= 60 abs(rho'), which holds by a wide
+    margin (rho' is smooth at 0 and about -1/L at infinity); the two values carry
+    3/2 ``digits`` + 12 digits.
 
     Parameters, errors: as `differential_effective_rank`, with depth > 0.
 

@@ -112,7 +112,7 @@ def differential_effective_rank(
         lambda u: _derivative(u, z, q), np.zeros_like(x[small]), x[small]
     )
     result[~small] = _closed_form(L[~small], z, q)
-    return result[()]
+    return (result + 0.0)[()]  # 0, not -0, at depth 0
 
 
 def differential_effective_rank_derivative(

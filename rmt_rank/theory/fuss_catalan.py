@@ -187,10 +187,10 @@ class _FussCatalan(_SpectralLaw):
 
     .. math::
 
-        s = \frac{\sin^{L+1}((L+1)\varphi)}{\sin\varphi\,\sin^L(L\varphi)},\qquad
-        f(s) = \frac{K}{\pi s},\qquad
-        F(s) = 1 - \frac{(L+1)\varphi - L K}{\pi},\qquad
-        K = \frac{\sin\varphi\,\sin((L+1)\varphi)}{\sin(L\varphi)},
+        s &= \frac{\sin^{L+1}((L+1)\varphi)}{\sin\varphi\,\sin^L(L\varphi)},\qquad
+        K = \frac{\sin\varphi\,\sin((L+1)\varphi)}{\sin(L\varphi)}, \\
+        f(s) &= \frac{K}{\pi s},\qquad
+        F(s) = 1 - \frac{(L+1)\varphi - L K}{\pi},
 
     on :math:`0 < s < (L+1)^{L+1}/L^L` [1]_ [2]_.  Depth 1 is the Marchenko-Pastur law of ratio 1.
     The moments are the Fuss-Catalan numbers, see `rmt_rank.fuss_catalan_moment`; the mean is 1

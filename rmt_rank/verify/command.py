@@ -154,8 +154,10 @@ def _at_least(name: str, text: str | None, least: int) -> int | None:
 
 
 def _within(name: str, text: str, least: int, most: int) -> int:
-    value = _at_least(name, text, least)
-    assert value is not None
-    if value > most:
+    try:
+        value = int(text)
+    except ValueError:
+        raise ValueError(f"{name} must be an integer, got {text!r}") from None
+    if not least <= value <= most:
         raise ValueError(f"{name} must be an integer from {least} to {most}, got {value}")
     return value

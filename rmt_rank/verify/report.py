@@ -93,7 +93,8 @@ class Report:
             Text.assemble(
                 ("rmt_rank ", "bold"),
                 (__version__, "bold"),
-                f"  {len(claims)} claims; depths {_listed(context.depths)}; "
+                f"  {len(claims)} claim{'s' * (len(claims) != 1)}; "
+                f"depths {_listed(context.depths)}; "
                 f"widths {_listed(context.widths)} ({context.field}, {backend}); "
                 f"{context.digits} digits; seed {context.seed}",
             )
@@ -118,7 +119,7 @@ class Report:
         for line in lines:
             table.add_row(
                 line.check,
-                "proof" if line.relation == "proof" else _number(line.measured),
+                line.relation if line.relation in ("proof", "sample") else _number(line.measured),
                 "" if line.bound is None else f"{line.relation} {_number(line.bound)}",
                 Text(line.verdict.value, style=_STYLES[line.verdict]),
             )

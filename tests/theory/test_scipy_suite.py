@@ -80,8 +80,9 @@ def test_cont_basic_fit(name, depth, method, fix_args):
 @each_depth
 def test_sf_isf_overrides(name, depth, monkeypatch):
     # SciPy's tolerance is 1e-12 for sf(isf(p)) = p.  Near a finite edge x has a spacing of
-    # eps x_max, and sf ~ (x_max - x)^(3/2), so p is resolved to 1.5 eps/(1 - x/x_max): less than
-    # 1e-12 from p = 1e-5 on.  In the angle it holds from 1e-290 on: test_spectral_inversion.py.
+    # eps x_max, and sf ~ (x_max - x)^(3/2), so p is resolved to 1.5 eps/(1 - x/x_max): at these
+    # depths less than 1e-12 from p = 1e-5 on.  In the angle it holds from 1e-290 on, see
+    # test_spectral_inversion.py; docs/accuracy.md has the limit for every depth.
     monkeypatch.setattr(general, "distcont", [[name, (depth,)]])
     smallest = -5
     x = LAWS[name].isf(10.0**smallest, depth) / LAWS[name].support(depth)[1]

@@ -217,7 +217,7 @@ class TestUsage:
             (["theorem1", "--widths", "2.5"], "--widths must be whole numbers >= 1 separated by"),
             (["theorem1", "--samples", "1"], "--samples must be an integer >= 2, got 1"),
             (["theorem1", "--samples", "x"], "--samples must be an integer >= 2, got 'x'"),
-            (["theorem1", "--digits", "5"], "--digits must be an integer >= 10, got 5"),
+            (["theorem1", "--digits", "5"], "--digits must be an integer from 10 to 200, got 5"),
             (["theorem1", "--digits", "999"], "--digits must be an integer from 10 to 200, got"),
             (["theorem1", "--seed", "-1"], "--seed must be an integer >= 0, got -1"),
             (["theorem1", "--field", "octonion"], "argument --field: invalid choice: 'octonion'"),
