@@ -5,6 +5,9 @@ change with depth, after "The Low-Rank Simplicity Bias in Deep Networks" (Huh et
 arXiv:2103.10427).  `python -m rmt_rank.verify theorem1` checks the paper's Theorem 1.
 """
 
+import importlib
+from types import ModuleType
+
 from rmt_rank.simulation.sampling import sample_singular_values
 from rmt_rank.theory.effective_rank import (
     differential_effective_rank,
@@ -23,3 +26,14 @@ __all__ = [
     "sample_singular_values",
     "singular_value_law",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    # the slow road brings sympy and flint: it is imported when it is first asked for
+    if name == "exact":
+        return importlib.import_module("rmt_rank.exact")
+    raise AttributeError(f"module 'rmt_rank' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), "exact"])

@@ -107,6 +107,17 @@ print(time.perf_counter() - start)
     assert min(float(run(code)) for _ in range(5)) < 0.3
 
 
+def test_the_exact_road_is_there_when_asked_for():
+    code = """
+import sys, rmt_rank
+assert "sympy" not in sys.modules and "exact" in dir(rmt_rank)
+print(rmt_rank.exact.enclose_effective_rank(1))
+"""
+    assert run(code).startswith("-0.21686166062423")
+    with pytest.raises(AttributeError, match="has no attribute 'inexact'"):
+        _ = rmt_rank.inexact
+
+
 def test_public_names():
     assert sorted(rmt_rank.__all__) == rmt_rank.__all__
     for name in rmt_rank.__all__:

@@ -61,7 +61,8 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
 
         def density(x: Array, c: Constants, fit: Fit | None) -> Array:
             angle = spectral_inversion.angle_from_value(x, c, h, fit)
-            with np.errstate(divide="ignore", invalid="ignore"):  # x = 0
+            # infinite at x = 0, and where it is above the largest float
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 result = spectral_angle.density_factor(angle, c) / ((np.pi * h) * x)
                 bottom = angle.eps.real < POWER_LAW_BELOW * c.m
                 if bottom.any():

@@ -165,7 +165,8 @@ def slope(p: Point, c: Constants) -> Array:
         + small.sinc * (small.cot_gap * (1 - large.cot_gap) + csc_gap + large.cot_gap) / p.theta
     )
     one_minus_z = c.M * p.sin / large.sin
-    dU: Array = c.m * (dz / one_minus_z + (large.cot_gap - small.cot_gap) / p.theta)
+    # m dz first: both it and 1 - z may be of order m near theta = pi
+    dU: Array = c.m * dz / one_minus_z + c.m * (large.cot_gap - small.cot_gap) / p.theta
     return dU
 
 
@@ -205,5 +206,6 @@ def value(angle: Angle, c: Constants, exponent: float) -> Array:
     p = point(angle, c)
     root = p.sin / (p.small.sin**c.m * p.large.sin**c.M)  # s^a
     power = (c.L + 1) * exponent
-    near_top = largest_value(c.L, exponent) * np.exp(-power * minus_log_w(p, c))
+    with np.errstate(divide="ignore", invalid="ignore"):  # z rounds to 1 far below the top
+        near_top = largest_value(c.L, exponent) * np.exp(-power * minus_log_w(p, c))
     return np.where(c.scale * root < W_SWITCH, root**power, near_top)

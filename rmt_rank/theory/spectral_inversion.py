@@ -46,7 +46,8 @@ FIT_DEGREE = 31
 # The series stands for Newton's method where its last coefficients are below this; the results it
 # is fitted to are themselves good to 1e-15.
 FIT_CONVERGED = 1e-15
-SMALLEST_W, SMALLEST_U, SMALLEST_TAIL = 1e-100, 1e-140, 1e-300
+# Below these the guess would divide by zero, or x / x_max has lost digits.
+SMALLEST_W, SMALLEST_U, SMALLEST_TAIL, SMALLEST_RATIO = 1e-100, 1e-140, 1e-300, 1e-300
 
 
 class Fit(NamedTuple):
@@ -83,21 +84,31 @@ def angle_from_value(x: Array, c: Constants, exponent: float, fit: Fit | None = 
     SMALLEST_W; at the upper edge it is that of U = SMALLEST_U.
     """
     # a power of x itself, not of s = x^(1/exponent), which may lie below the smallest float
-    ratio = x / largest_value(c.L, exponent)
     power = c.a / exponent
+    w = x**power * c.scale
+    ratio = x / largest_value(c.L, exponent)
     with np.errstate(divide="ignore"):  # x = 0
-        w, U = ratio**power, -power * np.log(ratio)
+        U = -power * np.log(ratio)
+    lost = ratio.real < SMALLEST_RATIO
+    if lost.any():
+        with np.errstate(divide="ignore"):
+            U = np.where(lost, -power * np.log(x) - np.log(c.scale), U)
     # keep 0 and the edge itself away from where the guess divides by them
     w = np.where(np.abs(w) < SMALLEST_W, SMALLEST_W, w)
     U = np.where(np.abs(U) < SMALLEST_U, SMALLEST_U, U)
     if fit is not None and fit.converged and not np.iscomplexobj(w):
-        return _angle(_guess(np.where(w < W_SWITCH, w / (1 - w), 1 / np.expm1(U)), c, fit))
+        # at the far end of either the other decides
+        with np.errstate(over="ignore", divide="ignore"):
+            odds = np.where(w < W_SWITCH, w / (1 - w), 1 / np.expm1(U))
+        return _angle(_guess(odds, c, fit))
     return _solve(w, U, c, fit)
 
 
 def angle_from_tails(lower: Array, upper: Array, c: Constants) -> Angle:
     """Angle at which cdf = lower and sf = upper, where lower + upper = 1."""
-    lower, upper = np.maximum(lower, SMALLEST_TAIL), np.maximum(upper, SMALLEST_TAIL)
+    # eps ~ pi a lower must be a float; deep laws have the quantile 0 there
+    lower = np.maximum(lower, SMALLEST_TAIL * (1 + c.L))
+    upper = np.maximum(upper, SMALLEST_TAIL)
     odds = upper / lower
 
     def step(angle: Angle) -> Array:
@@ -109,7 +120,8 @@ def angle_from_tails(lower: Array, upper: Array, c: Constants) -> Angle:
         return np.log(above / (below * odds)) * (below * above) / derivative
 
     # sf/cdf is a theta^3 / (3 pi) at one end and a pi / eps at the other; u = theta/pi
-    u3 = 3 / np.pi**2 * odds / c.a
+    with np.errstate(over="ignore"):
+        u3 = np.minimum(3 / np.pi**2 * odds / c.a, 1 / SMALLEST_TAIL)
     u = np.cbrt(u3 / (1 + u3))
     return _newton(1 / (1 + u3) / (u * (1 + u + u * u)), step)
 

@@ -1,14 +1,16 @@
-"""Write reference values of the law of the squared singular values (Fuss-Catalan), real depth.
+"""Write reference values of the laws of the singular values and of their squares, real depth.
 
 Each value is an integral of the printed Jacobian of Appendix G over the angle, in rmt_rank.exact:
 no closed form, no float64. The depth and x are doubles, taken exactly: the binary numbers they
 hold, so a float64 routine can be compared at the very same arguments. x is the double nearest to
-ratio times the largest value, (L+1)^(L+1) L^-L. The slopes x f'(x)/f(x) of f = pdf, cdf, sf say by
-how much a relative error of x changes each; they come from Eq. 5 and the values themselves.
+ratio times the largest value, (L+1)^(L+1) L^-L or its root. The slopes x f'(x)/f(x) of f = pdf,
+cdf, sf say by how much a relative error of x changes each; they come from Eq. 5 and the values
+themselves.
 """
 
 import argparse
 import csv
+import itertools
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -24,7 +26,7 @@ RATIOS = (
     *("0.7", "0.9", "0.99", "0.999", "0.999999", "0.999999999", "0.999999999999"),
 )
 COLUMNS = (
-    *("depth", "ratio", "x_hex", "x", "pdf", "cdf", "sf"),
+    *("law", "depth", "ratio", "x_hex", "x", "pdf", "cdf", "sf"),
     *("slope_pdf", "slope_cdf", "slope_sf"),
 )
 
@@ -35,29 +37,31 @@ def largest(depth: float) -> mpmath.mpf:
     return mpmath.exp((L + 1) * mpmath.log(L + 1) - L * mpmath.log(L))
 
 
-def density_slope(x: float, depth: float) -> mpmath.mpf:
-    """Return x p'(x)/p(x) for the density p of s, from the logarithmic derivatives of Eq. 5."""
-    phi, gap = exact.angles_of(x, depth, digits=50)
+def density_slope(x: float, depth: float, squared: bool) -> mpmath.mpf:
+    """Return x f'(x)/f(x) for the density f of s or sigma, from the logarithms in Eq. 5."""
+    phi, gap = exact.angles_of(x, depth, squared=squared, digits=50)
     # Near the top, s_max - s ~ phi^2: those digits cancel in both derivatives.
     with mp.workdps(50 + 4 * max(0, -int(mpmath.log10(phi)))):
         L = mpmath.mpf(depth)
         cots = mpmath.cot(phi), mpmath.cot(L * phi), -mpmath.cot((L + 1) * gap)
         log_p = (3 * cots[0] + (L - 2) * L * cots[1] - (L - 1) * (L + 1) * cots[2]) / 2
         log_s = (L + 1) ** 2 * cots[2] - cots[0] - L**2 * cots[1]
-        return log_p / log_s - mpmath.mpf(1) / 2  # p_s = p/(2 sqrt(s))
+        # log sigma is half of log s, and the density of s is p/(2 sqrt(s))
+        return log_p / log_s - mpmath.mpf(1) / 2 if squared else 2 * log_p / log_s
 
 
 def rows(digits: int):
     """Yield the rows of the table."""
-    for depth in DEPTHS:
-        for ratio in RATIOS:
-            with mp.workdps(40):
-                x = float(largest(depth) * mpmath.mpf(ratio))
-            pdf, cdf, sf = exact.law(Fraction(x), depth, digits=40)
-            slopes = density_slope(x, depth), x * pdf / cdf, -x * pdf / sf
-            values = (mpmath.nstr(v, digits, strip_zeros=False) for v in (pdf, cdf, sf))
-            ends = (mpmath.nstr(v, 8) for v in slopes)
-            yield (repr(depth), ratio, x.hex(), repr(x), *values, *ends)
+    laws = {"fuss_catalan": True, "singular_value_law": False}
+    for (name, squared), depth, ratio in itertools.product(laws.items(), DEPTHS, RATIOS):
+        with mp.workdps(40):
+            edge = largest(depth) if squared else mpmath.sqrt(largest(depth))
+            x = float(edge * mpmath.mpf(ratio))
+        pdf, cdf, sf = exact.law(Fraction(x), depth, squared=squared, digits=40)
+        slopes = density_slope(x, depth, squared), x * pdf / cdf, -x * pdf / sf
+        values = (mpmath.nstr(v, digits, strip_zeros=False) for v in (pdf, cdf, sf))
+        ends = (mpmath.nstr(v, 8) for v in slopes)
+        yield (name, repr(depth), ratio, x.hex(), repr(x), *values, *ends)
 
 
 def main() -> None:
