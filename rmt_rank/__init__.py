@@ -8,6 +8,22 @@ arXiv:2103.10427).  `python -m rmt_rank.verify theorem1` checks the paper's Theo
 import importlib
 from types import ModuleType
 
+from rmt_rank.metrics.gram import gram_effective_rank, gram_matrix
+from rmt_rank.metrics.matrix import (
+    RankMeasures,
+    condition_number,
+    effective_rank,
+    effective_rank_gradient,
+    energy_rank,
+    nuclear_norm,
+    numerical_rank,
+    participation_ratio,
+    rank_measures,
+    renyi_effective_rank,
+    stable_rank,
+    threshold_rank,
+    threshold_rank_area,
+)
 from rmt_rank.simulation.sampling import sample_singular_values
 from rmt_rank.theory.effective_rank import (
     differential_effective_rank,
@@ -19,12 +35,27 @@ from rmt_rank.theory.moments import fuss_catalan_moment
 __version__ = "0.1.0"
 
 __all__ = [
+    "RankMeasures",
+    "condition_number",
     "differential_effective_rank",
     "differential_effective_rank_derivative",
+    "effective_rank",
+    "effective_rank_gradient",
+    "energy_rank",
     "fuss_catalan",
     "fuss_catalan_moment",
+    "gram_effective_rank",
+    "gram_matrix",
+    "nuclear_norm",
+    "numerical_rank",
+    "participation_ratio",
+    "rank_measures",
+    "renyi_effective_rank",
     "sample_singular_values",
     "singular_value_law",
+    "stable_rank",
+    "threshold_rank",
+    "threshold_rank_area",
 ]
 
 

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-__all__ = ["main"]
+__all__ = ["main", "run"]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
+    """Run the command line of the process; the entry point of `rmt-rank`."""
+    from rmt_rank._output import guarded
+
+    return guarded(run)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit code."""
     import rmt_rank
 
     parser = argparse.ArgumentParser(prog="rmt-rank", description=rmt_rank.__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=f"rmt_rank {rmt_rank.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("verify", help="check the paper's claims and print the evidence")
+    # each command parses what follows its name
+    commands.add_parser("measure", help="measure the rank of matrices in files", add_help=False)
+    commands.add_parser("verify", help="check the paper's claims", add_help=False)
     known, rest = parser.parse_known_args(arguments)
-    assert known.command == "verify"
-    from rmt_rank.verify.command import main as verify
-
-    return verify(rest, prog="rmt-rank verify")
+    module = {"measure": "rmt_rank.measure", "verify": "rmt_rank.verify.command"}[known.command]
+    command: Callable[..., int] = importlib.import_module(module).main
+    return command(rest, prog=f"rmt-rank {known.command}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from rmt_rank._errors import BackendUnavailableError
 from rmt_rank._validation import choice
 
-__all__ = ["BACKENDS", "default_namespace", "makes_random_numbers", "namespace", "to_numpy"]
+__all__ = ["BACKENDS", "default_namespace", "makes_random_numbers", "namespace"]
+__all__ += ["as_floating", "namespace_or_default", "to_numpy"]
 
 BACKENDS = ("numpy", "cupy", "torch")
 
@@ -25,6 +26,15 @@ BACKENDS = ("numpy", "cupy", "torch")
 def default_namespace() -> ModuleType:
     """NumPy, as an array API namespace."""
     return importlib.import_module("array_api_compat.numpy")
+
+
+def namespace_or_default(xp: Any) -> ModuleType:
+    """Return xp, NumPy's namespace for None; TypeError if it is no array API namespace."""
+    if xp is None:
+        return default_namespace()
+    if not (hasattr(xp, "asarray") and hasattr(xp, "linalg")):
+        raise TypeError(f"xp must be an array API namespace (a module), got {xp!r}")
+    return xp  # type: ignore[no-any-return]
 
 
 def namespace(backend: str) -> ModuleType:
@@ -76,11 +86,43 @@ def makes_random_numbers(xp: ModuleType) -> bool:
 
 def to_numpy(array: Any) -> npt.NDArray[Any]:
     """Copy an array of any library to the host (NumPy arrays are returned as they are)."""
-    if isinstance(array, np.ndarray):
-        return array
+    if isinstance(array, np.ndarray | np.generic):
+        return np.asarray(array)
     if array_api_compat.is_cupy_array(array):
         host: npt.NDArray[Any] = array.get()
         return host
     if array_api_compat.is_torch_array(array):
         array = array.detach().cpu()
     return np.from_dlpack(array)
+
+
+def as_floating(name: str, value: Any, *, least_dimensions: int) -> tuple[Any, Any]:
+    """Return a value's namespace and the value as an array of at least single precision.
+
+    Lists and scalars become NumPy arrays, integers the library's default float, half precision
+    single.
+
+    Raises
+    ------
+    TypeError
+        If the value is not numeric.
+    ValueError
+        If it has fewer than least_dimensions axes.
+    """
+    if not array_api_compat.is_array_api_obj(value):
+        try:
+            value = np.asarray(value)
+        except ValueError as error:  # ragged lists
+            raise TypeError(f"{name} must be an array of numbers, got {value!r}") from error
+    xp = array_api_compat.array_namespace(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind not in "biufc":
+        raise TypeError(f"{name} must be an array of numbers, got the dtype {value.dtype}")
+    if value.ndim < least_dimensions:
+        axes = f"{least_dimensions} ax{'es' if least_dimensions > 1 else 'is'}"
+        raise ValueError(f"{name} must have at least {axes}, got the shape {tuple(value.shape)}")
+    if not xp.isdtype(value.dtype, ("real floating", "complex floating")):
+        default = xp.__array_namespace_info__().default_dtypes(device=None)["real floating"]
+        return xp, xp.astype(value, default)
+    if xp.finfo(value.dtype).bits < 32:  # no library decomposes in half precision
+        return xp, xp.astype(value, xp.float32)
+    return xp, value

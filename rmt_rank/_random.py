@@ -28,13 +28,12 @@ def streams(rng: RNG, count: int) -> list[np.random.Generator]:
         If rng is not what `numpy.random.default_rng` takes.
     """
     try:
-        generator = np.random.default_rng(rng)
+        return np.random.default_rng(rng).spawn(count)
     except (TypeError, ValueError) as error:
         raise type(error)(
             f"rng must be None, a non-negative integer or a NumPy SeedSequence, BitGenerator or "
             f"Generator, got {rng!r}"
         ) from error
-    return generator.spawn(count)
 
 
 def gaussian(

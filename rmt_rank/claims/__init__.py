@@ -5,9 +5,10 @@ against the other.  `rmt_rank.verify` runs the checks and prints the evidence.
 """
 
 from rmt_rank.claims import closed_form, density, derivative, errata, every_measure, finite_width
-from rmt_rank.claims.claim import Claim, Context, Evidence, Verdict
+from rmt_rank.claims import metrics as metrics_claims
+from rmt_rank.claims.claim import Claim, Context, Evidence, Verdict, broken
 
-__all__ = ["CLAIMS", "Claim", "Context", "Evidence", "Verdict", "select"]
+__all__ = ["CLAIMS", "Claim", "Context", "Evidence", "Verdict", "broken", "select"]
 
 CLAIMS: tuple[Claim, ...] = (
     density.CLAIM,
@@ -16,6 +17,7 @@ CLAIMS: tuple[Claim, ...] = (
     finite_width.CLAIM,
     every_measure.CLAIM,
     *errata.CLAIMS,
+    *metrics_claims.CLAIMS,
 )
 
 

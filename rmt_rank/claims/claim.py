@@ -13,8 +13,13 @@ import numpy as np
 
 from rmt_rank.simulation.chains import ChainStatistics, simulate_chain
 
-__all__ = ["Claim", "Context", "Evidence", "Verdict", "at_most", "below", "not_checked", "proof"]
-__all__ += ["refutation", "sampled"]
+__all__ = ["EXTRA_DEPTHS", "Claim", "Context", "Evidence", "Verdict"]
+__all__ += ["at_most", "below", "broken", "not_checked", "proof", "refutation", "sampled"]
+
+
+# Depths at which float64 is held against the exact road in every run, on the far sides of the
+# switches in depth.
+EXTRA_DEPTHS = (0.01, 100.0)
 
 
 class Verdict(Enum):
@@ -23,6 +28,7 @@ class Verdict(Enum):
     HOLDS = "holds"
     REFUTED = "refuted"  # the printed form is wrong, as claimed
     FAILS = "FAILS"
+    ERROR = "ERROR"  # the check itself broke
     NOT_CHECKED = "not checked"
 
 
@@ -82,6 +88,12 @@ def sampled(check: str, holds: bool, how: str) -> Evidence:
     """Evidence without a number of its own: an identity or a pattern looked at in some places."""
     verdict = Verdict.HOLDS if holds else Verdict.FAILS
     return Evidence(check, None, None, "sample", how, verdict)
+
+
+def broken(error: Exception) -> Evidence:
+    """A line for a check that ended in an error: nothing is known, and something is wrong."""
+    how = f"{type(error).__name__}: {error}"
+    return Evidence("the check ended in an error", None, None, "", how, Verdict.ERROR)
 
 
 def not_checked(check: str, why: str) -> Evidence:

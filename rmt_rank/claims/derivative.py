@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from rmt_rank import exact
-from rmt_rank.claims.claim import Claim, Context, Evidence, at_most, below, proof
+from rmt_rank.claims.claim import (
+    EXTRA_DEPTHS,
+    Claim,
+    Context,
+    Evidence,
+    at_most,
+    below,
+    proof,
+)
 from rmt_rank.theory.effective_rank import (
     differential_effective_rank,
     differential_effective_rank_derivative,
@@ -21,7 +29,8 @@ _CERTIFIED = 1000
 def _check(context: Context) -> Iterator[Evidence]:
     depths = context.depths
     differences = {
-        depth: exact.differential_effective_rank_derivative(depth, digits=17) for depth in depths
+        depth: exact.differential_effective_rank_derivative(depth, digits=17)
+        for depth in sorted({*depths, *EXTRA_DEPTHS})
     }
     yield at_most(
         "d rho/dL in float64 against differences of Eq. 7",
@@ -30,13 +39,15 @@ def _check(context: Context) -> Iterator[Evidence]:
             for depth, value in differences.items()
         ),
         1e-13,
-        "relative error; central differences of the quadrature, correct to 17 digits",
+        "relative error, also at depths "
+        + ", ".join(f"{depth:g}" for depth in EXTRA_DEPTHS)
+        + "; central differences of the quadrature, correct to 17 digits",
     )
     yield below(
         "largest of these differences",
         max(float(value) for value in differences.values()),
         0,
-        "the sign of d rho/dL at the depths asked for, by quadrature alone",
+        "the sign of d rho/dL at these depths, by quadrature alone",
     )
     if len(depths) > 1:
         ranks = [float(differential_effective_rank(depth)) for depth in depths]

@@ -137,7 +137,8 @@ def _after_equation_11(context: Context) -> Iterator[Evidence]:
         "holds: its area is d rho/dL < 0",
         max(differences),
         1e-10,
-        "derivative under the integral, 12 digits, against enclosures of the closed form",
+        "derivative under the integral, 12 digits of which two are guard digits, against "
+        "enclosures of the closed form",
     )
 
 

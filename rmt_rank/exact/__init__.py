@@ -21,6 +21,7 @@ from rmt_rank.exact.errata import (
     integrand_derivative_signs,
     paper_integrand_derivative_area,
 )
+from rmt_rank.exact.measures import measures, singular_values
 from rmt_rank.exact.printed import density, jacobian, paper_equation_8_ratio, singular_value
 from rmt_rank.exact.quadrature import (
     angle_of,
@@ -50,8 +51,10 @@ __all__ = [
     "integrand_derivative_signs",
     "jacobian",
     "law",
+    "measures",
     "moment",
     "paper_equation_8_ratio",
     "paper_integrand_derivative_area",
     "singular_value",
+    "singular_values",
 ]

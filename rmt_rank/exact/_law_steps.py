@@ -96,6 +96,7 @@ def _fuss_catalan_by_series(depth: int, terms: int) -> list[int]:
 
 def check_moments() -> StepResult:
     terms = 8
+    how = f"exact at {terms} orders, L = 1, 2, 3, 5"
     for depth in (1, 2, 3, 5):
         for n, coefficient in enumerate(_fuss_catalan_by_series(depth, terms)):
             # Lagrange: [w^n] B = [b^(n-1)] (1+b)^((L+1) n) / n for n > 0.
@@ -103,8 +104,8 @@ def check_moments() -> StepResult:
             number = sp.binomial((depth + 1) * n, n) / (depth * n + 1)
             gammas = sp.gamma((depth + 1) * n + 1) / sp.gamma(n + 1) / sp.gamma(depth * n + 2)
             if not coefficient == lagrange == number == gammas:
-                return StepResult(False, SYMBOLIC)
-    return StepResult(True, f"symbolic, {terms} orders at L = 1, 2, 3, 5")
+                return StepResult(False, how)
+    return StepResult(True, how)
 
 
 def check_real_moments() -> StepResult:

@@ -32,7 +32,7 @@ HALF = sp.Rational(1, 2)
 
 @dataclass(frozen=True)
 class StepResult:
-    """Whether a step holds, and how that was found out: "symbolic" or "40 digits at N points"."""
+    """Whether a step holds; how it was found: "symbolic", "exact at ...", "40 digits at ..."."""
 
     holds: bool
     how: str

@@ -62,6 +62,8 @@ class Enclosure:
     def __str__(self) -> str:
         with mpmath.workprec(4096):
             middle, radius = (self.lower + self.upper) / 2, (self.upper - self.lower) / 2
+            if not mpmath.isfinite(radius):
+                return f"[{self.lower}, {self.upper}]"
             if radius == 0:
                 return f"{mpmath.nstr(middle, 17)} +/- 0"
             # Print one digit more than the radius leaves, and a radius that covers what this drops.
@@ -154,7 +156,28 @@ def _rho(L: arb, z: arb) -> arb:
     return entropy_part(x + z) - entropy_part(z) - entropy_part(x) - (x + 1).log() + x / (x + 1)
 
 
+def _h_slope(y: arb) -> arb:
+    """Return h'(y) of h(y) = y psi'(y+1), from the two ends of the interval y >= 0.
+
+    h(y) = 1 - int_0^oo (-g'(t)) exp(-yt) dt with g(t) = t/(exp(t) - 1) decreasing, so h' is
+    positive and decreases.
+    """
+    if not y.is_exact():
+        return _h_slope(y.lower()).union(_h_slope(y.upper()))
+    return _zeta(2, y + 1) - 2 * y * _zeta(3, y + 1)
+
+
+def _parabola(x: arb) -> arb:
+    """Return x/(1+x)^2 = y - y^2, y = 1/(1+x): between its values at the ends and 1/4."""
+    if x.is_exact():
+        return x / (x + 1) ** 2
+    hull = _parabola(x.lower()).union(_parabola(x.upper()))
+    return hull.union(arb(1) / 4) if x.contains(1) else hull
+
+
 def _derivative(L: arb, z: arb) -> arb:
+    """Return d rho/dL, using of h only its formula, so that a negative result is a proof."""
+
     def h(y: arb) -> arb:
         return y * _zeta(2, y + 1)
 
@@ -165,7 +188,14 @@ def _derivative(L: arb, z: arb) -> arb:
         # large x this loses only a multiple of width/x^2, so intervals may widen with the depth.
         y = x.union(x + z)
         bracket = bracket.intersection(z * (_zeta(2, y + 1) - 2 * y * _zeta(3, y + 1)))
-    return -z * (bracket + x / (x + 1) ** 2)
+    return -z * (bracket + _parabola(x))
+
+
+def _derivative_between(L: arb, z: arb) -> arb:
+    """Return d rho/dL on an interval, using that h' is positive and decreases: tighter."""
+    x = L * z
+    tight = -z * (z * _h_slope(x.union(x + z)) + _parabola(x))
+    return _derivative(L, z).intersection(tight)
 
 
 def _ends(depth: Depth) -> tuple[Fraction, Fraction]:
@@ -234,8 +264,8 @@ def enclose_derivative(depth: Depth, *, power: Number = 1, digits: int = 30) -> 
     """Enclose d rho/dL, in nats per factor.
 
     Parameters, errors: as `enclose_effective_rank`. At depth 0 it is the derivative to the right.
-    An interval is cut into 64 pieces; the enclosure is the hull of theirs, so it is somewhat wider
-    than the range.
+    An interval is cut into 64 pieces of equal ratio in 1 + L; the enclosure is the hull of theirs,
+    so it is somewhat wider than the range.
 
     Returns
     -------
@@ -246,8 +276,11 @@ def enclose_derivative(depth: Depth, *, power: Number = 1, digits: int = 30) -> 
     if low == high:
         return _enclose_point(_derivative, low, z, digits)
     with _bits(int(3.33 * digits) + 64 + 2 * high.numerator.bit_length()):
-        cuts = [_arb(low + (high - low) * k / 64) for k in range(65)]
-        pieces = [_derivative(left.union(right), _arb(z)) for left, right in pairwise(cuts)]
+        # finer where the derivative varies faster
+        ratio = float((1 + high) / (1 + low))
+        inner = ((1 + low) * Fraction(ratio ** (k / 64)) - 1 for k in range(1, 64))
+        cuts = [_arb(cut) for cut in (low, *(min(max(c, low), high) for c in inner), high)]
+        pieces = [_derivative_between(a.union(b), _arb(z)) for a, b in pairwise(cuts)]
         return _enclosure(reduce(arb.union, pieces))
 
 

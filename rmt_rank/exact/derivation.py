@@ -95,7 +95,8 @@ def derivation() -> tuple[Step, ...]:
             "generating function",
             "On its cut w = 1/s the generating function of the Fuss-Catalan numbers is "
             "e^(i phi) sin((L+1) phi)/sin(L phi), and its imaginary part is pi s times the density "
-            "of s: Eq. 5 is the law whose moments those numbers are.",
+            "of s. On paper: this is the branch with B = 1 at w = 0, and Stieltjes inversion, so "
+            "Eq. 5 is the law whose moments those numbers are.",
             _formula(sp.latex(b), 1 + w * b ** (L + 1))
             + r",\quad \operatorname{Im} B = "
             + sp.latex(law_steps.K),

@@ -1,35 +1,442 @@
-"""Measures of rank that start from singular values."""
+"""Measures of rank that start from singular values.
+
+Every function takes an array of shape (..., k), non-negative and in any order, from any library
+that follows the array API standard, and returns one of shape (...) of the same library, on the same
+device, floating: a count is a whole number as a float, so that nan may stand where the input was
+not finite.  Integers become floats and half precision becomes single.  Nothing is changed in place,
+no scale over- or underflows, and no warning is raised.  The zero spectrum has rank 0 (its entropy
+is -inf).
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
-from array_api_compat import array_namespace
+import array_api_compat
 
-__all__ = ["effective_rank"]
+from rmt_rank._array import as_floating
+from rmt_rank._validation import choice, real
+
+__all__ = [
+    "condition_number",
+    "effective_rank",
+    "energy_rank",
+    "nuclear_norm",
+    "numerical_rank",
+    "participation_ratio",
+    "prepare",
+    "renyi_effective_rank",
+    "stable_rank",
+    "threshold_rank",
+    "threshold_rank_area",
+]
+
+RELATIVE_TO = ("sum", "max", "absolute")
+
+# Renyi orders nearer to 1 than this are written around Shannon's entropy, which they approach.
+NEAR_ONE = 0.5
 
 
-def effective_rank(singular_values: Any) -> Any:
-    """Entropy of the normalised singular values, in nats.
+class _Spectrum(NamedTuple):
+    """Singular values over their largest, with what is needed to finish a measure."""
+
+    xp: Any
+    values: Any  # (..., k), in [0, 1]; zeros where the spectrum is not finite
+    largest: Any  # (...), 1 in place of 0
+    finite: Any  # (...)
+    nonzero: Any  # (...)
+
+    def finish(self, result: Any, *, zero: float = 0.0) -> Any:
+        xp = self.xp
+        result = xp.where(self.nonzero, result, xp.full_like(result, zero))
+        result = xp.where(self.finite, result, xp.full_like(result, math.nan))
+        return result[()] if result.ndim == 0 else result  # NumPy: a scalar
+
+
+def prepare(singular_values: Any) -> _Spectrum:
+    """What every measure starts from; it may be given to several in place of singular values."""
+    if isinstance(singular_values, _Spectrum):
+        return singular_values
+    xp, sigma = as_floating("singular_values", singular_values, least_dimensions=1)
+    if sigma.shape[-1] == 0:
+        # the spectrum of an empty matrix is that of the zero matrix
+        sigma = xp.zeros((*sigma.shape[:-1], 1), dtype=sigma.dtype, device=_device(sigma))
+    finite = xp.all(xp.isfinite(sigma), axis=-1)
+    sigma = xp.where(finite[..., None], sigma, xp.zeros_like(sigma))
+    largest = xp.max(sigma, axis=-1)
+    nonzero = largest > 0
+    largest = xp.where(nonzero, largest, xp.ones_like(largest))
+    return _Spectrum(xp, sigma / largest[..., None], largest, finite, nonzero)
+
+
+def _device(array: Any) -> Any:
+    return array_api_compat.device(array)
+
+
+def _log(xp: Any, x: Any) -> Any:
+    """log(x), 0 at 0, where it is multiplied by 0; safe to differentiate."""
+    return xp.log(xp.where(x > 0, x, xp.ones_like(x)))
+
+
+def effective_rank(
+    singular_values: Any,
+    *,
+    exponentiate: bool = False,
+    power: float = 1,
+    order: float = 1,
+    eps: float = 0.0,
+    base: float = math.e,
+) -> Any:
+    """Entropy of the normalised singular values.
 
     Parameters
     ----------
     singular_values : array, shape (..., k)
-        Non-negative, not all zero, in any order.
+        Non-negative, in any order.
+    exponentiate : bool, default False
+        Return the exponential of the entropy, the effective rank of Roy and Vetterli [2]_, instead
+        of the entropy that the paper [1]_ calls effective rank.
+    power : float, default 1
+        Power of the singular values that is normalised, > 0; 2 for those of the Gram matrix.
+    order : float, default 1
+        Renyi order, 0 <= order <= inf; 1 is Shannon's entropy.
+    eps : float, default 0
+        Added to every normalised value, as some tools do, without normalising again; >= 0.
+    base : float, default e
+        Base of the logarithm, > 1; of no effect with `exponentiate`.
 
     Returns
     -------
     array, shape (...)
-        Between 0 and log(k).
+        Entropy in nats (in units of log(base)), from 0 to log(k), -inf for the zero spectrum; or
+        its exponential, from 1 to k, 0 for the zero spectrum.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an option is not a real number in its range, or singular_values has no axis.
 
     References
     ----------
-    .. [1] M. Huh et al., "The Low-Rank Simplicity Bias in Deep Networks", Definition 1, without
-       the exponential of O. Roy and M. Vetterli (2007); arXiv:2103.10427.
+    .. [1] M. Huh et al., "The Low-Rank Simplicity Bias in Deep Networks", Definition 1;
+       arXiv:2103.10427.
+    .. [2] O. Roy, M. Vetterli, "The effective rank: a measure of effective dimensionality",
+       EUSIPCO 2007, 606-610.
     """
-    xp = array_namespace(singular_values)
-    # divided by the largest, no scale over- or underflows; 0 log 0 = 0
-    sigma = singular_values / xp.max(singular_values, axis=-1, keepdims=True)
-    total = xp.sum(sigma, axis=-1)
-    log_sigma = xp.log(xp.where(sigma > 0, sigma, xp.ones_like(sigma)))
-    return xp.log(total) - xp.sum(sigma * log_sigma, axis=-1) / total
+    power = real("power", power, above=0)
+    order = real("order", order, at_least=0, finite=False)
+    eps = real("eps", eps, at_least=0)
+    base = real("base", base, above=1)
+    s = prepare(singular_values)
+    entropy = _entropy(s, power, order, eps)
+    if exponentiate:
+        return s.finish(s.xp.exp(entropy))
+    if base != math.e:
+        entropy = entropy / math.log(base)
+    return s.finish(entropy, zero=-math.inf)
+
+
+def _entropy(s: _Spectrum, power: float, order: float, eps: float) -> Any:
+    xp = s.xp
+    weights = s.values if power == 1 else s.values**power
+    total = xp.sum(weights, axis=-1)
+    # the zero spectrum is replaced in the end
+    total = xp.where(s.nonzero, total, xp.ones_like(total))
+    if order == 1 and eps == 0:
+        # log(total) - sum w log w / total: one logarithm a value, no rounding of the quotient
+        return xp.log(total) - xp.sum(weights * _log(xp, weights), axis=-1) / total
+    p = weights / total[..., None] + eps
+    if order == 1:
+        return -xp.sum(p * _log(xp, p), axis=-1)
+    if order == 0:
+        return xp.log(xp.sum(xp.astype(p > 0, p.dtype), axis=-1) + xp.astype(~s.nonzero, p.dtype))
+    largest = xp.max(p, axis=-1)
+    largest = xp.where(largest > 0, largest, xp.ones_like(largest))
+    if order == math.inf:
+        return -xp.log(largest)
+    if eps == 0 and abs(order - 1) < NEAR_ONE:
+        # sum p^q = 1 + sum p (p^(q-1) - 1)
+        excess = xp.sum(p * xp.expm1((order - 1) * _log(xp, p)), axis=-1)
+        return xp.log1p(excess) / (1 - order)
+    # p = 0 contributes nothing at any order > 0
+    ratio = p / largest[..., None]
+    terms = xp.where(p > 0, xp.exp(order * _log(xp, ratio)), xp.zeros_like(p))
+    terms_sum = xp.sum(terms, axis=-1)
+    terms_sum = xp.where(terms_sum > 0, terms_sum, xp.ones_like(terms_sum))
+    return (order * xp.log(largest) + xp.log(terms_sum)) / (1 - order)
+
+
+def renyi_effective_rank(singular_values: Any, order: float = 2, *, power: float = 1) -> Any:
+    """Exponential of the Renyi entropy of the normalised singular values, an effective number.
+
+    Parameters
+    ----------
+    singular_values : array, shape (..., k)
+        Non-negative, in any order.
+    order : float, default 2
+        Renyi order, 0 <= order <= inf: 0 counts the values above 0, 1 is the effective rank of Roy
+        and Vetterli, 2 the inverse participation of the normalised values, inf is sum/max.
+    power : float, default 1
+        As in `effective_rank`.
+
+    Returns
+    -------
+    array, shape (...)
+        From 1 to k, decreasing in the order; 0 for the zero spectrum.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `effective_rank`.
+    """
+    return effective_rank(singular_values, exponentiate=True, power=power, order=order)
+
+
+def participation_ratio(singular_values: Any, *, power: float = 2) -> Any:
+    """Participation ratio (sum lambda)^2 / sum lambda^2, with lambda = sigma**power.
+
+    Parameters
+    ----------
+    singular_values : array, shape (..., k)
+        Non-negative, in any order.
+    power : float, default 2
+        2 makes lambda the eigenvalues of the Gram or covariance matrix, as is usual; 1 takes the
+        singular values themselves.
+
+    Returns
+    -------
+    array, shape (...)
+        From 1 to k, 0 for the zero spectrum.  It is the Renyi effective rank of order 2.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `effective_rank`.
+    """
+    power = real("power", power, above=0)
+    s = prepare(singular_values)
+    weights = s.values**power
+    total, squares = s.xp.sum(weights, axis=-1), s.xp.sum(weights * weights, axis=-1)
+    squares = s.xp.where(s.nonzero, squares, s.xp.ones_like(squares))
+    return s.finish(total * total / squares)
+
+
+def stable_rank(singular_values: Any) -> Any:
+    """Stable rank, the sum of sigma^2 over the largest.
+
+    Parameters
+    ----------
+    singular_values : array, shape (..., k)
+        Non-negative, in any order.
+
+    Returns
+    -------
+    array, shape (...)
+        From 1 to k, 0 for the zero spectrum.
+
+    References
+    ----------
+    .. [1] M. Huh et al., Definition 4, whose first form lacks the square of the denominator;
+       arXiv:2103.10427.
+    """
+    s = prepare(singular_values)
+    return s.finish(s.xp.sum(s.values * s.values, axis=-1))
+
+
+def nuclear_norm(singular_values: Any) -> Any:
+    """Nuclear norm, the sum of the singular values.
+
+    Parameters
+    ----------
+    singular_values : array, shape (..., k)
+        Non-negative, in any order.
+
+    Returns
+    -------
+    array, shape (...)
+        In the units of the singular values.
+
+    References
+    ----------
+    .. [1] M. Huh et al., Definition 5; arXiv:2103.10427.
+    """
+    s = prepare(singular_values)
+    return s.finish(s.xp.sum(s.values, axis=-1) * s.largest)
+
+
+def _relative(s: _Spectrum, relative_to: str) -> Any:
+    choice("relative_to", relative_to, RELATIVE_TO)
+    if relative_to == "max":
+        return s.values
+    if relative_to == "absolute":
+        return s.values * s.largest[..., None]
+    total = s.xp.sum(s.values, axis=-1)
+    return s.values / s.xp.where(s.nonzero, total, s.xp.ones_like(total))[..., None]
+
+
+def threshold_rank(singular_values: Any, tau: float, *, relative_to: str = "sum") -> Any:
+    """Number of singular values that are at least tau, after normalisation.
+
+    Parameters
+    ----------
+    singular_values : array, shape (..., k)
+        Non-negative, in any order.
+    tau : float
+        Threshold, >= 0.
+    relative_to : {"sum", "max", "absolute"}
+        What the values are divided by: their sum, as in the paper, their largest, or nothing.
+
+    Returns
+    -------
+    array, shape (...)
+        From 0 to k; 0 for the zero spectrum.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If tau is not a number >= 0, or relative_to is unknown.
+
+    Notes
+    -----
+    Divided by the sum, k equal values have threshold rank 0 for tau > 1/k: tau has to shrink with
+    the width.  The measure is not monotone in the depth of a product of Gaussian matrices.
+
+    References
+    ----------
+    .. [1] M. Huh et al., Definition 3; arXiv:2103.10427.
+    """
+    tau = real("tau", tau, at_least=0)
+    s = prepare(singular_values)
+    above = _relative(s, relative_to) >= tau
+    return s.finish(s.xp.sum(s.xp.astype(above, s.values.dtype), axis=-1))
+
+
+def threshold_rank_area(
+    singular_values: Any, low: float = 0.0, high: float = 1.0, *, relative_to: str = "sum"
+) -> Any:
+    """Area under the threshold rank as a function of tau, between two thresholds.
+
+    Parameters
+    ----------
+    singular_values : array, shape (..., k)
+        Non-negative, in any order.
+    low, high : float
+        Ends of the interval of tau, 0 <= low <= high.
+    relative_to : {"sum", "max", "absolute"}
+        As in `threshold_rank`.
+
+    Returns
+    -------
+    array, shape (...)
+        The integral of threshold_rank(tau) over low <= tau <= high, exactly.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the ends are not numbers in that order, or relative_to is unknown.
+
+    Notes
+    -----
+    Over all tau from 0 to 1 the area is 1 for every matrix if values are divided by their sum:
+    each value v contributes v.  What the paper suggests after Definition 3 needs another
+    normalisation ("max": sum/max) or a shorter interval.
+    """
+    low = real("low", low, at_least=0)
+    high = real("high", high, at_least=low)
+    s = prepare(singular_values)
+    part = s.xp.clip(_relative(s, relative_to), low, high) - low
+    return s.finish(s.xp.sum(part, axis=-1))
+
+
+def energy_rank(singular_values: Any, delta: float = 0.01, *, power: float = 1) -> Any:
+    """Fewest singular values that hold a share 1 - delta of the sum of all.
+
+    Parameters
+    ----------
+    singular_values : array, shape (..., k)
+        Non-negative, in any order.
+    delta : float, default 0.01
+        Share that may be missing, 0 <= delta < 1.
+    power : float, default 1
+        Power of the singular values that is summed, > 0; 2 for the energy in the narrow sense.
+
+    Returns
+    -------
+    array, shape (...)
+        From 1 to k; 0 for the zero spectrum.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an option is not a real number in its range.
+
+    References
+    ----------
+    .. [1] A. Kumar et al., "Implicit Under-Parameterization Inhibits Data-Efficient Deep
+       Reinforcement Learning" (srank); arXiv:2010.14498.
+    """
+    delta = real("delta", delta, at_least=0)
+    if delta >= 1:
+        raise ValueError(f"delta must be >= 0 and < 1, got {delta!r}")
+    power = real("power", power, above=0)
+    s = prepare(singular_values)
+    xp = s.xp
+    held = xp.cumulative_sum(xp.sort(s.values, axis=-1, descending=True) ** power, axis=-1)
+    # of the last partial sum, so that nothing is missing from all of them
+    lacking = held < (1 - delta) * held[..., -1:]
+    return s.finish(1 + xp.sum(xp.astype(lacking, held.dtype), axis=-1))
+
+
+def numerical_rank(
+    singular_values: Any, *, shape: tuple[int, int] | None = None, rtol: float | None = None
+) -> Any:
+    """Number of singular values above rounding error.
+
+    Parameters
+    ----------
+    singular_values : array, shape (..., k)
+        Non-negative, in any order.
+    shape : tuple of int, optional
+        Shape (m, n) of the matrix; (k, k) by default.
+    rtol : float, optional
+        Tolerance relative to the largest singular value, >= 0.  By default NumPy's, max(m, n) times
+        the machine epsilon of the values.
+
+    Returns
+    -------
+    array, shape (...)
+        From 0 to k.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If rtol is not a number >= 0.
+    """
+    s = prepare(singular_values)
+    if rtol is None:
+        rtol = max(shape or s.values.shape[-1:]) * float(s.xp.finfo(s.values.dtype).eps)
+    rtol = real("rtol", rtol, at_least=0)
+    return s.finish(s.xp.sum(s.xp.astype(s.values > rtol, s.values.dtype), axis=-1))
+
+
+def condition_number(singular_values: Any) -> Any:
+    """Largest over smallest singular value.
+
+    Parameters
+    ----------
+    singular_values : array, shape (..., k)
+        Non-negative, in any order.
+
+    Returns
+    -------
+    array, shape (...)
+        At least 1; inf where a singular value is 0.
+    """
+    s = prepare(singular_values)
+    smallest = s.xp.min(s.values, axis=-1)
+    positive = smallest > 1 / float(s.xp.finfo(smallest.dtype).max)  # or the quotient is infinite
+    quotient = 1 / s.xp.where(positive, smallest, s.xp.ones_like(smallest))
+    return s.finish(
+        s.xp.where(positive, quotient, s.xp.full_like(quotient, math.inf)), zero=math.inf
+    )

@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._array import default_namespace, to_numpy
+from rmt_rank._array import namespace_or_default, to_numpy
 from rmt_rank._random import RNG
 from rmt_rank._validation import integer
 from rmt_rank.metrics.spectrum import effective_rank
@@ -40,6 +40,8 @@ class ChainStatistics:
         Mean effective rank of W_L ... W_1 in nats, and its standard error.
     decrease, decrease_error : ndarray, shape (depths - 1,)
         Mean difference of the effective rank between neighbouring depths along the same chain.
+    moments, moments_error : ndarray, shape (depths, 2)
+        Mean of tr(W^H W)/width and of tr((W^H W)^2)/width.
     levels : ndarray, shape (points,)
         Values F of the limit law's distribution function, equally spaced inside (0, 1).
     below, below_error : ndarray, shape (depths, points)
@@ -54,6 +56,8 @@ class ChainStatistics:
     rank_error: Array
     decrease: Array
     decrease_error: Array
+    moments: Array
+    moments_error: Array
     levels: Array
     below: Array
     below_error: Array
@@ -122,19 +126,23 @@ def simulate_chain(
     depths = tuple(sorted({integer("depths", depth, at_least=1) for depth in depths}))
     if not depths:
         raise ValueError("depths must not be empty")
-    xp = default_namespace() if xp is None else xp
+    xp = namespace_or_default(xp)
     blocks = singular_value_blocks(width, depths, samples, rng=rng, field=field, xp=xp)
 
     points = POINTS_PER_LEVEL * width
-    rank, decrease = _Mean(), _Mean()
+    rank, decrease, moments = _Mean(), _Mean(), _Mean()
     below = [_Mean() for _ in depths]
     with single_blas_thread():
         for block in blocks:
-            ranks = np.stack([to_numpy(effective_rank(values)) for values in block], axis=-1)
+            # the effective rank sees no scale
+            ranks = np.stack([to_numpy(effective_rank(s.values)) for s in block], axis=-1)
             rank.add(ranks)
             decrease.add(np.diff(ranks, axis=-1))
-            for mean, values, depth in zip(below, block, depths, strict=True):
-                mean.add(_fractions_below(to_numpy(values), depth, points))
+            values = [to_numpy(s.unscaled(xp)) for s in block]
+            squares = np.stack(values, axis=1) ** 2
+            moments.add(np.stack([squares.mean(axis=-1), (squares**2).mean(axis=-1)], axis=-1))
+            for mean, sigma, depth in zip(below, values, depths, strict=True):
+                mean.add(_fractions_below(sigma, depth, points))
             if progress is not None:
                 progress(len(ranks))
     below_mean, below_error = zip(*(mean.result() for mean in below), strict=True)
@@ -145,6 +153,7 @@ def simulate_chain(
         depths,
         *rank.result(),
         *decrease.result(),
+        *moments.result(),
         np.arange(1, points) / points,
         np.stack(below_mean),
         np.stack(below_error),

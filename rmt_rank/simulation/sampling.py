@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from rmt_rank._array import default_namespace
+from rmt_rank._array import namespace_or_default
 from rmt_rank._random import FIELDS, RNG, gaussian, streams
 from rmt_rank._validation import choice, integer
 
@@ -19,6 +19,8 @@ __all__ = ["sample_singular_values", "single_blas_thread", "singular_value_block
 # Bytes of one block of matrices; a factor, the product and the decomposition's copies are alive at
 # the same time.  2 MiB keeps width 32 in the cache (256 matrices of it).
 BLOCK_BYTES = 2 * 2**20
+# Layers between rescalings: in so few, no product comes near the ends of the floats.
+RESCALE_EVERY = 16
 
 
 def sample_singular_values(
@@ -41,8 +43,9 @@ def sample_singular_values(
     size : int
         Number of products, at least 1.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
-        Source of randomness, as for `numpy.random.default_rng`.  The numbers depend on it and on
-        the arguments only, not on the machine's memory or threads.
+        Source of randomness, as for `numpy.random.default_rng`.  The numbers depend on its state
+        and on the arguments only, not on the machine's memory or threads.  An object, such as a
+        SeedSequence, moves on by spawning, so that a second call with it gives other numbers.
     field : {"real", "complex"}, default "real"
         Field of the entries, which have variance 1/N.
     xp : module, optional
@@ -52,7 +55,7 @@ def sample_singular_values(
     -------
     array of xp, shape (size, width), float64
         Singular values in descending order.  The largest has full relative accuracy, the others
-        an error of about eps times the largest.
+        an error of about eps times the largest; below 1e-308 they underflow to 0.
 
     Raises
     ------
@@ -66,10 +69,24 @@ def sample_singular_values(
     (100, 32)
     """
     depth = integer("depth", depth, at_least=1)
-    xp = default_namespace() if xp is None else xp
+    xp = namespace_or_default(xp)
     blocks = singular_value_blocks(width, [depth], size, rng=rng, field=field, xp=xp)
     with single_blas_thread():
-        return xp.concat([block[0] for block in blocks], axis=0)
+        return xp.concat([block[0].unscaled(xp) for block in blocks], axis=0)
+
+
+class ScaledValues(NamedTuple):
+    """Singular values over a power of two per matrix, so that deep products do not underflow."""
+
+    values: Any  # (block, width)
+    exponent: Any  # (block,): whole numbers
+
+    def unscaled(self, xp: ModuleType) -> Any:
+        """The singular values themselves; 0 where they are below the smallest float."""
+        # in two steps, since 2^exponent may be out of range where the result is not
+        half = xp.floor(self.exponent / 2)
+        first, second = 2.0**half, 2.0 ** (self.exponent - half)
+        return self.values * first[:, None] * second[:, None]
 
 
 def singular_value_blocks(
@@ -80,7 +97,7 @@ def singular_value_blocks(
     rng: RNG = None,
     field: str = "real",
     xp: ModuleType | None = None,
-) -> Iterator[list[Any]]:
+) -> Iterator[list[ScaledValues]]:
     """Yield singular values of the partial products W_L ... W_1 along the same chains, in blocks.
 
     Parameters
@@ -92,23 +109,35 @@ def singular_value_blocks(
 
     Yields
     ------
-    list of arrays, each of shape (block, width)
-        One array a depth.  The k-th rows of all belong to the same chain, so that differences
+    list of ScaledValues
+        One for each depth.  The k-th rows of all belong to the same chain, so that differences
         between depths have little variance.
     """
     width = integer("width", width, at_least=1)
     size = integer("size", size, at_least=1)
     choice("field", field, FIELDS)
-    xp = default_namespace() if xp is None else xp
+    xp = namespace_or_default(xp)
     sizes = block_sizes(width, size, field)
     for block, stream in zip(sizes, streams(rng, len(sizes)), strict=True):
         product, values = None, []
         for layer in range(1, depths[-1] + 1):
             factor = gaussian(stream, (block, width, width), field=field, scale=width**-0.5, xp=xp)
-            product = factor if product is None else factor @ product
+            if product is None:
+                product, exponent = factor, xp.zeros_like(xp.abs(factor[:, 0, 0]))
+            else:
+                product = factor @ product
+            if layer % RESCALE_EVERY == 0:
+                product, exponent = _rescaled(xp, product, exponent)
             if layer in depths:
-                values.append(xp.linalg.svdvals(product))
+                values.append(ScaledValues(xp.linalg.svdvals(product), exponent))
         yield values
+
+
+def _rescaled(xp: ModuleType, product: Any, exponent: Any) -> tuple[Any, Any]:
+    """Take a power of two out of every matrix, exactly."""
+    largest = xp.max(xp.abs(product), axis=(-2, -1))
+    power = xp.floor(xp.log2(xp.where(largest > 0, largest, xp.ones_like(largest))))
+    return product * (2.0**-power)[:, None, None], exponent + power
 
 
 def single_blas_thread() -> AbstractContextManager[Any]:

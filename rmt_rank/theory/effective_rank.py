@@ -215,7 +215,7 @@ def _bracket(x: Array, z: float) -> Array:
     increment[large] = power_differences(x[large], np.asarray(z), _H)
     x_ = x[~large]
     increment[~large] = (x_ + z) * _trigamma(x_ + z + 1) - x_ * _trigamma(x_ + 1)
-    return increment + x / (1 + x) ** 2
+    return increment + x / (1 + x) / (1 + x)
 
 
 def _mean_over_orders(function: Callable[[float], Array], q: float) -> Array:

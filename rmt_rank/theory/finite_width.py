@@ -24,6 +24,7 @@ from rmt_rank.theory.effective_rank import differential_effective_rank
 from rmt_rank.theory.moments import log_moment
 
 __all__ = ["LARGEST_DEPTH_PER_WIDTH", "FiniteWidthCorrection", "finite_width_correction"]
+__all__ += ["second_moment"]
 
 # The corrections are an expansion in depth/width; at 1/4 the two kept terms still agree with
 # Monte Carlo to a third of the last one (real entries, width 64, depth 16).
@@ -65,6 +66,39 @@ def finite_width_correction(width: int, depth: int, field: str = "real") -> Fini
         return FiniteWidthCorrection(annealed + fluctuation, fluctuation)
     fluctuation = L**2 * (L + 2) / (8 * (L + 1) * N**2)
     return FiniteWidthCorrection(_real_coefficient(L) / N + fluctuation, fluctuation)
+
+
+def second_moment(width: int, depth: int, field: str = "real") -> float:
+    """E tr((W^H W)^2)/width of a product W of Gaussian matrices, exactly.
+
+    Parameters
+    ----------
+    width, depth, field
+        As in `finite_width_correction`.
+
+    Returns
+    -------
+    float
+        depth + 1 at infinite width.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of its range.
+
+    Notes
+    -----
+    Wick's theorem on a new factor G around X = W W^H, with entries of variance 1/N: for
+    a = E tr(X^2)/N and b = E (tr X)^2/N^2, complex entries give a' = a + b, b' = b + a/N^2, and
+    real ones, which have one more pairing, a' = a + b + a/N, b' = b + 2 a/N^2.
+    """
+    N = integer("width", width, at_least=1)
+    L = integer("depth", depth, at_least=1)
+    real_entries = choice("field", field, FIELDS) == "real"
+    a = b = 1.0
+    for _ in range(L):
+        a, b = a + b + real_entries * a / N, b + (1 + real_entries) * a / N**2
+    return a
 
 
 def _complex_annealed_rank(N: int, L: int) -> float:

@@ -21,8 +21,9 @@ __all__ += ["log_moment", "power_differences"]
 
 Array = npt.NDArray[np.float64]
 
-# Switches in x = L z.  Below the first, differences of gamma functions cancel and the derivative
-# in depth is integrated instead; above the second, their Stirling series differ term by term.
+# Switches, in x = L z and in max(x, z).  Where x is below the first, differences of gamma functions
+# cancel and the derivative in depth is integrated instead; where the larger of x and z is above the
+# second, their Stirling series differ term by term.
 # tests/theory/test_effective_rank.py stands on both sides of each.
 QUADRATURE_BELOW = 0.25
 DIRECT_BELOW = 10.0
@@ -65,7 +66,7 @@ def log_moment(z: npt.ArrayLike, depth: npt.ArrayLike) -> Array:
     x = L * z
     result = np.empty(z.shape)
     small = (z >= 0) & (x < QUADRATURE_BELOW)
-    large = x >= DIRECT_BELOW
+    large = ~small & (z >= 0) & (np.maximum(x, z) >= DIRECT_BELOW)
     middle = ~(small | large)
 
     z_, x_ = z[small], x[small]
@@ -78,11 +79,13 @@ def log_moment(z: npt.ArrayLike, depth: npt.ArrayLike) -> Array:
         special.gammaln(x_ + z_ + 1) - special.gammaln(z_ + 1) - special.gammaln(x_ + 2)
     )
     z_, x_ = z[large], x[large]
+    # log Gamma(x+z+1) less that of the larger of x and z, then less the other's
+    y, d = np.maximum(x_, z_), np.minimum(x_, z_)
     result[large] = (
-        (x_ + 0.5) * np.log1p(z_ / x_)
-        + z_ * (np.log(x_ + z_) - 1)
-        + power_differences(x_, z_, _LOG_GAMMA)
-        - special.gammaln(z_ + 1)
+        (y + 0.5) * np.log1p(d / y)
+        + d * (np.log(y + d) - 1)
+        + power_differences(y, d, _LOG_GAMMA)
+        - special.gammaln(d + 1)
         - np.log1p(x_)
     )
     return result
@@ -131,7 +134,12 @@ def fuss_catalan_moment(order: npt.ArrayLike, depth: npt.ArrayLike) -> Array | n
     """
     L = real_array("depth", depth, at_least=0)
     z = real_array("order", order)
-    z, L = np.broadcast_arrays(z, L)
+    try:
+        z, L = np.broadcast_arrays(z, L)
+    except ValueError:
+        raise ValueError(
+            f"order and depth must broadcast, got the shapes {z.shape} and {L.shape}"
+        ) from None
     bad = z * (L + 1) <= -1
     if bad.any():
         raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +11,11 @@ from pathlib import Path
 from rmt_rank import __version__
 from rmt_rank._array import BACKENDS, namespace
 from rmt_rank._errors import BackendUnavailableError
+from rmt_rank._output import Output, refuse_same
 from rmt_rank._random import FIELDS
 from rmt_rank._validation import integer, real
-from rmt_rank.claims import CLAIMS, Claim, Context, Verdict, select
-from rmt_rank.verify.output import Output, figure_formats, write_figure, write_json
+from rmt_rank.claims import CLAIMS, Claim, Context, broken, select
+from rmt_rank.verify.output import figure_formats, write_figure, write_json
 from rmt_rank.verify.report import Report
 
 __all__ = ["main"]
@@ -59,9 +61,10 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank
             xp=namespace(options.backend),
         )
         outputs = [
-            Output("--json", options.json, None),
+            Output("--json", options.json),
             Output("--figure", options.figure, figure_formats()),
         ]
+        refuse_same(*outputs)
     except (ValueError, TypeError, OSError, BackendUnavailableError) as error:
         parser.error(str(error))
     return _run(claims, context, outputs, options)
@@ -72,17 +75,36 @@ def _run(
 ) -> int:
     report = Report(quiet=options.quiet)
     context.progress = report.progress
+    previous = signal.getsignal(signal.SIGINT)
+    try:
+        return _report(claims, context, outputs, options, report)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _report(
+    claims: list[Claim],
+    context: Context,
+    outputs: list[Output],
+    options: argparse.Namespace,
+    report: Report,
+) -> int:
     interrupted = False
     with report:
         report.header(claims, context, options.backend)
         try:
             for claim in claims:
                 report.start(claim)
-                for evidence in claim.check(context):
-                    report.add(evidence)
+                try:
+                    for evidence in claim.check(context):
+                        report.add(evidence)
+                except Exception as error:  # one broken check must not lose the others
+                    report.add(broken(error))
                 report.finish(context)
         except KeyboardInterrupt:
             interrupted = True
+            # what is known is little, and quickly written: a second Ctrl-C would only lose it
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             report.finish(context)
         report.summary(interrupted=interrupted)
     to_json, to_figure = outputs
@@ -92,11 +114,11 @@ def _run(
         if to_figure.path is not None:
             write_figure(to_figure.path, context, draw_more=not interrupted)
     except OSError as error:
-        print(f"rmt_rank.verify: could not write: {error}", file=sys.stderr)  # noqa: T201
+        print(f"rmt_rank.verify: could not write: {error}", file=sys.stderr)
         return USAGE
     if interrupted:
         return INTERRUPTED
-    return SOMETHING_FAILS if report.count(Verdict.FAILS) else ALL_HOLD
+    return SOMETHING_FAILS if report.failures() else ALL_HOLD
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:

@@ -1,12 +1,10 @@
-"""Files that `verify` writes: found to be writable before the work starts, written whole or not."""
+"""What `verify` writes into files: the evidence as JSON, and the figure."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import platform
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,62 +13,12 @@ import numpy as np
 import scipy
 
 from rmt_rank import __version__
+from rmt_rank._output import write
 from rmt_rank.claims import Context
 from rmt_rank.simulation.chains import ChainStatistics
 from rmt_rank.verify.report import Report
 
-__all__ = ["Output", "figure_formats", "write_figure", "write_json"]
-
-
-class Output:
-    """A path to be written later.
-
-    Raises
-    ------
-    OSError
-        If a file cannot be written there.
-    ValueError
-        If the path's suffix is not among the formats.
-    """
-
-    def __init__(self, option: str, path: Path | None, formats: tuple[str, ...] | None) -> None:
-        self.path = path
-        if path is None:
-            return
-        if formats is not None and path.suffix.removeprefix(".").lower() not in formats:
-            raise ValueError(
-                f"{option} must end in one of .{', .'.join(formats)}, got {str(path)!r}"
-            )
-        try:
-            if path.exists():
-                with path.open("ab"):
-                    pass
-            else:
-                with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
-                    pass
-        except OSError as error:
-            raise OSError(f"{option} cannot be written: {path} ({error.strerror})") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Replace a file in one step; devices and pipes are written to directly."""
-    if path.exists() and not path.is_file():
-        path.write_bytes(content)
-        return
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            mask = os.umask(0)
-            os.umask(mask)
-            Path(file.name).chmod(0o666 & ~mask)
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+__all__ = ["figure_formats", "write_figure", "write_json"]
 
 
 def write_json(path: Path, report: Report, context: Context, *, complete: bool) -> None:
@@ -108,7 +56,7 @@ def write_json(path: Path, report: Report, context: Context, *, complete: bool) 
         "monte_carlo": [_summary(chain) for chain in context.chains.values()],
     }
     text = json.dumps(_plain(content), indent=1, allow_nan=False)
-    _write(path, f"{text}\n".encode())
+    write(path, f"{text}\n".encode())
 
 
 def _summary(chain: ChainStatistics) -> dict[str, Any]:
@@ -152,4 +100,4 @@ def write_figure(path: Path, context: Context, *, draw_more: bool) -> None:
         figure = Figure(figsize=theorem1.SIZE)
         theorem1.draw(list(context.chains.values()), context.depths, figure)
         figure.savefig(buffer, format=path.suffix.removeprefix(".").lower())
-    _write(path, buffer.getvalue())
+    write(path, buffer.getvalue())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Iterable
 from types import TracebackType
@@ -16,6 +17,7 @@ from rich.text import Text
 
 from rmt_rank import __version__
 from rmt_rank.claims import Claim, Context, Evidence, Verdict
+from rmt_rank.simulation.chains import ChainStatistics
 from rmt_rank.theory.effective_rank import differential_effective_rank
 from rmt_rank.theory.finite_width import LARGEST_DEPTH_PER_WIDTH, finite_width_correction
 
@@ -25,10 +27,12 @@ _STYLES = {
     Verdict.HOLDS: "green",
     Verdict.REFUTED: "magenta",
     Verdict.FAILS: "bold red",
+    Verdict.ERROR: "bold red",
     Verdict.NOT_CHECKED: "yellow",
 }
 # Text that goes to a file or a pipe has no terminal to tell its width.
 _PLAIN_WIDTH = 100
+_NARROW = 60
 
 
 class Report:
@@ -42,9 +46,10 @@ class Report:
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
-        self.terminal = sys.stdout.isatty()
+        out = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123  # none where it was closed
+        self.terminal = out.isatty()
         self.console = Console(
-            file=sys.stdout,
+            file=out,
             width=None if self.terminal else _PLAIN_WIDTH,
             no_color=None if self.terminal else True,
             highlight=False,
@@ -111,6 +116,38 @@ class Report:
     def finish(self, context: Context) -> None:
         """Print the claim begun last."""
         claim, lines = self.evidence[-1]
+        self._print("")
+        self._print(Text.assemble((claim.name, "bold"), f"  [{claim.status}]"))
+        self._print(Padding(claim.statement, (0, 0, 0, 2)))
+        self._print(self._lines(lines))
+        if claim.name.endswith("finite-width") and context.chains:
+            self._print(self._monte_carlo(context))
+        for line in lines:
+            # failures are printed in quiet mode, too: nobody should have to run it again
+            failed = line.verdict in (Verdict.FAILS, Verdict.ERROR)
+            if failed or (line.verdict is Verdict.NOT_CHECKED and not self.quiet):
+                text = Text.assemble(
+                    (line.verdict.value, _STYLES[line.verdict]),
+                    f"  {claim.name}: {line.check}\n{line.how}",
+                )
+                self._print(Padding(text, (0, 0, 0, 2)), always=True)
+
+    def _lines(self, lines: list[Evidence]) -> Table | Group:
+        """Evidence as a table; as paragraphs where the terminal is too narrow for one."""
+        if self.console.width < _NARROW:
+            return Group(
+                *(
+                    Padding(
+                        Text.assemble(
+                            f"{line.check}: {_number(line.measured)} {line.relation} "
+                            f"{_number(line.bound)} ",
+                            (line.verdict.value, _STYLES[line.verdict]),
+                        ),
+                        (0, 0, 0, 2),
+                    )
+                    for line in lines
+                )
+            )
         table = self._table()
         table.add_column("check", ratio=1)
         table.add_column("measured", justify="right", no_wrap=True, min_width=9)
@@ -123,29 +160,15 @@ class Report:
                 "" if line.bound is None else f"{line.relation} {_number(line.bound)}",
                 Text(line.verdict.value, style=_STYLES[line.verdict]),
             )
-        self._print("")
-        self._print(Text.assemble((claim.name, "bold"), f"  [{claim.status}]"))
-        self._print(Padding(claim.statement, (0, 0, 0, 2)))
-        self._print(table)
-        if claim.name.endswith("finite-width") and context.chains:
-            self._print(self._monte_carlo(context))
-        for line in lines:
-            # failures are printed in quiet mode, too: nobody should have to run it again
-            if line.verdict is Verdict.FAILS or (
-                line.verdict is Verdict.NOT_CHECKED and not self.quiet
-            ):
-                text = Text.assemble(
-                    (line.verdict.value, _STYLES[line.verdict]),
-                    f"  {claim.name}: {line.check}\n{line.how}",
-                )
-                self._print(Padding(text, (0, 0, 0, 2)), always=True)
+        return table
 
     def summary(self, *, interrupted: bool) -> None:
         """Print one line that says it all."""
         totals = self.totals()
         parts = [f"{totals[v.value]} {v.value}" for v in Verdict if totals[v.value]]
-        verdict = Verdict.FAILS if totals[Verdict.FAILS.value] else Verdict.HOLDS
-        text = f"{sum(totals.values())} checks: {', '.join(parts) or 'none'}"
+        verdict = Verdict.FAILS if self.failures() else Verdict.HOLDS
+        count = sum(totals.values())
+        text = f"{count} check{'s' * (count != 1)}: {', '.join(parts) or 'none'}"
         if interrupted:
             verdict = Verdict.NOT_CHECKED
             text += "; interrupted, the rest was not checked"
@@ -167,6 +190,10 @@ class Report:
     def count(self, verdict: Verdict) -> int:
         """Number of lines with a verdict."""
         return sum(line.verdict is verdict for _, lines in self.evidence for line in lines)
+
+    def failures(self) -> int:
+        """Number of lines that fail, or broke."""
+        return self.count(Verdict.FAILS) + self.count(Verdict.ERROR)
 
     def totals(self) -> dict[str, int]:
         """Number of lines with each verdict."""
@@ -190,28 +217,31 @@ class Report:
         return Table(
             box=box.SIMPLE_HEAD if self.terminal else None,
             expand=expand,
-            pad_edge=True,
+            pad_edge=self.console.width >= _NARROW,
             padding=(0, 1),
             header_style="dim",
         )
 
     def _monte_carlo(self, context: Context) -> Group:
+        names = ["width", "depth", "chains", "mean (s.e.)", "log N + rho", "corrected"]
+        if self.console.width < _NARROW:
+            names = [name for name in names if name not in ("chains", "log N + rho")]
         table = self._table(expand=False)
-        for name in ("width", "depth", "chains", "mean (s.e.)", "log N + rho", "corrected"):
-            table.add_column(name, justify="right", no_wrap=name.startswith("mean"))
+        for name in names:
+            table.add_column(name, justify="right", no_wrap=True)
         for chain in context.chains.values():
             for depth, mean, error in zip(chain.depths, chain.rank, chain.rank_error, strict=True):
                 limit = math.log(chain.width) + float(differential_effective_rank(depth))
                 inside = depth <= LARGEST_DEPTH_PER_WIDTH * chain.width
-                correction = finite_width_correction(chain.width, depth, chain.field).value
-                table.add_row(
-                    str(chain.width),
-                    str(depth),
-                    str(chain.samples),
-                    f"{mean:.4f}({round(1e4 * error)})",
-                    f"{limit:.4f}",
-                    f"{limit + correction:.4f}" if inside else "-",
-                )
+                cells = {
+                    "width": str(chain.width),
+                    "depth": str(depth),
+                    "chains": str(chain.samples),
+                    "mean (s.e.)": f"{mean:.4f}({1e4 * error:.0f})",
+                    "log N + rho": f"{limit:.4f}",
+                    "corrected": f"{limit + _correction(chain, depth):.4f}" if inside else "-",
+                }
+                table.add_row(*(cells[name] for name in names))
         return Group(
             Padding(
                 "Monte Carlo: mean effective rank in nats, standard error of the last digits in "
@@ -221,6 +251,10 @@ class Report:
             ),
             table,
         )
+
+
+def _correction(chain: ChainStatistics, depth: int) -> float:
+    return finite_width_correction(chain.width, depth, chain.field).value
 
 
 def _number(value: float | None) -> str:

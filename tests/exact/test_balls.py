@@ -163,3 +163,14 @@ def test_flint_precision_is_restored(monkeypatch):
 def test_bad_input_is_named(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.parametrize("ends", [(0, 1000), (0, 10**12), (10**10, 10**12)])
+def test_wide_intervals_are_enclosed_and_printed(ends):
+    enclosure = exact.enclose_derivative(ends)
+    shallow, deep = (exact.enclose_derivative(end) for end in ends)
+    assert enclosure.lower <= shallow.lower
+    assert deep.upper <= enclosure.upper
+    # 64 pieces between 0 and 1e12 are wide, but not without bound
+    assert enclosure.lower >= 3 * shallow.lower
+    assert "+/-" in str(enclosure)

@@ -18,7 +18,9 @@ def chain():
 
 def test_means_and_errors_are_those_of_the_samples(chain):
     blocks = list(singular_value_blocks(16, [1, 2, 3], 700, rng=1))
-    values = [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+    values = [
+        np.concatenate([part.unscaled(np) for part in parts]) for parts in zip(*blocks, strict=True)
+    ]
     ranks = np.stack([effective_rank(v) for v in values], axis=1)
     assert chain.depths == (1, 2, 3)
     np.testing.assert_allclose(chain.rank, ranks.mean(axis=0), rtol=1e-13)
@@ -30,6 +32,11 @@ def test_means_and_errors_are_those_of_the_samples(chain):
     np.testing.assert_allclose(
         chain.decrease_error, steps.std(axis=0, ddof=1) / np.sqrt(700), rtol=1e-10
     )
+    squares = np.stack(values, axis=1) ** 2
+    moments = np.stack([squares.mean(axis=-1), (squares**2).mean(axis=-1)], axis=-1)
+    np.testing.assert_allclose(chain.moments, moments.mean(axis=0), rtol=1e-12)
+    error = moments.std(axis=0, ddof=1) / np.sqrt(700)
+    np.testing.assert_allclose(chain.moments_error, error, rtol=1e-10)
     for i, depth in enumerate(chain.depths):
         quantiles = singular_value_law.ppf(chain.levels, depth)
         below = (values[i][:, :, np.newaxis] < quantiles).mean(axis=1)

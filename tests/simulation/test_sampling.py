@@ -48,7 +48,7 @@ def test_chain_agrees_with_itself():
     # depth 2 of a chain to depth 4 is the product that a chain to depth 2 draws first
     (short,) = singular_value_blocks(5, [1, 2], 3, rng=6)
     (long,) = singular_value_blocks(5, [2, 4], 3, rng=6)
-    np.testing.assert_array_equal(short[1], long[0])
+    np.testing.assert_array_equal(short[1].values, long[0].values)
 
 
 def test_blocks_are_bounded_and_do_not_depend_on_the_size(monkeypatch):
@@ -112,8 +112,29 @@ def test_large_moment_matches_the_law():
         ({"size": True}, TypeError, "size must be an integer >= 1, got True"),
         ({"field": "R"}, ValueError, "field must be one of 'real', 'complex', got 'R'"),
         ({"rng": "x"}, TypeError, "rng must be None"),
+        ({"rng": np.random.RandomState(0)}, TypeError, "rng must be None"),
+        ({"xp": "numpy"}, TypeError, "xp must be an array API namespace .* got 'numpy'"),
     ],
 )
 def test_bad_input(arguments, error, message):
     with pytest.raises(error, match=message):
         sample_singular_values(**({"width": 2, "depth": 1, "size": 1} | arguments))
+
+
+def test_deep_products_do_not_underflow_on_the_way():
+    # at width 1, E log sigma per layer is (psi(1/2) + log 2)/2 = -0.635: 1e-1379 in the end
+    (deep,) = singular_value_blocks(1, [5000], 200, rng=1)
+    log_sigma = np.log2(deep[0].values[:, 0]) + deep[0].exponent
+    expected = 5000 * (-np.euler_gamma - 2 * np.log(2) + np.log(2)) / 2 / np.log(2)
+    error = log_sigma.std(ddof=1) / np.sqrt(200)
+    assert abs(log_sigma.mean() - expected) < 5 * error
+    # what is above the smallest float comes out of it whole
+    sigma = sample_singular_values(1, 400, 50, rng=2)[:, 0]
+    (deep,) = singular_value_blocks(1, [400], 50, rng=2)
+    np.testing.assert_allclose(np.log2(sigma), np.log2(deep[0].values[:, 0]) + deep[0].exponent)
+
+
+def test_rescaling_does_not_change_a_bit(monkeypatch):
+    expected = sample_singular_values(4, 40, 10, rng=3)
+    monkeypatch.setattr(sampling, "RESCALE_EVERY", 1000)
+    np.testing.assert_array_equal(sample_singular_values(4, 40, 10, rng=3), expected)

@@ -126,6 +126,16 @@ def test_min_entropy():
     assert derivative(0, order=np.inf) == -np.inf
 
 
+@pytest.mark.parametrize(("depth", "order"), [(1e-4, 1e4), (1e-8, 1e8), (0.01, 100), (3, 1e3)])
+def test_large_orders(depth, order):
+    assert rank(depth, order=order) == pytest.approx(in_mpmath(depth, 1, order)[0], rel=1e-13)
+
+
+def test_the_largest_depths():
+    assert derivative(1e300) == pytest.approx(-1e-300, rel=1e-14)
+    assert rank(1e300) == pytest.approx(-300 * math.log(10) + 1.332174405184479, rel=1e-14)
+
+
 def test_shapes():
     assert isinstance(rank(3), float)
     assert rank(np.ones((2, 3))).shape == (2, 3)

@@ -11,6 +11,7 @@ from rmt_rank.theory.finite_width import (
     _complex_annealed_rank,
     finite_width_correction,
     real_moment_correction,
+    second_moment,
 )
 
 
@@ -110,3 +111,13 @@ def test_it_vanishes_at_infinite_width():
 def test_bad_input(arguments, error, message):
     with pytest.raises(error, match=message):
         finite_width_correction(*arguments)
+
+
+@pytest.mark.parametrize(("field", "beta"), [("real", 1), ("complex", 2)])
+def test_second_moment(field, beta):
+    # one factor: (2 N + 1)/N for real entries, 2 for complex ones; one by one: E s^2 for a product
+    # of chi-squared variables, 3^L, and of exponential ones, 2^L
+    assert second_moment(7, 1, field) == pytest.approx(2 + (2 - beta) / 7, rel=1e-15)
+    for depth in (1, 2, 5):
+        assert second_moment(1, depth, field) == pytest.approx((4 - beta) ** depth, rel=1e-14)
+    assert second_moment(10**9, 6, field) == pytest.approx(7, rel=1e-7)

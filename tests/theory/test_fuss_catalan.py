@@ -174,6 +174,16 @@ class TestExpect:
 
     def test_bad_depth(self):
         assert np.isnan(fuss_catalan.expect(args=(-1.0,)))
+        assert np.isnan(fuss_catalan.expect(args=(2.0,), scale=0))
+
+    @pytest.mark.parametrize("distance", [1e-3, 1e-7, 1e-11])
+    def test_condition_on_the_upper_tail(self, distance):
+        edge = fuss_catalan.support(2.0)[1]
+        one = fuss_catalan.expect(
+            lambda _x: 1.0, (2.0,), lb=edge * (1 - distance), conditional=True, epsabs=0
+        )
+        # sf at the bound is conditioned as 1.5 eps/distance
+        assert one == pytest.approx(1, rel=1e-9 + 4e-16 / distance)
 
 
 @pytest.mark.parametrize("law", LAWS)

@@ -47,6 +47,14 @@ def test_both_sides_of_the_switches(z, switch, side):
     assert log_moment(z, depth) == pytest.approx(expected, rel=2e-14)
 
 
+@pytest.mark.parametrize(
+    ("order", "depth"), [(1e3, 3e-4), (1e6, 3e-7), (1e12, 1e-12), (30, 0.3), (11, 1.5)]
+)
+def test_large_orders_of_shallow_laws(order, depth):
+    expected = float(by_gamma_functions(order, depth))
+    assert log_moment(order, depth) == pytest.approx(expected, rel=1e-14)
+
+
 def test_exact_values():
     assert fuss_catalan_moment(0, 7) == 1
     assert fuss_catalan_moment(1, 1e6) == pytest.approx(1, rel=1e-14)
@@ -71,6 +79,12 @@ def test_shapes():
         ("1", 1, TypeError, "order must be real numbers, got '1'"),
         (1, None, TypeError, "depth must be real numbers, got None"),
         (1, 1j, TypeError, "depth must be real numbers, got 1j"),
+        (
+            [1, 2, 3],
+            [1, 2],
+            ValueError,
+            r"order and depth must broadcast, got .* \(3,\) and \(2,\)",
+        ),
         (1, True, TypeError, "depth must be real numbers, got True"),
     ],
 )

@@ -1,24 +1,31 @@
 """The command: what it prints, its exit codes, its files, and that it can fail."""
 
+import contextlib
+import dataclasses
+import fcntl
 import json
 import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rmt_rank import __version__
-from rmt_rank.__main__ import main as rmt_rank_main
-from rmt_rank.claims import CLAIMS, finite_width
+from rmt_rank import __version__, _output
+from rmt_rank.__main__ import run as rmt_rank_main
+from rmt_rank.claims import CLAIMS, claim, finite_width
 from rmt_rank.exact import quadrature
 from rmt_rank.simulation import sampling
 from rmt_rank.theory import effective_rank, spectral_angle
-from rmt_rank.verify import command, output
+from rmt_rank.verify import command
 
+THEOREM_1 = [claim for claim in CLAIMS if claim.name.startswith("theorem1.")]
 # a few seconds instead of twenty
 QUICK = ["--depths", "1,2", "--widths", "16", "--samples", "200", "--digits", "15"]
 
@@ -57,8 +64,8 @@ class TestAllHold:
 
     def test_every_claim_is_there_in_plain_text(self, run):
         _, done = run
-        for claim in CLAIMS:
-            assert f"{claim.name}  [{claim.status}]" in done.stdout
+        for each in THEOREM_1:
+            assert f"{each.name}  [{each.status}]" in done.stdout
         assert "\x1b" not in done.stdout
         assert all(len(line) <= 100 for line in done.stdout.splitlines())
 
@@ -68,7 +75,7 @@ class TestAllHold:
         assert content["rmt_rank"] == __version__
         assert content["complete"] is True
         assert content["settings"]["depths"] == [1, 2]
-        assert [claim["name"] for claim in content["claims"]] == [c.name for c in CLAIMS]
+        assert [claim["name"] for claim in content["claims"]] == [c.name for c in THEOREM_1]
         lines = [line for claim in content["claims"] for line in claim["evidence"]]
         assert f"{len(lines)} checks" in done.stdout
         assert {line["verdict"] for line in lines} == {"holds", "refuted"}
@@ -107,8 +114,8 @@ def test_quiet_prints_one_line(capsys):
 def test_list(capsys):
     assert verify("--list") == 0
     printed = capsys.readouterr().out
-    for claim in CLAIMS:
-        assert claim.name in printed
+    for each in CLAIMS:
+        assert each.name in printed
 
 
 def test_as_subcommand(capsys):
@@ -172,23 +179,69 @@ class TestItCanFail:
         # the effective rank does not see a scale
         assert "FAILS  theorem1.finite-width: width 16: mean effective rank" not in printed
 
-    def test_matrices_that_are_not_independent(self, monkeypatch, capsys):
+    def test_matrices_that_are_not_gaussian(self, monkeypatch, capsys):
         right = sampling.gaussian
 
-        def shallow(*arguments, **options):
+        def signs(*arguments, **options):
             entries = right(*arguments, **options)
             return entries / np.abs(entries) * options["scale"] + 3 * options["scale"]
 
-        monkeypatch.setattr(sampling, "gaussian", shallow)
+        monkeypatch.setattr(sampling, "gaussian", signs)
         printed = self.failures(capsys, "theorem1.finite-width")
         assert "FAILS  theorem1.finite-width: width 16: mean effective rank against" in printed
 
-    def test_a_finite_width_correction(self, monkeypatch, capsys):
+    def test_a_limit_at_finite_width(self, monkeypatch, capsys):
         monkeypatch.setattr(
             finite_width, "differential_effective_rank", lambda depth: -0.3 * np.asarray(depth)
         )
         printed = self.failures(capsys, "theorem1.finite-width")
         assert "width 16: mean effective rank against log N + rho(L)" in printed
+
+    @pytest.mark.parametrize("scale", [0.97, 1.03])
+    def test_the_moments_see_a_small_scale(self, monkeypatch, capsys, scale):
+        # 200 chains of width 16: tr W^H W has a relative standard error of about 0.6 % at depth 1;
+        # 1.03^2 - 1 = 6 % is ten of them
+        right = sampling.gaussian
+        monkeypatch.setattr(
+            sampling, "gaussian", lambda *a, **k: right(*a, **k | {"scale": k["scale"] * scale})
+        )
+        printed = self.failures(capsys, "theorem1.finite-width")
+        assert "width 16: E tr W^H W and E tr (W^H W)^2, known exactly" in printed
+
+    def test_the_moments_see_the_field(self, monkeypatch, capsys):
+        # E tr (W^H W)^2 at depth 1 is (2N + 1)/N for real and 2 for complex entries: at width 4,
+        # 0.25 against a standard error of some 0.02 from 4000 chains
+        right = sampling.gaussian
+        monkeypatch.setattr(
+            sampling, "gaussian", lambda *a, **k: right(*a, **k | {"field": "complex"})
+        )
+        arguments = ["--depths", "1", "--widths", "4", "--samples", "4000"]
+        assert verify("theorem1.finite-width", *arguments) == 1
+        printed = capsys.readouterr().out
+        assert "FAILS  theorem1.finite-width: width 4: E tr W^H W" in printed
+
+    def test_a_rank_that_rises(self, monkeypatch, capsys):
+        chain = claim.Context.chain
+
+        def rising(context, width):
+            statistics = chain(context, width)
+            return dataclasses.replace(statistics, decrease=-statistics.decrease)
+
+        monkeypatch.setattr(claim.Context, "chain", rising)
+        printed = self.failures(capsys, "theorem1.finite-width")
+        assert "FAILS  theorem1.finite-width: width 16: mean effective rank falls" in printed
+
+    def test_a_check_that_breaks_is_an_error_and_the_others_go_on(self, monkeypatch, capsys):
+        def stop(*_arguments, **_options):
+            raise ArithmeticError("no convergence")
+
+        monkeypatch.setattr(claim, "simulate_chain", stop)
+        arguments = ["theorem1.finite-width", "theorem1.errata.definition-4"]
+        assert verify(*arguments, *QUICK) == 1
+        printed = capsys.readouterr().out
+        assert "ERROR  theorem1.finite-width: the check ended in an error" in printed
+        assert "ArithmeticError: no convergence" in printed
+        assert printed.splitlines()[-1] == "3 checks: 1 holds, 1 refuted, 1 ERROR"
 
     def test_an_erratum_that_is_none(self, monkeypatch, capsys):
         monkeypatch.setattr(
@@ -203,12 +256,56 @@ class TestItCanFail:
         assert "FAILS  theorem1.derivative: d rho/dL in float64" in capsys.readouterr().out
 
 
+class TestFewSamples:
+    """What a run cannot decide is not checked; it neither holds nor fails."""
+
+    def test_two_chains_do_not_show_a_decrease(self, capsys):
+        arguments = ["--depths", "1,2", "--widths", "16", "--samples", "2"]
+        assert verify("theorem1.finite-width", *arguments) == 0
+        printed = capsys.readouterr().out
+        assert "too few chains" in printed
+        assert printed.splitlines()[-1].endswith("1 not checked")
+
+    def test_one_singular_value(self, capsys):
+        assert verify("theorem1.finite-width", "--widths", "1", "--depths", "1,2") == 0
+        assert "its effective rank is 0 at any depth" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("depth", ["20", "40"])
+    def test_levels_below_rounding_are_left_out(self, capsys, depth):
+        arguments = ["--depths", depth, "--widths", "192", "--samples", "16"]
+        assert verify("theorem1.finite-width", *arguments) == 0
+        assert "3 checks: 3 holds" in capsys.readouterr().out
+
+
+class TestTerminal:
+    @pytest.mark.parametrize("columns", [32, 42, 80, 160])
+    def test_no_number_is_cut(self, columns):
+        arguments = ["theorem1.finite-width", "--widths", "16", "--depths", "1,2"]
+        master, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+        done = subprocess.Popen(
+            [sys.executable, "-P", "-m", "rmt_rank.verify", *arguments, "--samples", "64"],
+            stdout=terminal,
+            stderr=terminal,
+            env=environment | {"TERM": "dumb"},
+        )
+        os.close(terminal)
+        printed = b""
+        with contextlib.suppress(OSError):  # the end of a terminal that is closed
+            while part := os.read(master, 4096):
+                printed += part
+        os.close(master)
+        assert done.wait() == 0
+        assert "\N{HORIZONTAL ELLIPSIS}" not in printed.decode()
+
+
 class TestUsage:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
             ([], "name a claim, for example theorem1; --list shows them all"),
-            (["theorem2"], "unknown claim 'theorem2'; allowed: theorem1"),
+            (["theorem2"], "unknown claim 'theorem2'; allowed: metrics, theorem1"),
             (["theorem1", "--depths", "0"], "--depths must be finite and > 0, got 0.0"),
             (["theorem1", "--depths", "nan"], "--depths must be finite and > 0, got nan"),
             (["theorem1", "--depths", "a"], "--depths must be numbers > 0 separated by commas"),
@@ -266,10 +363,10 @@ class TestNothingIsLost:
         arguments = ["theorem1.closed-form", "theorem1.finite-width", *QUICK]
         assert verify(*arguments, "--json", str(path)) == 130
         last = capsys.readouterr().out.splitlines()[-1]
-        assert last == "5 checks: 5 holds; interrupted, the rest was not checked"
+        assert last == "6 checks: 6 holds; interrupted, the rest was not checked"
         content = json.loads(path.read_text())
         assert content["complete"] is False
-        assert [len(claim["evidence"]) for claim in content["claims"]] == [5, 0]
+        assert [len(claim["evidence"]) for claim in content["claims"]] == [6, 0]
 
     def test_interrupt_of_a_process(self):
         # widths that would take minutes
@@ -296,10 +393,57 @@ class TestNothingIsLost:
         def full_disk(_descriptor):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(output.os, "fsync", full_disk)
+        monkeypatch.setattr(_output.os, "fsync", full_disk)
         assert verify("theorem1.errata.definition-4", "--quiet", "--json", str(path)) == 2
         assert path.read_text() == "old"
         assert list(tmp_path.iterdir()) == [path]
+
+    def test_a_link_is_kept_and_so_are_permissions(self, tmp_path):
+        real, link = tmp_path / "real.json", tmp_path / "link.json"
+        real.write_text("old")
+        real.chmod(0o640)
+        link.symlink_to(real)
+        assert verify("theorem1.errata.definition-4", "--quiet", "--json", str(link)) == 0
+        assert link.is_symlink()
+        assert json.loads(real.read_text())["complete"] is True
+        assert real.stat().st_mode & 0o777 == 0o640
+
+    def test_one_path_for_two_files_is_refused(self, capsys, tmp_path):
+        path = tmp_path / "a.png"
+        with pytest.raises(SystemExit) as stop:
+            verify("theorem1", "--json", str(path), "--figure", f"{tmp_path}/./a.png")
+        assert stop.value.code == 2
+        assert "--json and --figure must be different files" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("redirection", "code"),
+        [("| head -1", 141), ("| true", 141), (">&-", 0), ("> /dev/full", 2)],
+    )
+    def test_pipes_and_full_disks(self, redirection, code):
+        program = f"{sys.executable} -P -m rmt_rank.verify theorem1.errata {redirection}"
+        done = subprocess.run(
+            ["bash", "-c", f"{program}; exit ${{PIPESTATUS[0]}}"], capture_output=True, text=True
+        )
+        assert done.returncode == code
+        assert "Traceback" not in done.stderr
+        assert "Exception ignored" not in done.stderr
+
+    def test_a_second_interrupt_while_writing(self, monkeypatch, tmp_path):
+        right = command.write_json
+
+        def slowly(*arguments, **options):
+            signal.raise_signal(signal.SIGINT)
+            right(*arguments, **options)
+
+        def stop(*_arguments, **_options):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("rmt_rank.claims.claim.simulate_chain", stop)
+        monkeypatch.setattr(command, "write_json", slowly)
+        path = tmp_path / "evidence.json"
+        assert verify("theorem1.finite-width", *QUICK, "--quiet", "--json", str(path)) == 130
+        assert json.loads(path.read_text())["complete"] is False
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
     def test_devices_are_written_to_not_replaced(self):
         assert verify("theorem1.errata.definition-4", "--quiet", "--json", os.devnull) == 0

@@ -1,0 +1,301 @@
+"""Measures of rank of matrices, batched over leading axes, from one decomposition each.
+
+Every function takes an array of shape (..., m, n), real or complex, from any library that follows
+the array API standard, and returns one of shape (...), see `rmt_rank.metrics.spectrum`.  Only
+singular values are computed, except for the gradient.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import array_api_compat
+import numpy as np
+
+from rmt_rank._array import as_floating, to_numpy
+from rmt_rank._validation import real
+from rmt_rank.metrics import spectrum
+
+__all__ = [
+    "RankMeasures",
+    "condition_number",
+    "decompose",
+    "effective_rank",
+    "effective_rank_gradient",
+    "energy_rank",
+    "nuclear_norm",
+    "numerical_rank",
+    "participation_ratio",
+    "rank_measures",
+    "renyi_effective_rank",
+    "scaled",
+    "stable_rank",
+    "threshold_rank",
+    "threshold_rank_area",
+]
+
+
+class _Decomposed(NamedTuple):
+    """Singular values of a / scale, so that no entry over- or underflows, and the scale."""
+
+    xp: Any
+    values: Any  # (..., k); nan where the matrix is not finite
+    scale: Any  # (...)
+    shape: tuple[int, int]
+
+
+class _Scaled(NamedTuple):
+    """Matrices over their scale, 0 where they are not finite."""
+
+    xp: Any
+    a: Any
+    scale: Any  # (...), positive
+    finite: Any  # (...)
+
+
+def scaled(a: Any) -> _Scaled:
+    """Bring matrices to a scale at which no sum of squares over- or underflows."""
+    xp, a = as_floating("a", a, least_dimensions=2)
+    if 0 in a.shape[-2:]:
+        largest = xp.zeros(a.shape[:-2], dtype=xp.abs(a).dtype, device=array_api_compat.device(a))
+        return _Scaled(xp, a, largest + 1, largest == 0)
+    largest = xp.max(xp.abs(a), axis=(-2, -1))
+    finite = xp.isfinite(largest)
+    # within these bounds no sum of squares over- or underflows, and nothing need be touched
+    far = float(xp.finfo(a.dtype).max) ** 0.25
+    if _known(xp.all((largest < far) & (largest > 1 / far))):
+        return _Scaled(xp, a, xp.ones_like(largest), finite)
+    scale = xp.where(finite & (largest > 0), largest, xp.ones_like(largest))
+    a = xp.where(finite[..., None, None], a, xp.zeros_like(a)) / scale[..., None, None]
+    return _Scaled(xp, a, scale, finite)
+
+
+def _known(condition: Any) -> bool:
+    """Whether a condition is known to hold; under a tracing transformation it is not known."""
+    try:
+        return bool(condition)
+    except (TypeError, RuntimeError):
+        return False
+
+
+def decompose(a: Any) -> _Decomposed:
+    """Singular values, by one decomposition."""
+    xp, a, scale, finite = scaled(a)
+    shape = (a.shape[-2], a.shape[-1])
+    if 0 in shape:
+        values = xp.zeros((*a.shape[:-2], 0), dtype=scale.dtype, device=array_api_compat.device(a))
+        return _Decomposed(xp, values, scale, shape)
+    values = xp.linalg.svdvals(a)
+    values = xp.where(finite[..., None], values, xp.full_like(values, math.nan))
+    return _Decomposed(xp, values, scale, shape)
+
+
+def _of_matrices(measure: Callable[..., Any], *, scale_free: bool = True) -> Callable[..., Any]:
+    """The twin on matrices of a measure on singular values, with its options and documentation."""
+
+    @functools.wraps(measure)
+    def of_matrices(a: Any, *options: Any, **named: Any) -> Any:
+        decomposed = decompose(a)
+        values = decomposed.values
+        if named.get("relative_to") == "absolute" or not scale_free:
+            values = values * decomposed.scale[..., None]
+        return measure(values, *options, **named)
+
+    of_matrices.__doc__ = (measure.__doc__ or "").replace(
+        "singular_values : array, shape (..., k)\n        Non-negative, in any order.",
+        "a : array, shape (..., m, n)\n        Matrices, real or complex; k below is min(m, n).",
+    )
+    signature = inspect.signature(measure)
+    first, *rest = signature.parameters.values()
+    of_matrices.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[first.replace(name="a"), *rest]
+    )
+    of_matrices.__module__ = __name__
+    del of_matrices.__wrapped__
+    return of_matrices
+
+
+effective_rank = _of_matrices(spectrum.effective_rank)
+renyi_effective_rank = _of_matrices(spectrum.renyi_effective_rank)
+participation_ratio = _of_matrices(spectrum.participation_ratio)
+stable_rank = _of_matrices(spectrum.stable_rank)
+nuclear_norm = _of_matrices(spectrum.nuclear_norm, scale_free=False)
+threshold_rank = _of_matrices(spectrum.threshold_rank)
+threshold_rank_area = _of_matrices(spectrum.threshold_rank_area)
+energy_rank = _of_matrices(spectrum.energy_rank)
+condition_number = _of_matrices(spectrum.condition_number)
+
+
+def numerical_rank(a: Any, *, rtol: float | None = None) -> Any:
+    """Number of singular values above rounding error, as `numpy.linalg.matrix_rank` counts them.
+
+    Parameters
+    ----------
+    a : array, shape (..., m, n)
+        Matrices, real or complex.
+    rtol : float, optional
+        Tolerance relative to the largest singular value, >= 0; by default max(m, n) times the
+        machine epsilon.
+
+    Returns
+    -------
+    array, shape (...)
+        From 0 to min(m, n).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If rtol is not a number >= 0.
+    """
+    decomposed = decompose(a)
+    return spectrum.numerical_rank(decomposed.values, shape=decomposed.shape, rtol=rtol)
+
+
+@dataclass(frozen=True, eq=False)
+class RankMeasures:
+    """All measures of rank of a batch of matrices.
+
+    Attributes
+    ----------
+    effective_rank : array, shape (...)
+        Entropy of the normalised singular values in nats, the paper's Definition 1.
+    roy_vetterli_rank : array, shape (...)
+        Its exponential.
+    gram_effective_rank : array, shape (...)
+        Entropy of the normalised squares in nats, the effective rank of a^H a.
+    renyi_effective_rank, participation_ratio : array, shape (...)
+        Renyi order 2 of the singular values, and of their squares.
+    threshold_rank, stable_rank, nuclear_norm : array, shape (...)
+        Definitions 3, 4 (corrected) and 5 of the paper.
+    energy_rank, numerical_rank, condition_number : array, shape (...)
+        See the functions of these names.
+    """
+
+    effective_rank: Any
+    roy_vetterli_rank: Any
+    gram_effective_rank: Any
+    renyi_effective_rank: Any
+    participation_ratio: Any
+    threshold_rank: Any
+    stable_rank: Any
+    nuclear_norm: Any
+    energy_rank: Any
+    numerical_rank: Any
+    condition_number: Any
+
+    def to_dict(self) -> dict[str, Any]:
+        """Arrays by name."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def to_pandas(self) -> Any:
+        """A pandas DataFrame with a row per matrix, indexed by its place in the batch."""
+        import pandas as pd
+
+        columns = {name: np.asarray(to_numpy(v)) for name, v in self.to_dict().items()}
+        shape = columns["effective_rank"].shape
+        index = pd.MultiIndex.from_product(map(range, shape)) if len(shape) > 1 else None
+        return pd.DataFrame({name: v.ravel() for name, v in columns.items()}, index=index)
+
+
+def rank_measures(a: Any, tau: float = 0.01, *, delta: float = 0.01) -> RankMeasures:
+    """All measures of rank from one decomposition.
+
+    Parameters
+    ----------
+    a : array, shape (..., m, n)
+        Matrices, real or complex.
+    tau : float, default 0.01
+        Threshold of the threshold rank, relative to the sum of the singular values; the paper's
+        Figure 10 uses 0.01.
+    delta : float, default 0.01
+        Share that the energy rank may miss.
+
+    Returns
+    -------
+    RankMeasures
+
+    Raises
+    ------
+    TypeError, ValueError
+        If tau or delta is not a number in its range, or a is no batch of matrices.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank import rank_measures
+    >>> measures = rank_measures(np.diag([2.0, 2.0, 0.0]))
+    >>> float(measures.stable_rank), float(measures.numerical_rank)
+    (2.0, 2.0)
+    """
+    real("tau", tau, at_least=0)
+    decomposed = decompose(a)
+    s = spectrum.prepare(decomposed.values)
+    return RankMeasures(
+        effective_rank=spectrum.effective_rank(s),
+        roy_vetterli_rank=spectrum.effective_rank(s, exponentiate=True),
+        gram_effective_rank=spectrum.effective_rank(s, power=2),
+        renyi_effective_rank=spectrum.renyi_effective_rank(s),
+        participation_ratio=spectrum.participation_ratio(s),
+        threshold_rank=spectrum.threshold_rank(s, tau),
+        stable_rank=spectrum.stable_rank(s),
+        nuclear_norm=spectrum.nuclear_norm(s) * decomposed.scale,
+        energy_rank=spectrum.energy_rank(s, delta),
+        numerical_rank=spectrum.numerical_rank(s, shape=decomposed.shape),
+        condition_number=spectrum.condition_number(s),
+    )
+
+
+def effective_rank_gradient(a: Any, *, power: float = 1) -> Any:
+    """Gradient of the entropy effective rank with respect to the matrix.
+
+    Parameters
+    ----------
+    a : array, shape (..., m, n)
+        Matrices, real or complex, not zero.
+    power : float, default 1
+        As in `effective_rank`.
+
+    Returns
+    -------
+    array, shape (..., m, n)
+        G with d rho = Re sum(conj(G) da), in nats per unit of a: the convention of PyTorch; JAX
+        returns its conjugate for complex a.  nan where a is not finite, or zero.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If power is not a number > 0, or a is no batch of matrices.
+
+    Notes
+    -----
+    With a = U diag(sigma) V^H, p = sigma^power / sum sigma^power and rho = -sum p log p,
+    G = U diag(h) V^H, h_i = -(power p_i / sigma_i) (log p_i + rho).  The entropy is a symmetric
+    function of the singular values, so G is the same for every choice of U and V where singular
+    values repeat.  At a singular value 0 (to rounding) the entropy has an infinite slope for power
+    1; there G is the gradient among matrices of the same rank, h_i = 0.
+    """
+    power = real("power", power, above=0)
+    xp, a, scale, finite = scaled(a)
+    if 0 in a.shape[-2:]:
+        return a
+    u, sigma, vh = xp.linalg.svd(a, full_matrices=False)
+    largest = sigma[..., :1]
+    rtol = max(a.shape[-2:]) * float(xp.finfo(sigma.dtype).eps)
+    kept = sigma > rtol * largest
+    safe = xp.where(kept, sigma, xp.ones_like(sigma))
+    weights = xp.where(kept, (safe / xp.where(kept, largest, safe)) ** power, xp.zeros_like(sigma))
+    total = xp.sum(weights, axis=-1, keepdims=True)
+    p = weights / xp.where(total > 0, total, xp.ones_like(total))
+    log_p = xp.log(xp.where(p > 0, p, xp.ones_like(p)))
+    entropy = -xp.sum(p * log_p, axis=-1, keepdims=True)
+    h = -power * p / safe * (log_p + entropy)
+    gradient = (u * xp.astype(h, u.dtype)[..., None, :]) @ vh
+    good = finite & (largest[..., 0] > 0)
+    divisor = xp.where(good, scale, xp.full_like(scale, math.nan))
+    return gradient / xp.astype(divisor, gradient.dtype)[..., None, None]

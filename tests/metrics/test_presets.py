@@ -1,0 +1,49 @@
+"""What other tools call effective rank, against a plain transcription of each."""
+
+import numpy as np
+import pytest
+
+from rmt_rank import metrics
+from rmt_rank._array import to_numpy
+
+FEATURES = np.random.default_rng(0).normal(size=(40, 9)) * np.geomspace(1, 1e-3, 9) + 0.3
+
+
+def test_rankme(make):
+    sigma = np.linalg.svdvals(FEATURES)
+    for eps in (1e-7, 1e-5):
+        p = sigma / sigma.sum() + eps
+        expected = np.exp(-np.sum(p * np.log(p)))
+        value = metrics.rankme(make(FEATURES), eps=eps)
+        assert to_numpy(value) == pytest.approx(expected, rel=1e-13)
+
+
+def test_reptrix(make):
+    centred = FEATURES - FEATURES.mean(axis=0)
+    variance = np.linalg.eigvalsh(centred.T @ centred)
+    p = variance / variance.sum() + 1e-7
+    expected = np.exp(-np.sum(p * np.log(p)))
+    assert to_numpy(metrics.reptrix_rankme(make(FEATURES))) == pytest.approx(expected, rel=1e-12)
+
+
+def test_srank(make):
+    sigma = np.linalg.svdvals(FEATURES)
+    share = np.cumsum(sigma) / np.sum(sigma)
+    expected = np.argmax(share >= 1 - 0.01) + 1
+    assert to_numpy(metrics.srank(make(FEATURES))) == expected
+
+
+def test_weightwatcher(make):
+    eigenvalues = np.linalg.svdvals(FEATURES) ** 2
+    p = eigenvalues / eigenvalues.sum() + 1e-10
+    expected = -np.sum(p * np.log(p)) / np.log(np.linalg.matrix_rank(FEATURES))
+    assert to_numpy(metrics.weightwatcher_entropy(make(FEATURES))) == pytest.approx(
+        expected, rel=1e-13
+    )
+    # the tool divides by 0 at rank 1
+    assert to_numpy(metrics.weightwatcher_entropy(make(np.ones((3, 2))))) == 0
+    stack = np.stack([FEATURES, np.zeros_like(FEATURES)])
+    assert to_numpy(metrics.weightwatcher_entropy(make(stack))).tolist() == [
+        pytest.approx(expected),
+        0,
+    ]
