@@ -7,6 +7,7 @@ array-api-compat.  Only NumPy is imported before it is asked for.
 from __future__ import annotations
 
 import importlib
+from math import nan
 from types import ModuleType
 from typing import Any
 
@@ -18,7 +19,7 @@ from rmt_rank._errors import BackendUnavailableError
 from rmt_rank._validation import choice
 
 __all__ = ["BACKENDS", "default_namespace", "makes_random_numbers", "namespace"]
-__all__ += ["as_floating", "namespace_or_default", "to_numpy"]
+__all__ += ["as_floating", "inf_as_nan", "known", "namespace_or_default", "to_numpy"]
 
 BACKENDS = ("numpy", "cupy", "torch")
 
@@ -126,3 +127,17 @@ def as_floating(name: str, value: Any, *, least_dimensions: int) -> tuple[Any, A
     if xp.finfo(value.dtype).bits < 32:  # no library decomposes in half precision
         return xp, xp.astype(value, xp.float32)
     return xp, value
+
+
+def known(condition: Any) -> bool:
+    """Whether a condition is known to hold; under a tracing transformation it is not known."""
+    try:
+        return bool(condition)
+    except (TypeError, RuntimeError):
+        return False
+
+
+def inf_as_nan(xp: Any, array: Any) -> Any:
+    """Return the array with nan for infinities, whose differences and quotients would warn."""
+    finite = xp.isfinite(array)
+    return array if known(xp.all(finite)) else xp.where(finite, array, xp.full_like(array, nan))

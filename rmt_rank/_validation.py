@@ -65,6 +65,8 @@ def real(
     finite: bool = True,
 ) -> float:
     """Return value as one float; the errors of `real_array`, and TypeError for an array."""
+    if type(value) in (float, int) and above < value < math.inf and value >= at_least:
+        return float(value)
     array = real_array(name, value, above=above, at_least=at_least, finite=finite)
     if array.ndim:
         raise TypeError(f"{name} must be one number, got {_shown(value)}")

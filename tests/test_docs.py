@@ -18,8 +18,8 @@ def test_examples_of_the_pages(page, monkeypatch):
 def test_code_of_the_readme_runs():
     text = (ROOT / "README.md").read_text()
     blocks = text.split("```python\n")[1:]
-    assert len(blocks) == 2
-    first, second = (block.split("```")[0] for block in blocks)
+    assert len(blocks) == 3
+    first, second, third = (block.split("```")[0] for block in blocks)
     names = {}
     *body, last = first.strip().splitlines()
     exec("\n".join(body), names)
@@ -27,4 +27,8 @@ def test_code_of_the_readme_runs():
     assert eval(last, names) == pytest.approx(-0.706, abs=5e-4)
     assert names["law"].mean() == pytest.approx(0.625)
     assert np.shape(names["sigma"]) == (500, 64)
-    exec(second, names | {"print": lambda *_: None})
+    exec(second, {"print": lambda *_: None})
+    *body, last = third.strip().splitlines()
+    exec("\n".join(body), names)
+    # 64 samples of 32 Gaussian features: below log(32) = 3.47
+    assert 3 < eval(last, names) < np.log(32)

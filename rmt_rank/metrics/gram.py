@@ -12,7 +12,7 @@ from typing import Any
 
 import array_api_compat
 
-from rmt_rank._array import as_floating
+from rmt_rank._array import as_floating, inf_as_nan, known
 from rmt_rank._validation import choice, integer, real
 from rmt_rank.metrics import matrix, spectrum
 
@@ -73,7 +73,8 @@ def gram_matrix(
     -------
     array, shape (..., samples, samples)
         Symmetric.  A sample that is zero has cosine, correlation and arccosine 0 with all, itself
-        included.
+        included.  A sample that is not finite has nan with all; under "rbf", "laplacian" and
+        "euclidean", whose distances are taken together, so have all others.
 
     Raises
     ------
@@ -94,7 +95,7 @@ def gram_matrix(
            [1., 1., 0.],
            [0., 0., 1.]])
     """
-    xp, x = _features(features)
+    xp, x = _features(features, kernel)
     if callable(kernel):
         return kernel(x)
     choice("kernel", kernel, KERNELS)
@@ -161,12 +162,20 @@ def gram_effective_rank(
         gram_matrix_options = {"gamma", "degree", "coef0", "order"}
         if unknown := set(options) - gram_matrix_options:
             raise TypeError(f"options of gram_matrix are {gram_matrix_options}, got {unknown}")
-        xp, x = _features(features)
-        _, x, _, finite = matrix.scaled(_normalised(xp, x, kernel))
+        xp, x = _features(features, kernel)
+        if kernel == "linear":  # the entropy does not see a scale
+            _, x, _, given = matrix.scaled(x)
+            if given is not None:
+                x = xp.where(given[..., None, None], x, xp.full_like(x, math.nan))
+        else:
+            x = _normalised(xp, x, kernel)
         transposed = xp.matrix_transpose(x)
         small = transposed @ x if x.shape[-1] < x.shape[-2] else x @ transposed
         if 0 in small.shape:
             return matrix.effective_rank(small, exponentiate=exponentiate)
+        finite = xp.all(xp.isfinite(small), axis=(-2, -1))
+        if not known(xp.all(finite)):  # the decomposition may refuse nan
+            small = xp.where(finite[..., None, None], small, xp.zeros_like(small))
         values = xp.linalg.eigvalsh(small)
         values = xp.where(values > 0, values, xp.zeros_like(values))  # rounding
         values = xp.where(finite[..., None], values, xp.full_like(values, math.nan))
@@ -176,10 +185,12 @@ def gram_effective_rank(
     )
 
 
-def _features(features: Any) -> tuple[Any, Any]:
+def _features(features: Any, kernel: Kernel) -> tuple[Any, Any]:
     xp, x = as_floating("features", features, least_dimensions=2)
     if xp.isdtype(x.dtype, "complex floating"):
         raise TypeError(f"features must be real, got the dtype {x.dtype}")
+    if isinstance(kernel, str) and kernel != "cosine":  # that sees to it itself
+        x = inf_as_nan(xp, x)
     return xp, x
 
 
@@ -194,11 +205,18 @@ def _normalised(xp: Any, x: Any, kernel: str) -> Any:
 
 def _norms(xp: Any, x: Any) -> Any:
     """Lengths of the samples, 1 for zero ones, without over- or underflow."""
+    far = float(xp.finfo(x.dtype).max) ** 0.25
+    magnitude = xp.abs(x)
+    if 0 not in x.shape and known(xp.max(magnitude) < far):
+        square = xp.sum(x * x, axis=-1, keepdims=True)
+        if known(xp.min(square) > 1 / far):
+            return xp.sqrt(square)
+    x = inf_as_nan(xp, x)
     largest = xp.max(xp.abs(x), axis=-1, keepdims=True)
-    largest = xp.where(largest > 0, largest, xp.ones_like(largest))
+    largest = xp.where(largest == 0, xp.ones_like(largest), largest)
     scaled = x / largest
     square = xp.sum(scaled * scaled, axis=-1, keepdims=True)
-    return largest * xp.sqrt(xp.where(square > 0, square, xp.ones_like(square)))
+    return largest * xp.sqrt(xp.where(square == 0, xp.ones_like(square), square))
 
 
 def _squared_distances(xp: Any, x: Any) -> Any:

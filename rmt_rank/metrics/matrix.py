@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 
-from rmt_rank._array import as_floating, to_numpy
+from rmt_rank._array import as_floating, known, to_numpy
 from rmt_rank._validation import real
 from rmt_rank.metrics import spectrum
 
@@ -46,8 +46,15 @@ class _Decomposed(NamedTuple):
 
     xp: Any
     values: Any  # (..., k); nan where the matrix is not finite
-    scale: Any  # (...)
+    scale: Any  # (...), None for 1
     shape: tuple[int, int]
+
+    def rescaled(self, result: Any) -> Any:
+        """What is in the units of the singular values, in those of the matrix."""
+        if self.scale is None:
+            return result
+        extra = (None,) * (result.ndim - self.scale.ndim)
+        return result * self.scale[(..., *extra)]
 
 
 class _Scaled(NamedTuple):
@@ -55,33 +62,24 @@ class _Scaled(NamedTuple):
 
     xp: Any
     a: Any
-    scale: Any  # (...), positive
-    finite: Any  # (...)
+    scale: Any  # (...), positive; None for 1
+    finite: Any  # (...); None where all are known to be
 
 
 def scaled(a: Any) -> _Scaled:
     """Bring matrices to a scale at which no sum of squares over- or underflows."""
     xp, a = as_floating("a", a, least_dimensions=2)
     if 0 in a.shape[-2:]:
-        largest = xp.zeros(a.shape[:-2], dtype=xp.abs(a).dtype, device=array_api_compat.device(a))
-        return _Scaled(xp, a, largest + 1, largest == 0)
+        return _Scaled(xp, a, None, None)
     largest = xp.max(xp.abs(a), axis=(-2, -1))
-    finite = xp.isfinite(largest)
     # within these bounds no sum of squares over- or underflows, and nothing need be touched
     far = float(xp.finfo(a.dtype).max) ** 0.25
-    if _known(xp.all((largest < far) & (largest > 1 / far))):
-        return _Scaled(xp, a, xp.ones_like(largest), finite)
+    if known(xp.all((largest < far) & (largest > 1 / far))):
+        return _Scaled(xp, a, None, None)
+    finite = xp.isfinite(largest)
     scale = xp.where(finite & (largest > 0), largest, xp.ones_like(largest))
     a = xp.where(finite[..., None, None], a, xp.zeros_like(a)) / scale[..., None, None]
     return _Scaled(xp, a, scale, finite)
-
-
-def _known(condition: Any) -> bool:
-    """Whether a condition is known to hold; under a tracing transformation it is not known."""
-    try:
-        return bool(condition)
-    except (TypeError, RuntimeError):
-        return False
 
 
 def decompose(a: Any) -> _Decomposed:
@@ -89,10 +87,13 @@ def decompose(a: Any) -> _Decomposed:
     xp, a, scale, finite = scaled(a)
     shape = (a.shape[-2], a.shape[-1])
     if 0 in shape:
-        values = xp.zeros((*a.shape[:-2], 0), dtype=scale.dtype, device=array_api_compat.device(a))
+        values = xp.zeros(
+            (*a.shape[:-2], 0), dtype=xp.abs(a).dtype, device=array_api_compat.device(a)
+        )
         return _Decomposed(xp, values, scale, shape)
     values = xp.linalg.svdvals(a)
-    values = xp.where(finite[..., None], values, xp.full_like(values, math.nan))
+    if finite is not None:
+        values = xp.where(finite[..., None], values, xp.full_like(values, math.nan))
     return _Decomposed(xp, values, scale, shape)
 
 
@@ -104,7 +105,7 @@ def _of_matrices(measure: Callable[..., Any], *, scale_free: bool = True) -> Cal
         decomposed = decompose(a)
         values = decomposed.values
         if named.get("relative_to") == "absolute" or not scale_free:
-            values = values * decomposed.scale[..., None]
+            values = decomposed.rescaled(values)
         return measure(values, *options, **named)
 
     of_matrices.__doc__ = (measure.__doc__ or "").replace(
@@ -236,15 +237,16 @@ def rank_measures(a: Any, tau: float = 0.01, *, delta: float = 0.01) -> RankMeas
     real("tau", tau, at_least=0)
     decomposed = decompose(a)
     s = spectrum.prepare(decomposed.values)
+    entropy = spectrum.effective_rank(s)
     return RankMeasures(
-        effective_rank=spectrum.effective_rank(s),
-        roy_vetterli_rank=spectrum.effective_rank(s, exponentiate=True),
+        effective_rank=entropy,
+        roy_vetterli_rank=s.xp.exp(entropy),
         gram_effective_rank=spectrum.effective_rank(s, power=2),
-        renyi_effective_rank=spectrum.renyi_effective_rank(s),
+        renyi_effective_rank=spectrum.participation_ratio(s, power=1),  # order 2, without a log
         participation_ratio=spectrum.participation_ratio(s),
         threshold_rank=spectrum.threshold_rank(s, tau),
         stable_rank=spectrum.stable_rank(s),
-        nuclear_norm=spectrum.nuclear_norm(s) * decomposed.scale,
+        nuclear_norm=decomposed.rescaled(spectrum.nuclear_norm(s)),
         energy_rank=spectrum.energy_rank(s, delta),
         numerical_rank=spectrum.numerical_rank(s, shape=decomposed.shape),
         condition_number=spectrum.condition_number(s),
@@ -296,6 +298,8 @@ def effective_rank_gradient(a: Any, *, power: float = 1) -> Any:
     entropy = -xp.sum(p * log_p, axis=-1, keepdims=True)
     h = -power * p / safe * (log_p + entropy)
     gradient = (u * xp.astype(h, u.dtype)[..., None, :]) @ vh
+    if finite is None:  # and so not zero
+        return gradient
     good = finite & (largest[..., 0] > 0)
     divisor = xp.where(good, scale, xp.full_like(scale, math.nan))
     return gradient / xp.astype(divisor, gradient.dtype)[..., None, None]

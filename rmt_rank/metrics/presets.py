@@ -11,7 +11,7 @@ from typing import Any
 
 import array_api_compat
 
-from rmt_rank._array import as_floating
+from rmt_rank._array import as_floating, inf_as_nan
 from rmt_rank.metrics import matrix, spectrum
 
 __all__ = ["rankme", "reptrix_rankme", "srank", "weightwatcher_entropy"]
@@ -57,8 +57,10 @@ def reptrix_rankme(features: Any, *, eps: float = 1e-7) -> Any:
         Exponential of the entropy of sigma^2/sum sigma^2 + eps of the centred features.
     """
     xp, features = as_floating("features", features, least_dimensions=2)
-    centred = features - xp.mean(features, axis=-2, keepdims=True)
-    return matrix.effective_rank(centred, exponentiate=True, power=2, eps=eps)
+    if features.shape[-2] > 0:
+        features = inf_as_nan(xp, features)
+        features = features - xp.mean(features, axis=-2, keepdims=True)
+    return matrix.effective_rank(features, exponentiate=True, power=2, eps=eps)
 
 
 def srank(features: Any, *, delta: float = 0.01) -> Any:

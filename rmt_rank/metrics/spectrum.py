@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import array_api_compat
 
-from rmt_rank._array import as_floating
+from rmt_rank._array import as_floating, known
 from rmt_rank._validation import choice, real
 
 __all__ = [
@@ -46,11 +46,17 @@ class _Spectrum(NamedTuple):
     largest: Any  # (...), 1 in place of 0
     finite: Any  # (...)
     nonzero: Any  # (...)
+    sound: bool  # all are known to be finite and not zero
+
+    def divisor(self, sums: Any) -> Any:
+        """Sums over the spectrum, 1 in place of those that `finish` replaces."""
+        return sums if self.sound else self.xp.where(self.nonzero, sums, self.xp.ones_like(sums))
 
     def finish(self, result: Any, *, zero: float = 0.0) -> Any:
         xp = self.xp
-        result = xp.where(self.nonzero, result, xp.full_like(result, zero))
-        result = xp.where(self.finite, result, xp.full_like(result, math.nan))
+        if not self.sound:
+            result = xp.where(self.nonzero, result, xp.full_like(result, zero))
+            result = xp.where(self.finite, result, xp.full_like(result, math.nan))
         return result[()] if result.ndim == 0 else result  # NumPy: a scalar
 
 
@@ -62,12 +68,15 @@ def prepare(singular_values: Any) -> _Spectrum:
     if sigma.shape[-1] == 0:
         # the spectrum of an empty matrix is that of the zero matrix
         sigma = xp.zeros((*sigma.shape[:-1], 1), dtype=sigma.dtype, device=_device(sigma))
-    finite = xp.all(xp.isfinite(sigma), axis=-1)
+    largest = xp.max(sigma, axis=-1)  # nan where there is one
+    finite, nonzero = xp.isfinite(largest), largest > 0
+    if known(xp.all(finite & nonzero)):
+        return _Spectrum(xp, sigma / largest[..., None], largest, finite, nonzero, sound=True)
     sigma = xp.where(finite[..., None], sigma, xp.zeros_like(sigma))
     largest = xp.max(sigma, axis=-1)
     nonzero = largest > 0
     largest = xp.where(nonzero, largest, xp.ones_like(largest))
-    return _Spectrum(xp, sigma / largest[..., None], largest, finite, nonzero)
+    return _Spectrum(xp, sigma / largest[..., None], largest, finite, nonzero, sound=False)
 
 
 def _device(array: Any) -> Any:
@@ -140,9 +149,7 @@ def effective_rank(
 def _entropy(s: _Spectrum, power: float, order: float, eps: float) -> Any:
     xp = s.xp
     weights = s.values if power == 1 else s.values**power
-    total = xp.sum(weights, axis=-1)
-    # the zero spectrum is replaced in the end
-    total = xp.where(s.nonzero, total, xp.ones_like(total))
+    total = s.divisor(xp.sum(weights, axis=-1))
     if order == 1 and eps == 0:
         # log(total) - sum w log w / total: one logarithm a value, no rounding of the quotient
         return xp.log(total) - xp.sum(weights * _log(xp, weights), axis=-1) / total
@@ -218,8 +225,7 @@ def participation_ratio(singular_values: Any, *, power: float = 2) -> Any:
     s = prepare(singular_values)
     weights = s.values**power
     total, squares = s.xp.sum(weights, axis=-1), s.xp.sum(weights * weights, axis=-1)
-    squares = s.xp.where(s.nonzero, squares, s.xp.ones_like(squares))
-    return s.finish(total * total / squares)
+    return s.finish(total * total / s.divisor(squares))
 
 
 def stable_rank(singular_values: Any) -> Any:
@@ -271,8 +277,7 @@ def _relative(s: _Spectrum, relative_to: str) -> Any:
         return s.values
     if relative_to == "absolute":
         return s.values * s.largest[..., None]
-    total = s.xp.sum(s.values, axis=-1)
-    return s.values / s.xp.where(s.nonzero, total, s.xp.ones_like(total))[..., None]
+    return s.values / s.divisor(s.xp.sum(s.values, axis=-1))[..., None]
 
 
 def threshold_rank(singular_values: Any, tau: float, *, relative_to: str = "sum") -> Any:

@@ -132,9 +132,11 @@ def test_odd_features(kernel, options):
         assert not value[0].any()  # a zero sample is orthogonal to all, itself included
     assert np.isfinite(rmt_rank.gram_matrix(np.ones((1, 3)), kernel, **options)).all()
     assert rmt_rank.gram_matrix(np.ones((0, 3)), kernel, **options).shape == (0, 0)
-    bad = rmt_rank.gram_effective_rank(np.stack([x, np.full((3, 2), np.nan)]), kernel, **options)
+    odd = np.stack([x, np.full((3, 2), np.nan), np.array([[1.0, 2.0], [np.inf, 1.0], [0.0, 1.0]])])
+    bad = rmt_rank.gram_effective_rank(odd, kernel, **options)
     assert np.isfinite(bad[0])
-    assert np.isnan(bad[1])
+    assert np.isnan(bad[1:]).all()
+    assert np.isnan(rmt_rank.gram_matrix(odd[2], kernel, **options)[1]).all()
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e200])

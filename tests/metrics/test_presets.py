@@ -47,3 +47,19 @@ def test_weightwatcher(make):
         pytest.approx(expected),
         0,
     ]
+
+
+@pytest.mark.parametrize(
+    "preset",
+    [metrics.rankme, metrics.reptrix_rankme, metrics.srank, metrics.weightwatcher_entropy],
+)
+def test_odd_input(preset):
+    assert preset(np.zeros((3, 2))) == 0
+    assert preset(np.zeros((0, 4))) == 0
+    for value in (np.nan, np.inf):
+        assert np.isnan(preset(np.array([[1.0, value], [1.0, 2.0]])))
+    assert preset([[1, 0], [0, 2]]) > 0
+    with pytest.raises(ValueError, match="must have at least 2 axes"):
+        preset(np.ones(3))
+    with pytest.raises(TypeError, match="must be an array of numbers"):
+        preset([["a"]])

@@ -131,11 +131,12 @@ def test_zero_empty_and_not_finite(make, name):
     assert to_numpy(measure(make(np.zeros((2, 0))))).tolist() == [zero, zero]
 
 
-@pytest.mark.parametrize("name", DEFINITIONS)
+SCALE_FREE = [name for name in DEFINITIONS if "absolute" not in name and name != "nuclear"]
+
+
+@pytest.mark.parametrize("name", SCALE_FREE)
 @pytest.mark.parametrize("scale", [1e-300, 1e300])
 def test_no_scale_over_or_underflows(make, name, scale):
-    if "absolute" in name or name == "nuclear":
-        pytest.skip("depends on the scale")
     measure = DEFINITIONS[name][0]
     scaled = to_numpy(measure(make(SPECTRA[:2] * scale)))
     np.testing.assert_allclose(scaled, to_numpy(measure(make(SPECTRA[:2]))), rtol=1e-13)
