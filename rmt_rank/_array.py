@@ -19,7 +19,8 @@ from rmt_rank._errors import BackendUnavailableError
 from rmt_rank._validation import choice
 
 __all__ = ["BACKENDS", "default_namespace", "makes_random_numbers", "namespace"]
-__all__ += ["as_floating", "inf_as_nan", "known", "namespace_or_default", "to_numpy"]
+__all__ += ["as_floating", "inf_as_nan", "jordan_wielandt", "known", "namespace_or_default"]
+__all__ += ["svdvals", "to_numpy"]
 
 BACKENDS = ("numpy", "cupy", "torch")
 
@@ -141,3 +142,31 @@ def inf_as_nan(xp: Any, array: Any) -> Any:
     """Return the array with nan for infinities, whose differences and quotients would warn."""
     finite = xp.isfinite(array)
     return array if known(xp.all(finite)) else xp.where(finite, array, xp.full_like(array, nan))
+
+
+# CuPy's decomposition of many matrices at once (Jacobi) takes sides up to this.
+_CUPY_BATCHED_SIDE = 32
+
+
+def svdvals(xp: Any, a: Any) -> Any:
+    """Singular values of matrices, batched, in descending order, by the library's best road.
+
+    CuPy decomposes larger matrices of a batch one by one; there, they are the positive half of the
+    eigenvalues of [[0, a], [a^H, 0]], which it finds for all at once and as accurately.
+    """
+    large = max(a.shape[-2:]) > _CUPY_BATCHED_SIDE
+    if large and a.ndim > 2 and array_api_compat.is_cupy_namespace(xp):
+        return jordan_wielandt(xp, a)
+    return xp.linalg.svdvals(a)
+
+
+def jordan_wielandt(xp: Any, a: Any) -> Any:
+    """Singular values as eigenvalues of [[0, a], [a^H, 0]], without squaring anything."""
+    m, n = a.shape[-2:]
+    adjoint = xp.matrix_transpose(a)
+    if xp.isdtype(a.dtype, "complex floating"):
+        adjoint = xp.conj(adjoint)
+    top = xp.concat([xp.zeros_like(a @ adjoint), a], axis=-1)
+    bottom = xp.concat([adjoint, xp.zeros_like(adjoint @ a)], axis=-1)
+    values = xp.linalg.eigvalsh(xp.concat([top, bottom], axis=-2))
+    return xp.flip(values[..., max(m, n) :], axis=-1)

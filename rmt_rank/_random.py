@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from rmt_rank._array import makes_random_numbers
 from rmt_rank._validation import choice
 
-__all__ = ["FIELDS", "RNG", "gaussian", "streams"]
+__all__ = ["FIELDS", "RNG", "gaussian", "lengths", "normals", "streams"]
 
 # what numpy.random.default_rng takes (SPEC 7)
 RNG: TypeAlias = int | np.random.SeedSequence | np.random.BitGenerator | np.random.Generator | None
@@ -66,3 +68,80 @@ def gaussian(
         return xp.asarray(stream.standard_normal(shape)) * scale
     pairs = xp.asarray(stream.standard_normal((*shape, 2))) * (scale / math.sqrt(2))
     return pairs[..., 0] + 1j * pairs[..., 1]
+
+
+def lengths(
+    stream: np.random.Generator,
+    entries: npt.NDArray[np.intp],
+    block: int,
+    *,
+    field: str,
+    scale: float,
+    xp: ModuleType,
+) -> Any:
+    """Lengths of independent Gaussian vectors whose entries have the mean square scale^2.
+
+    Parameters
+    ----------
+    stream, field, scale, xp
+        As for `gaussian`.
+    entries : ndarray of int, shape (k,)
+        Numbers of entries, each at least 1.
+    block : int
+        Vectors of each kind.
+
+    Returns
+    -------
+    array of xp, float64, shape (k, block)
+    """
+    halves = 2 if field == "real" else 1
+    shape = np.repeat(entries / halves, block).reshape(len(entries), block)
+    if makes_random_numbers(xp):
+        stream = xp.random.default_rng(int(stream.integers(2**63)))
+        shape = xp.asarray(shape)
+    return xp.sqrt(xp.asarray(stream.standard_gamma(shape)) * (halves * scale**2))
+
+
+def normals(
+    stream: np.random.Generator,
+    shape: tuple[int, ...],
+    *,
+    field: str,
+    scale: float,
+    xp: ModuleType,
+    box_muller: Callable[..., npt.NDArray[np.float64]] | None = None,
+) -> Any:
+    """Independent Gaussian numbers, as `gaussian`, by Box and Muller's transform of uniform ones.
+
+    Parameters
+    ----------
+    stream, shape, field, scale, xp
+        As for `gaussian`.
+    box_muller : callable, optional
+        What turns an even number of uniform numbers into as many normal ones of a given standard
+        deviation; NumPy's functions by default.  A compiled one gives the same to rounding.
+
+    Returns
+    -------
+    array of xp, float64 or complex128
+    """
+    if makes_random_numbers(xp):
+        return gaussian(stream, shape, field=field, scale=scale, xp=xp)
+    count = math.prod(shape)
+    if field == "complex":
+        # the real and the imaginary part of a number are a pair
+        numbers = (box_muller or _box_muller)(stream.random(2 * count), scale / math.sqrt(2))
+        return xp.asarray((numbers[:count] + 1j * numbers[count:]).reshape(shape))
+    numbers = (box_muller or _box_muller)(stream.random(count + count % 2), scale)
+    return xp.asarray(numbers[:count].reshape(shape))
+
+
+def _box_muller(uniform: npt.NDArray[np.float64], scale: float) -> npt.NDArray[np.float64]:
+    """Normal numbers r cos, then r sin, from the radii' uniform numbers, then the angles'."""
+    half = uniform.size // 2
+    radius = scale * np.sqrt(-2 * np.log(1 - uniform[:half]))
+    # cos and sin from the tangent of half the angle, which NumPy vectorises; finite at u = 1/2, too
+    t = np.tan(math.pi * uniform[half:])
+    square = t * t
+    radius /= 1 + square
+    return np.concatenate([radius * (1 - square), radius * (2 * t)])

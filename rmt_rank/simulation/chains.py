@@ -9,11 +9,11 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._array import namespace_or_default, to_numpy
+from rmt_rank._array import default_namespace, namespace_or_default, to_numpy
 from rmt_rank._random import RNG
 from rmt_rank._validation import integer
 from rmt_rank.metrics.spectrum import effective_rank
-from rmt_rank.simulation.sampling import single_blas_thread, singular_value_blocks
+from rmt_rank.simulation.sampling import chain_blocks, in_threads, new_chain
 from rmt_rank.theory.fuss_catalan import singular_value_law
 
 __all__ = ["ChainStatistics", "simulate_chain"]
@@ -95,6 +95,7 @@ def simulate_chain(
     rng: RNG = None,
     field: str = "real",
     xp: ModuleType | None = None,
+    workers: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> ChainStatistics:
     """Estimate the effective rank and the spectrum of products of Gaussian matrices.
@@ -107,7 +108,7 @@ def simulate_chain(
         Numbers of factors L, each at least 1.  All are taken along the same chains.
     samples : int
         Number of chains, at least 2.
-    rng, field, xp
+    rng, field, xp, workers
         As in `rmt_rank.sample_singular_values`.
     progress : callable, optional
         Called with the number of chains just finished.
@@ -127,24 +128,25 @@ def simulate_chain(
     if not depths:
         raise ValueError("depths must not be empty")
     xp = namespace_or_default(xp)
-    blocks = singular_value_blocks(width, depths, samples, rng=rng, field=field, xp=xp)
+    own = xp is default_namespace()
+    chain = new_chain(width, depths[-1], samples, field=field, numpy_doubles=own)
+    blocks = chain_blocks(chain, depths, samples, rng=rng, xp=xp)
 
     points = POINTS_PER_LEVEL * width
     rank, decrease, moments = _Mean(), _Mean(), _Mean()
     below = [_Mean() for _ in depths]
-    with single_blas_thread():
-        for block in blocks:
-            # the effective rank sees no scale
-            ranks = np.stack([to_numpy(effective_rank(s.values)) for s in block], axis=-1)
-            rank.add(ranks)
-            decrease.add(np.diff(ranks, axis=-1))
-            values = [to_numpy(s.unscaled(xp)) for s in block]
-            squares = np.stack(values, axis=1) ** 2
-            moments.add(np.stack([squares.mean(axis=-1), (squares**2).mean(axis=-1)], axis=-1))
-            for mean, sigma, depth in zip(below, values, depths, strict=True):
-                mean.add(_fractions_below(sigma, depth, points))
-            if progress is not None:
-                progress(len(ranks))
+    for block in in_threads(blocks, workers):
+        # the effective rank sees no scale
+        ranks = np.stack([to_numpy(effective_rank(s.values)) for s in block.values], axis=-1)
+        rank.add(ranks)
+        decrease.add(np.diff(ranks, axis=-1))
+        values = [to_numpy(s.unscaled(xp)) for s in block.values]
+        squares = np.stack(values, axis=1) ** 2
+        moments.add(np.stack([squares.mean(axis=-1), (squares**2).mean(axis=-1)], axis=-1))
+        for mean, sigma, depth in zip(below, values, depths, strict=True):
+            mean.add(_fractions_below(sigma, depth, points))
+        if progress is not None:
+            progress(len(ranks))
     below_mean, below_error = zip(*(mean.result() for mean in below), strict=True)
     return ChainStatistics(
         width,

@@ -8,7 +8,7 @@ from rmt_rank import differential_effective_rank, singular_value_law
 from rmt_rank.metrics.spectrum import effective_rank
 from rmt_rank.simulation import sampling
 from rmt_rank.simulation.chains import POINTS_PER_LEVEL, simulate_chain
-from rmt_rank.simulation.sampling import singular_value_blocks
+from rmt_rank.simulation.sampling import chain_blocks, in_threads, new_chain
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,8 @@ def chain():
 
 
 def test_means_and_errors_are_those_of_the_samples(chain):
-    blocks = list(singular_value_blocks(16, [1, 2, 3], 700, rng=1))
+    work = chain_blocks(new_chain(16, 3, 700), [1, 2, 3], 700, rng=1)
+    blocks = [block.values for block in in_threads(work, 1)]
     values = [
         np.concatenate([part.unscaled(np) for part in parts]) for parts in zip(*blocks, strict=True)
     ]

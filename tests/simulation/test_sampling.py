@@ -3,11 +3,17 @@
 import array_api_strict
 import numpy as np
 import pytest
+from scipy import special, stats
 
-from rmt_rank import fuss_catalan_moment, sample_singular_values
-from rmt_rank._array import BackendUnavailableError, namespace, to_numpy
+from rmt_rank import _random, fuss_catalan_moment, metrics, sample_singular_values
+from rmt_rank._array import BackendUnavailableError, jordan_wielandt, namespace, to_numpy
 from rmt_rank.simulation import sampling
-from rmt_rank.simulation.sampling import block_sizes, singular_value_blocks
+from rmt_rank.simulation.sampling import Chain, block_sizes, chain_blocks, in_threads, new_chain
+
+
+def blocks_of(width, depths, size, *, workers=1, **options):
+    chain = new_chain(width, depths[-1], size)
+    return list(in_threads(chain_blocks(chain, depths, size, **options), workers))
 
 
 def test_descending_and_shaped():
@@ -46,15 +52,14 @@ def test_width_one_is_a_product_of_normals():
 
 def test_chain_agrees_with_itself():
     # depth 2 of a chain to depth 4 is the product that a chain to depth 2 draws first
-    (short,) = singular_value_blocks(5, [1, 2], 3, rng=6)
-    (long,) = singular_value_blocks(5, [2, 4], 3, rng=6)
-    np.testing.assert_array_equal(short[1].values, long[0].values)
+    (short,) = blocks_of(5, [1, 2], 3, rng=6)
+    (long,) = blocks_of(5, [2, 4], 3, rng=6)
+    np.testing.assert_array_equal(short.values[1].values, long.values[0].values)
 
 
 def test_blocks_are_bounded_and_do_not_depend_on_the_size(monkeypatch):
-    assert block_sizes(32, 600, "real") == [256, 256, 88]
-    assert block_sizes(32, 256, "complex") == [128, 128]
-    assert block_sizes(5000, 2, "real") == [1, 1]
+    assert block_sizes(new_chain(32, 8, 150), 150) == [64, 64, 22]
+    assert block_sizes(new_chain(5000, 1, 2), 2) == [1, 1]
     monkeypatch.setattr(sampling, "BLOCK_BYTES", 8 * 4**2 * 10)
     many = sample_singular_values(4, 2, 25, rng=8)
     np.testing.assert_array_equal(many[:20], sample_singular_values(4, 2, 20, rng=8))
@@ -67,21 +72,31 @@ def backend(name):
         pytest.skip(str(error))
 
 
+def jax_numpy():
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    jax.config.update("jax_enable_x64", True)
+    return jax.numpy
+
+
 @pytest.mark.parametrize(
     "make",
     [
         pytest.param(lambda: array_api_strict, id="array_api_strict"),
         pytest.param(lambda: backend("torch"), id="torch"),
+        pytest.param(jax_numpy, id="jax"),
         pytest.param(lambda: backend("cupy"), id="cupy", marks=pytest.mark.gpu),
     ],
 )
 @pytest.mark.parametrize("field", ["real", "complex"])
-def test_other_array_libraries(make, field):
+@pytest.mark.parametrize("options", [{}, {"method": "dense"}, {"return_log": True}], ids=str)
+def test_other_array_libraries(make, field, options):
     xp = make()
-    values = sample_singular_values(8, 3, 30, rng=9, field=field, xp=xp)
+    values = sample_singular_values(8, 3, 30, rng=9, field=field, xp=xp, **options)
     assert values.shape == (30, 8)
     host = to_numpy(values)
-    expected = sample_singular_values(8, 3, 30, rng=9, field=field)
+    expected = sample_singular_values(8, 3, 30, rng=9, field=field, **options)
+    if "return_log" in options:
+        host, expected = np.exp(host), np.exp(expected)
     if "cupy" in xp.__name__:  # draws its own numbers: 5 standard errors of E tr W^T W / N = 1
         squares = np.mean(host**2, axis=1)
         assert abs(squares.mean() - 1) < 5 * squares.std(ddof=1) / np.sqrt(30)
@@ -113,6 +128,13 @@ def test_large_moment_matches_the_law():
         ({"field": "R"}, ValueError, "field must be one of 'real', 'complex', got 'R'"),
         ({"rng": "x"}, TypeError, "rng must be None"),
         ({"rng": np.random.RandomState(0)}, TypeError, "rng must be None"),
+        ({"method": "fast"}, ValueError, "method must be one of 'auto', 'dense', 'triangular'"),
+        ({"dtype": np.int32}, ValueError, "dtype must be xp.float64 or xp.float32"),
+        ({"workers": 0}, ValueError, "workers must be an integer >= 1, got 0"),
+        ({"widths": [3]}, ValueError, r"widths must have at least 2 entries, got \(3,\)"),
+        ({"widths": [3, 0]}, ValueError, "widths must be an integer >= 1, got 0"),
+        ({"widths": [3, 4]}, ValueError, "width must be None or 3 with widths, got 2"),
+        ({"width": 3, "widths": [3, 4, 5]}, ValueError, "depth must be None or 2 with widths"),
         ({"xp": "numpy"}, TypeError, "xp must be an array API namespace .* got 'numpy'"),
     ],
 )
@@ -123,18 +145,133 @@ def test_bad_input(arguments, error, message):
 
 def test_deep_products_do_not_underflow_on_the_way():
     # at width 1, E log sigma per layer is (psi(1/2) + log 2)/2 = -0.635: 1e-1379 in the end
-    (deep,) = singular_value_blocks(1, [5000], 200, rng=1)
-    log_sigma = np.log2(deep[0].values[:, 0]) + deep[0].exponent
+    (deep,) = blocks_of(1, [5000], 200, rng=1)
+    log_sigma = np.log2(deep.values[0].values[:, 0]) + deep.values[0].exponent
     expected = 5000 * (-np.euler_gamma - 2 * np.log(2) + np.log(2)) / 2 / np.log(2)
     error = log_sigma.std(ddof=1) / np.sqrt(200)
     assert abs(log_sigma.mean() - expected) < 5 * error
     # what is above the smallest float comes out of it whole
     sigma = sample_singular_values(1, 400, 50, rng=2)[:, 0]
-    (deep,) = singular_value_blocks(1, [400], 50, rng=2)
-    np.testing.assert_allclose(np.log2(sigma), np.log2(deep[0].values[:, 0]) + deep[0].exponent)
+    (deep,) = blocks_of(1, [400], 50, rng=2)
+    (deep,) = deep.values
+    np.testing.assert_allclose(np.log2(sigma), np.log2(deep.values[:, 0]) + deep.exponent)
 
 
 def test_rescaling_does_not_change_a_bit(monkeypatch):
     expected = sample_singular_values(4, 40, 10, rng=3)
     monkeypatch.setattr(sampling, "RESCALE_EVERY", 1000)
     np.testing.assert_array_equal(sample_singular_values(4, 40, 10, rng=3), expected)
+
+
+# Equality in law.  Two-sample Kolmogorov-Smirnov tests of single order statistics, whose samples
+# are independent: of 3 statistics in 12 cases, one rejects by chance with probability 36e-5.
+LEVEL = 1e-5
+WIDTHS = [(4, 4), (4, 4, 4, 4), (3, 5, 4), (5, 3, 4), (6, 2, 7, 3, 2), (1, 3, 1)]
+
+
+@pytest.mark.parametrize("field", ["real", "complex"])
+@pytest.mark.parametrize("widths", WIDTHS, ids=str)
+def test_triangular_factors_have_the_law_of_full_ones(widths, field):
+    options = {"widths": widths, "field": field}
+    dense = sample_singular_values(None, None, 4000, rng=1, method="dense", **options)
+    fast = sample_singular_values(None, None, 4000, rng=2, method="triangular", **options)
+    assert dense.shape == fast.shape == (4000, min(widths))
+    entropy = metrics.spectrum.effective_rank
+    for statistic in (lambda s: s[:, 0], lambda s: s[:, -1], entropy):
+        if np.ptp(statistic(dense)) > 0:
+            assert stats.ks_2samp(statistic(dense), statistic(fast)).pvalue > LEVEL
+
+
+def test_the_law_test_can_fail():
+    dense = sample_singular_values(4, 3, 4000, rng=1, method="dense")
+    wrong = sample_singular_values(None, None, 4000, rng=2, widths=(4, 4, 5, 4))
+    assert stats.ks_2samp(dense[:, -1], wrong[:, -1] * np.sqrt(4 / 5)).pvalue < LEVEL
+
+
+@pytest.mark.parametrize("field", ["real", "complex"])
+@pytest.mark.parametrize("widths", [(5, 5, 5), (3, 5, 4), (6, 2, 7)], ids=str)
+def test_factors_have_the_moments_of_their_layers(widths, field):
+    # E sum of squares = n_l, and E log |det| = sum of E log chi; five standard errors
+    chain = new_chain(None, None, 1, widths, field=field)
+    work = chain_blocks(chain, (chain.depth,), 2500, rng=5, by_layer=True)
+    (block,) = in_threads(work, 1)
+    N = chain.width
+    for n, traces, determinants in zip(
+        chain.others, block.traces, block.log_determinants, strict=True
+    ):
+        assert abs(traces.mean() - n / N) < 5 * traces.std(ddof=1) / np.sqrt(2500)
+        i = np.arange(N)
+        if field == "real":
+            expected = np.sum(special.digamma((n - i) / 2) + np.log(2 / N)) / 2
+        else:
+            expected = np.sum(special.digamma(n - i) - np.log(N)) / 2
+        assert abs(determinants.mean() - expected) < 5 * determinants.std(ddof=1) / np.sqrt(2500)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 17, 32, 48])
+@pytest.mark.parametrize("depth", [1, 2, 5, 40])
+def test_compiled_loops_give_the_same_numbers(width, depth):
+    pytest.importorskip("numba", reason="numba is not installed")
+    samples = []
+    for compiled in (False, True):
+        chain = Chain((width,) * (depth + 1), "real", "triangular", compiled)
+        work = chain_blocks(chain, (1, depth) if depth > 1 else (1,), 30, rng=4)
+        block = next(in_threads(work, 1))
+        samples.append([values.unscaled(np) for values in block.values])
+    for plain, fast in zip(*samples, strict=True):
+        # rounding of the transform, the product and the decomposition: a few N L eps of the largest
+        allowed = 10 * width * depth * np.finfo(float).eps * plain[:, :1]
+        assert np.all(np.abs(plain - fast) <= allowed)
+
+
+def test_compiled_normal_numbers():
+    kernels = pytest.importorskip("rmt_rank.simulation.kernels", reason="numba is not installed")
+    uniform = np.r_[0, 1 - 2.0**-53, 0.5, np.random.default_rng(0).random(4999)]
+    angles = np.r_[0, 0.125, 0.25, 0.5, 0.75, 1 - 2.0**-53, np.random.default_rng(1).random(4996)]
+    radius = np.sqrt(-2 * np.log(1 - uniform))
+    expected = np.r_[radius * np.cos(2 * np.pi * angles), radius * np.sin(2 * np.pi * angles)]
+    both = np.r_[uniform, angles]
+    for transform in (kernels.box_muller, _random._box_muller):
+        error = np.abs(transform(both.copy(), 1.0) - expected)
+        # the rounding of 2 pi u is up to 4 ulps of 1 in the reference itself
+        assert np.all(error <= 6 * np.finfo(float).eps * np.r_[radius, radius])
+
+
+def test_normal_numbers_are_normal():
+    numbers = _random.normals(np.random.default_rng(3), (200_001,), field="real", scale=2.0, xp=np)
+    assert stats.kstest(numbers / 2, "norm").pvalue > LEVEL
+    pairs = _random.normals(np.random.default_rng(3), (100_000,), field="complex", scale=1.0, xp=np)
+    for part in (pairs.real, pairs.imag, np.abs(pairs)):
+        law = stats.rayleigh if part.min() > 0 else stats.norm
+        assert stats.kstest(part * np.sqrt(2), law.cdf).pvalue > LEVEL
+
+
+def test_workers_do_not_change_a_bit(monkeypatch):
+    monkeypatch.setattr(sampling, "BLOCK_BYTES", 8 * 8**2 * 10)
+    one = sample_singular_values(8, 3, 95, rng=1)
+    np.testing.assert_array_equal(one, sample_singular_values(8, 3, 95, rng=1, workers=3))
+
+
+def test_single_precision():
+    single = sample_singular_values(8, 3, 50, rng=1, dtype=np.float32)
+    double = sample_singular_values(8, 3, 50, rng=1)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, double, atol=1e-5 * double.max())
+
+
+def test_large_triangular_products():
+    rng = np.random.default_rng(0)
+    a, b = (np.triu(rng.normal(size=(2, 200, 200))) for _ in range(2))
+    result = sampling.triangular_product(np, a, b)
+    # each entry is a sum of at most 200 products
+    np.testing.assert_allclose(result, a @ b, atol=1e-13 * np.abs(a @ b).max())
+    assert not np.tril(result, -1).any()
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 5), (2, 4, 7), (2, 7, 4)])
+@pytest.mark.parametrize("field", ["real", "complex"])
+def test_eigenvalues_in_the_place_of_a_decomposition(shape, field):
+    a = _random.gaussian(np.random.default_rng(0), shape, field=field, scale=1.0, xp=np)
+    import array_api_compat.numpy as xp
+
+    np.testing.assert_allclose(jordan_wielandt(xp, a), np.linalg.svdvals(a), atol=1e-14)
