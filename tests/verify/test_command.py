@@ -21,7 +21,7 @@ from rmt_rank import __version__, _output
 from rmt_rank.__main__ import run as rmt_rank_main
 from rmt_rank.claims import CLAIMS, claim, finite_width
 from rmt_rank.exact import quadrature
-from rmt_rank.simulation import sampling
+from rmt_rank.simulation import chains, factors, sampling
 from rmt_rank.theory import effective_rank, spectral_angle
 from rmt_rank.verify import command
 
@@ -34,8 +34,15 @@ def verify(*arguments):
     return command.main([*arguments])
 
 
-def names_of_failures(printed):
-    return {line.split(": ")[0].split()[-1] for line in printed.splitlines() if "  FAILS  " in line}
+def scale_factors(monkeypatch, scale):
+    """Multiply every random matrix by a number."""
+    right = sampling.draw_factors
+
+    def scaled(*arguments, **options):
+        for factor in right(*arguments, **options):
+            yield factors.Factor(factor.diagonal * scale, factor.above * scale)
+
+    monkeypatch.setattr(sampling, "draw_factors", scaled)
 
 
 @pytest.fixture(scope="module")
@@ -170,23 +177,20 @@ class TestItCanFail:
         assert "FAILS  theorem1.density" in printed
 
     def test_the_scale_of_the_matrices(self, monkeypatch, capsys):
-        right = sampling.gaussian
-        monkeypatch.setattr(
-            sampling, "gaussian", lambda *a, scale, **k: right(*a, scale=scale * 1.1, **k)
-        )
+        scale_factors(monkeypatch, 1.1)
         printed = self.failures(capsys, "theorem1.finite-width")
         assert "width 16: pooled singular values against Eq. 5" in printed
         # the effective rank does not see a scale
         assert "FAILS  theorem1.finite-width: width 16: mean effective rank" not in printed
 
     def test_matrices_that_are_not_gaussian(self, monkeypatch, capsys):
-        right = sampling.gaussian
+        right = factors.normals
 
         def signs(*arguments, **options):
             entries = right(*arguments, **options)
             return entries / np.abs(entries) * options["scale"] + 3 * options["scale"]
 
-        monkeypatch.setattr(sampling, "gaussian", signs)
+        monkeypatch.setattr(factors, "normals", signs)
         printed = self.failures(capsys, "theorem1.finite-width")
         assert "FAILS  theorem1.finite-width: width 16: mean effective rank against" in printed
 
@@ -201,19 +205,16 @@ class TestItCanFail:
     def test_the_moments_see_a_small_scale(self, monkeypatch, capsys, scale):
         # 200 chains of width 16: tr W^H W has a relative standard error of about 0.6 % at depth 1;
         # 1.03^2 - 1 = 6 % is ten of them
-        right = sampling.gaussian
-        monkeypatch.setattr(
-            sampling, "gaussian", lambda *a, **k: right(*a, **k | {"scale": k["scale"] * scale})
-        )
+        scale_factors(monkeypatch, scale)
         printed = self.failures(capsys, "theorem1.finite-width")
         assert "width 16: E tr W^H W and E tr (W^H W)^2, known exactly" in printed
 
     def test_the_moments_see_the_field(self, monkeypatch, capsys):
         # E tr (W^H W)^2 at depth 1 is (2N + 1)/N for real and 2 for complex entries: at width 4,
         # 0.25 against a standard error of some 0.02 from 4000 chains
-        right = sampling.gaussian
+        right = chains.new_chain
         monkeypatch.setattr(
-            sampling, "gaussian", lambda *a, **k: right(*a, **k | {"field": "complex"})
+            chains, "new_chain", lambda *a, **k: right(*a, **k | {"field": "complex"})
         )
         arguments = ["--depths", "1", "--widths", "4", "--samples", "4000"]
         assert verify("theorem1.finite-width", *arguments) == 1
