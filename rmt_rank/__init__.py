@@ -24,7 +24,9 @@ from rmt_rank.metrics.matrix import (
     threshold_rank,
     threshold_rank_area,
 )
+from rmt_rank.simulation.estimation import Estimate, estimate
 from rmt_rank.simulation.sampling import sample_singular_values
+from rmt_rank.simulation.study import Study, open_study, run_study
 from rmt_rank.theory.effective_rank import (
     differential_effective_rank,
     differential_effective_rank_derivative,
@@ -35,22 +37,27 @@ from rmt_rank.theory.moments import fuss_catalan_moment
 __version__ = "0.1.0"
 
 __all__ = [
+    "Estimate",
     "RankMeasures",
+    "Study",
     "condition_number",
     "differential_effective_rank",
     "differential_effective_rank_derivative",
     "effective_rank",
     "effective_rank_gradient",
     "energy_rank",
+    "estimate",
     "fuss_catalan",
     "fuss_catalan_moment",
     "gram_effective_rank",
     "gram_matrix",
     "nuclear_norm",
     "numerical_rank",
+    "open_study",
     "participation_ratio",
     "rank_measures",
     "renyi_effective_rank",
+    "run_study",
     "sample_singular_values",
     "singular_value_law",
     "stable_rank",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -21,8 +22,8 @@ RNG: TypeAlias = int | np.random.SeedSequence | np.random.BitGenerator | np.rand
 FIELDS = ("real", "complex")
 
 
-def streams(rng: RNG, count: int) -> list[np.random.Generator]:
-    """Spawn independent generators from rng, one for each of `count` blocks.
+def streams(rng: RNG) -> Iterator[np.random.Generator]:
+    """Independent generators spawned from rng, one for each block, without end.
 
     Raises
     ------
@@ -30,12 +31,14 @@ def streams(rng: RNG, count: int) -> list[np.random.Generator]:
         If rng is not what `numpy.random.default_rng` takes.
     """
     try:
-        return np.random.default_rng(rng).spawn(count)
+        parent = np.random.default_rng(rng)
+        parent.spawn(0)
     except (TypeError, ValueError) as error:
         raise type(error)(
             f"rng must be None, a non-negative integer or a NumPy SeedSequence, BitGenerator or "
             f"Generator, got {rng!r}"
         ) from error
+    return (stream for _ in itertools.count() for stream in parent.spawn(1))
 
 
 def gaussian(

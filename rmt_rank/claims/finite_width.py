@@ -15,7 +15,7 @@ from rmt_rank.theory.effective_rank import differential_effective_rank
 from rmt_rank.theory.finite_width import (
     LARGEST_DEPTH_PER_WIDTH,
     finite_width_correction,
-    second_moment,
+    trace_moments,
 )
 from rmt_rank.theory.fuss_catalan import singular_value_law
 
@@ -92,7 +92,10 @@ def _rank(statistics: ChainStatistics) -> Evidence:
 def _moments(statistics: ChainStatistics) -> Evidence:
     N, inside = statistics.width, _inside(statistics)
     errors = _errors(statistics.samples, 2 * len(inside))
-    exact = [(1.0, second_moment(N, statistics.depths[i], statistics.field)) for i in inside]
+    exact = [
+        (1.0, trace_moments((N,) * (statistics.depths[i] + 1), 2, statistics.field)[2,])
+        for i in inside
+    ]
     deviation = np.abs(statistics.moments[inside] - exact) / statistics.moments_error[inside]
     return at_most(
         f"width {N}: E tr W^H W and E tr (W^H W)^2, known exactly",

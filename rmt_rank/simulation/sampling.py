@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain as joined
+from itertools import islice, repeat
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -232,26 +233,26 @@ class Block(NamedTuple):
     ----------
     values : list
         For each depth asked for, a `ScaledValues`, or an array of log singular values.
-    log_determinants, traces : list of array, shape (block,)
-        Of every triangular factor, if asked for: log |det|, and the sum of squares over N.
+    log_diagonal : array, shape (N, block), or None
+        Logarithms of the diagonal entries of the triangular factors, added up over layers, if asked
+        for; their means are known.
     """
 
     values: list[Any]
-    log_determinants: list[Any]
-    traces: list[Any]
+    log_diagonal: Any
 
 
 def chain_blocks(
     chain: Chain,
     depths: Sequence[int],
-    size: int,
+    size: int | None,
     *,
     rng: RNG = None,
     xp: ModuleType | None = None,
     device: Any = None,
     dtype: Any = None,
     log: bool = False,
-    by_layer: bool = False,
+    log_diagonal: bool = False,
 ) -> Iterator[Callable[[], Block]]:
     """Yield the work of each block: singular values of the products W_l ... W_1 along the chains.
 
@@ -262,12 +263,12 @@ def chain_blocks(
     depths : sequence of int
         The l at which singular values are wanted, increasing; other than the last one for equal
         widths only.
-    size : int
-        Number of chains.
+    size : int or None
+        Number of chains; None for no end of them.
     rng, xp, device, dtype, log
         As in `sample_singular_values`.
-    by_layer : bool, default False
-        Whether determinants and traces of the factors are wanted, which "dense" has not.
+    log_diagonal : bool, default False
+        Whether these are wanted; "dense" has none.
 
     Yields
     ------
@@ -279,16 +280,18 @@ def chain_blocks(
     xp = namespace_or_default(xp)
     sizes = block_sizes(chain, size, on_device=makes_random_numbers(xp))
     dtype = xp.float64 if dtype is None else dtype
-    road = _Road(chain, tuple(depths), xp, device, dtype, log, by_layer)
-    for count, stream in zip(sizes, streams(rng, len(sizes)), strict=True):
+    road = _Road(chain, tuple(depths), xp, device, dtype, log, log_diagonal)
+    for count, stream in zip(sizes, streams(rng), strict=False):
         yield _Work(road, count, stream)
 
 
-def block_sizes(chain: Chain, size: int, *, on_device: bool = False) -> list[int]:
+def block_sizes(chain: Chain, size: int | None, *, on_device: bool = False) -> Iterator[int]:
     """Numbers of matrices per block, a function of the problem alone."""
     most = max(1, (DEVICE_BLOCK_BYTES if on_device else BLOCK_BYTES) // (8 * chain.width**2))
+    if size is None:
+        return repeat(most)
     full, rest = divmod(size, most)
-    return [most] * full + [rest] * (rest > 0)
+    return joined(repeat(most, full), repeat(rest, rest > 0))
 
 
 def in_threads(work: Iterator[Callable[[], Block]], workers: int) -> Iterator[Block]:
@@ -327,7 +330,7 @@ class _Road(NamedTuple):
     device: Any
     dtype: Any
     log: bool
-    by_layer: bool
+    log_diagonal: bool
 
 
 @dataclass(frozen=True)
@@ -338,7 +341,7 @@ class _Work:
 
     def __call__(self) -> Block:
         if self.road.chain.method == "dense":
-            return Block(list(_dense(self.road, self.count, self.stream)), [], [])
+            return Block(list(_dense(self.road, self.count, self.stream)), None)
         return _triangular(self.road, self.count, self.stream)
 
 
@@ -383,12 +386,10 @@ def _triangular(road: _Road, count: int, stream: np.random.Generator) -> Block:
         xp=xp,
         box_muller=box_muller,
     )
-    values, determinants, traces = [], [], []
+    values, logs = [], 0.0
     for layer, factor in enumerate(factors, 1):
-        if road.by_layer:
-            determinants.append(xp.sum(xp.log(factor.diagonal), axis=0))
-            squares = xp.sum(factor.diagonal**2, axis=0) + xp.sum(xp.abs(factor.above) ** 2, axis=0)
-            traces.append(squares / chain.width)
+        if road.log_diagonal:
+            logs = logs + xp.log(factor.diagonal)
         if road.log:
             matrices = triangular_matrices(xp, factor, bidiagonal=layer == 1)
             matrices = _placed(road, matrices)
@@ -404,7 +405,7 @@ def _triangular(road: _Road, count: int, stream: np.random.Generator) -> Block:
             product.rescale()
         if layer in road.depths:
             values.append(product.log_singular_values() if road.log else product.singular_values())
-    return Block(values, determinants, traces)
+    return Block(values, logs if road.log_diagonal else None)
 
 
 def _placed(road: _Road, array: Any) -> Any:

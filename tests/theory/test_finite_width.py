@@ -1,17 +1,21 @@
 """Finite-width corrections: exact second moments, one by one matrices, the expansion in 1/N."""
 
+import math
 from fractions import Fraction
 
 import mpmath
+import numpy as np
 import pytest
 from scipy import special
 
-from rmt_rank import differential_effective_rank
+from rmt_rank import differential_effective_rank, fuss_catalan_moment
 from rmt_rank.theory.finite_width import (
     _complex_annealed_rank,
+    complex_nuclear_variance,
+    complex_power_sum,
     finite_width_correction,
     real_moment_correction,
-    second_moment,
+    trace_moments,
 )
 
 
@@ -113,6 +117,10 @@ def test_bad_input(arguments, error, message):
         finite_width_correction(*arguments)
 
 
+def second_moment(width, depth, field):
+    return trace_moments((width,) * (depth + 1), 2, field)[2,]
+
+
 @pytest.mark.parametrize(("field", "beta"), [("real", 1), ("complex", 2)])
 def test_second_moment(field, beta):
     # one factor: (2 N + 1)/N for real entries, 2 for complex ones; one by one: E s^2 for a product
@@ -121,3 +129,48 @@ def test_second_moment(field, beta):
     for depth in (1, 2, 5):
         assert second_moment(1, depth, field) == pytest.approx((4 - beta) ** depth, rel=1e-14)
     assert second_moment(10**9, 6, field) == pytest.approx(7, rel=1e-7)
+
+
+@pytest.mark.parametrize("field", ["real", "complex"])
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_trace_moments_of_width_one(order, field):
+    # all traces are powers of s, a product of gamma variables: E s^k per factor (2k - 1)!! or k!
+    expected = special.factorial2(2 * order - 1) if field == "real" else special.factorial(order)
+    for mean in trace_moments((1, 1, 1), order, field).values():
+        assert mean == pytest.approx(expected**2, rel=1e-14)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_trace_moments_tend_to_fuss_catalan_numbers(order):
+    N, L = 10**6, 3
+    for parts, mean in trace_moments((N,) * (L + 1), order).items():
+        limit = np.prod([fuss_catalan_moment(k, L) for k in parts])
+        assert mean == pytest.approx(limit, rel=100 / N)
+
+
+def test_complex_third_moment_in_the_literature():
+    # one factor, E tr S^3 / N of n x m entries of variance 1: nm(n^2 + m^2 + 3nm + 1)
+    n, m = 5, 3
+    mean = trace_moments((m, n), 3, "complex")[3,]
+    assert mean == pytest.approx(n * m * (n**2 + m**2 + 3 * n * m + 1) / m**4, rel=1e-14)
+
+
+@pytest.mark.parametrize("widths", [(4, 4, 4), (3, 5, 4), (6, 3, 5)], ids=str)
+def test_complex_power_sums(widths):
+    moments = trace_moments(widths, 1, "complex")
+    # at z -> 1 it is the mean trace
+    assert complex_power_sum(widths, 1 - 1e-9).value == pytest.approx(moments[1,], rel=1e-7)
+    assert complex_power_sum(widths, 0.0).value == pytest.approx(1, rel=1e-13)
+    step = 1e-5
+    low, high = (complex_power_sum(widths, 0.5 + sign * step).value for sign in (-1, 1))
+    slope = complex_power_sum(widths, 0.5).slope
+    # central differences: step^2 and rounding over the step
+    assert (high - low) / (2 * step) == pytest.approx(slope, rel=1e-8)
+
+
+def test_complex_nuclear_variance_of_one_number():
+    # |g| of a complex Gaussian number: E |g|^2 = 1, E |g| = sqrt(pi)/2
+    assert complex_power_sum((1, 1), 0.5).value == pytest.approx(math.sqrt(math.pi) / 2, rel=1e-14)
+    assert complex_nuclear_variance((1, 1)) == pytest.approx(1 - math.pi / 4, rel=1e-13)
+    # three factors
+    assert complex_nuclear_variance((1,) * 4) == pytest.approx(1 - (math.pi / 4) ** 3, rel=1e-13)

@@ -1,0 +1,124 @@
+"""What Monte Carlo can estimate: functions from singular values to numbers, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rmt_rank._validation import real, real_array
+from rmt_rank.metrics import spectrum
+
+__all__ = ["STATISTICS", "Statistic", "statistic"]
+
+Array = npt.NDArray[np.float64]
+
+STATISTICS = ("effective_rank", "log_singular_values", "singular_values", "spectral_measure")
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A function of singular values whose mean is wanted.
+
+    Attributes
+    ----------
+    name : str
+        What it is called.
+    function : callable
+        From singular values, shape (samples, N), to an array of shape (samples,) or (samples, q).
+    log : bool
+        Whether it takes logarithms of singular values.
+    scale_free : bool
+        Whether a common factor of the singular values does not change it.
+    """
+
+    name: str
+    function: Callable[[Array], Any]
+    log: bool = False
+    scale_free: bool = False
+
+    def __call__(self, values: Array) -> Array:
+        """Evaluate; shape (samples, q).
+
+        Raises
+        ------
+        ValueError
+            If the function returns another shape than it should, or what is not finite.
+        """
+        result = np.asarray(self.function(values), dtype=np.float64)
+        if result.ndim == 1:
+            result = result[:, np.newaxis]
+        if result.ndim != 2 or len(result) != len(values):
+            raise ValueError(
+                f"the statistic {self.name!r} must return the shape ({len(values)},) or "
+                f"({len(values)}, q), got {result.shape}"
+            )
+        if not np.isfinite(result).all():
+            raise ValueError(f"the statistic {self.name!r} is not finite for every matrix")
+        return result
+
+
+def statistic(
+    which: str | Callable[[Array], Any],
+    *,
+    power: float = 1,
+    order: float = 1,
+    bins: Sequence[float] | Array | None = None,
+) -> Statistic:
+    """Return a statistic by name, or of a function.
+
+    Parameters
+    ----------
+    which : str or callable
+        "effective_rank" (with power and order, in nats), "singular_values", "log_singular_values",
+        "spectral_measure" (the share of singular values in each bin), or a function of singular
+        values, shape (samples, N) in descending order, that returns (samples,) or (samples, q).
+    power, order : float
+        See `rmt_rank.effective_rank`.
+    bins : sequence of float, optional
+        Edges of the bins, increasing.
+
+    Returns
+    -------
+    Statistic
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the name is unknown, or an option is missing or out of its range.
+    """
+    if callable(which):
+        return Statistic(getattr(which, "__name__", "user"), which)
+    if which not in STATISTICS:
+        listed = ", ".join(map(repr, STATISTICS))
+        raise ValueError(f"statistic must be callable or one of {listed}, got {which!r}")
+    if which == "effective_rank":
+        power = real("power", power, above=0)
+        order = real("order", order, at_least=0, finite=False)
+        return Statistic(
+            which,
+            lambda values: spectrum.effective_rank(values, power=power, order=order),
+            scale_free=True,
+        )
+    if which == "spectral_measure":
+        if bins is None:
+            raise ValueError("spectral_measure needs bins, the edges of the bins")
+        edges = real_array("bins", bins)
+        if edges.ndim != 1 or edges.size < 2 or np.any(np.diff(edges) <= 0):
+            raise ValueError(f"bins must be at least 2 increasing edges, got {bins!r}")
+        return Statistic(which, lambda values: _shares(values, edges))
+    return Statistic(which, lambda values: values, log=which == "log_singular_values")
+
+
+def _shares(values: Array, edges: Array) -> Array:
+    """Per matrix, the share of values in each bin; the last one holds its right edge, too."""
+    samples, width = values.shape
+    place = np.searchsorted(edges, values, side="right")
+    place[values == edges[-1]] = edges.size - 1
+    place += (edges.size + 1) * np.arange(samples)[:, np.newaxis]
+    counts = np.bincount(place.ravel(), minlength=samples * (edges.size + 1))
+    shares: Array = counts.reshape(samples, edges.size + 1)[:, 1:-1] / width
+    return shares

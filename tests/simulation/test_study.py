@@ -1,0 +1,348 @@
+"""Studies: what is done survives, and the numbers do not depend on who computed them, or when."""
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import Future, ProcessPoolExecutor
+
+import numpy as np
+import pytest
+
+from rmt_rank import Study, estimate, open_study, run_study
+from rmt_rank.simulation import study as module
+
+pytest.importorskip("xarray", reason="xarray is not installed")
+
+BLOCK = 200
+DECLARED = {
+    "widths": (4, 6),
+    "depths": (1, 3),
+    "samples": 900,
+    "fields": ("real", "complex"),
+    "statistics": ("effective_rank", {"name": "spectral_measure", "bins": [0, 1, 3]}),
+    "seed": 7,
+}
+BLOCKS = 2 * 2 * 2 * 5
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(module, "_block_samples", lambda _width, _depth: BLOCK)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The study, computed at once in this process."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(module, "_block_samples", lambda _width, _depth: BLOCK)
+    path = tmp_path_factory.mktemp("study") / "store"
+    result = run_study(Study(**DECLARED), path)
+    patch.undo()
+    return result
+
+
+def same(result, whole):
+    # to the last bit; provenance says when
+    return result.drop_attrs().identical(whole.drop_attrs())
+
+
+class Shuffled:
+    """An executor that computes in this process, latest first."""
+
+    def __init__(self):
+        self.todo = []
+
+    def submit(self, function, *arguments):
+        future = Future()
+        self.todo.append((future, function, arguments))
+        if len(self.todo) > 3:
+            self.run()
+        return future
+
+    def run(self):
+        for future, function, arguments in reversed(self.todo):
+            future.set_running_or_notify_cancel()
+            future.set_result(function(*arguments))
+        self.todo.clear()
+
+
+def test_results(whole):
+    assert whole.sizes == {"field": 2, "width": 2, "depth": 2, "bin": 2}
+    assert (whole.samples == 900).all()
+    assert whole.attrs["complete"] == 1
+    direct = estimate("effective_rank", 6, 3, samples=50_000, rng=1, field="complex")
+    cell = whole.sel(field="complex", width=6, depth=3)
+    error = np.hypot(float(cell.effective_rank_error), direct.standard_error)
+    assert abs(float(cell.effective_rank) - direct.value) < 5 * error
+    assert (whole.effective_rank_variance_reduction > 1).all()
+    shares = whole.spectral_measure.sum("bin")
+    assert (abs(shares - 1) < 0.05).all()
+    provenance = json.loads(whole.attrs["provenance"])
+    assert provenance["versions"]["numpy"] == np.__version__
+    assert provenance["blas_threads"] == 1
+
+
+def test_order_does_not_matter(whole, tmp_path, monkeypatch):
+    executor = Shuffled()
+    monkeypatch.setattr(module, "_IN_FLIGHT", 4)
+    right = module.wait
+
+    def wait(running, **options):
+        executor.run()
+        return right(running, **options)
+
+    monkeypatch.setattr(module, "wait", wait)
+    assert same(run_study(Study(**DECLARED), tmp_path / "store", executor=executor), whole)
+
+
+def test_interrupted_at_every_block_and_gone_on_with(whole, tmp_path):
+    path = tmp_path / "store"
+
+    seen = []
+    for last in (0, 1, 7, BLOCKS - 1):
+
+        def progress(done, _total, last=last):
+            seen.append(done)
+            if done > last:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            run_study(Study(**DECLARED), path, progress=progress)
+        assert len(list(path.glob("*.npz"))) == last + 1
+        part = open_study(path)
+        assert part.attrs["complete"] == (last + 1 == BLOCKS)
+        assert int(part.samples.sum()) <= BLOCK * (last + 1)
+    result = run_study(Study(**DECLARED), path)
+    assert same(result, whole)
+    assert sorted(set(seen)) == sorted({*range(9), 8, *range(8, BLOCKS + 1)})
+
+
+def test_nothing_is_computed_twice(whole, tmp_path, monkeypatch):
+    path = tmp_path / "store"
+    run_study(Study(**DECLARED), path)
+    monkeypatch.setattr(module, "compute", lambda _: pytest.fail("computed again"))
+    assert same(run_study(Study(**DECLARED), path), whole)
+
+
+SCRIPT = """
+import sys
+from rmt_rank import Study, run_study
+from rmt_rank.simulation import study as module
+module._block_samples = lambda width, depth: {block}
+run_study(Study(**{declared!r}), sys.argv[1], progress=lambda done, total: print(done, flush=True))
+"""
+
+
+@pytest.mark.parametrize("after", [1, 6])
+def test_killed_at_once(whole, tmp_path, after):
+    path = tmp_path / "store"
+    script = SCRIPT.format(block=BLOCK, declared=DECLARED)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if int(line) >= after:
+            process.send_signal(signal.SIGKILL)
+            break
+    process.wait()
+    process.stdout.close()
+    assert process.returncode == -signal.SIGKILL
+    assert after <= len(list(path.glob("*.npz"))) < BLOCKS
+    assert same(run_study(Study(**DECLARED), path), whole)
+
+
+def in_worker(function, block):
+    """Blocks as small as here, in another process."""
+    module._block_samples = lambda _width, _depth: BLOCK
+    return function(block)
+
+
+class Remote:
+    """Another executor, whose processes are told about the small blocks."""
+
+    def __init__(self, executor):
+        self.executor = executor
+
+    def submit(self, function, *arguments):
+        return self.executor.submit(in_worker, function, *arguments)
+
+
+def test_two_processes(whole, tmp_path):
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        result = run_study(Study(**DECLARED), tmp_path / "store", executor=Remote(pool))
+    assert same(result, whole)
+
+
+def test_dask_cluster_with_a_worker_killed(whole, tmp_path):
+    distributed = pytest.importorskip("distributed", reason="distributed is not installed")
+    options = {
+        "n_workers": 2,
+        "threads_per_worker": 1,
+        "processes": True,
+        "dashboard_address": None,
+        "worker_dashboard_address": None,
+    }
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        workers = client.run(os.getpid)
+
+        def progress(done, _total):
+            if done == 3:
+                os.kill(next(iter(workers.values())), signal.SIGKILL)
+
+        result = run_study(
+            Study(**DECLARED),
+            tmp_path / "store",
+            executor=Remote(client.get_executor()),
+            progress=progress,
+        )
+    assert same(result, whole)
+    assert len(list((tmp_path / "store").glob("*.npz"))) == BLOCKS
+
+
+class TestStore:
+    def begun(self, tmp_path):
+        path = tmp_path / "store"
+
+        def stop(done, _total):
+            if done == 2:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            run_study(Study(**DECLARED), path, progress=stop)
+        return path, sorted(path.glob("*.npz"))
+
+    @pytest.mark.parametrize("size", [0, 10, 500])
+    def test_a_truncated_file_is_named(self, tmp_path, size):
+        path, files = self.begun(tmp_path)
+        files[0].write_bytes(files[0].read_bytes()[:size])
+        for function in (lambda: run_study(Study(**DECLARED), path), lambda: open_study(path)):
+            with pytest.raises(module.StoreError, match=f"{files[0].name} is truncated or damaged"):
+                function()
+
+    def test_a_changed_bit_is_seen(self, tmp_path):
+        path, files = self.begun(tmp_path)
+        content = bytearray(files[0].read_bytes())
+        content[len(content) // 2] ^= 1
+        files[0].write_bytes(content)
+        with pytest.raises(module.StoreError, match=files[0].name):
+            open_study(path)
+
+    def test_files_of_other_blocks_and_studies_are_named(self, tmp_path):
+        path, files = self.begun(tmp_path)
+        content = files[0].read_bytes()
+        files[0].write_bytes(files[1].read_bytes())
+        with pytest.raises(module.StoreError, match=f"{files[0].name} belongs to another"):
+            open_study(path)
+        files[0].write_bytes(content)
+        other, others = self.begun(tmp_path / "other")
+        others[0].write_bytes(content)
+        with pytest.raises(module.StoreError, match=f"{others[0].name} belongs to another"):
+            open_study(other)
+
+    def test_two_studies_are_not_mixed(self, tmp_path):
+        path, _ = self.begun(tmp_path)
+        with pytest.raises(module.StoreError, match="holds another study"):
+            run_study(Study(**DECLARED | {"seed": 8}), path)
+
+    def test_another_folder_is_refused(self, tmp_path):
+        (tmp_path / "thesis.tex").touch()
+        with pytest.raises(module.StoreError, match="exists and is no store of a study"):
+            run_study(Study(**DECLARED), tmp_path)
+        with pytest.raises(module.StoreError, match="is no store of a study"):
+            open_study(tmp_path)
+        (tmp_path / "study.json").write_text("{}")
+        with pytest.raises(module.StoreError, match="is no declaration of a study"):
+            open_study(tmp_path)
+
+    def test_compiled_loops_that_are_not_here(self, tmp_path, monkeypatch):
+        path, _ = self.begun(tmp_path)
+        declared = json.loads((path / "study.json").read_text())
+        if not declared["compiled"]:
+            pytest.skip("numba is not installed")
+        monkeypatch.setattr(module.importlib.util, "find_spec", lambda _: None)
+        with pytest.raises(module.StoreError, match="was begun with numba"):
+            run_study(Study(**DECLARED), path)
+
+    def test_a_full_disk_leaves_no_part(self, tmp_path, monkeypatch):
+        path = tmp_path / "store"
+        right = module.write
+
+        def full(target, content):
+            if len(list(path.glob("*.npz"))) == 2:
+                raise OSError(28, "No space left on device")
+            right(target, content)
+
+        monkeypatch.setattr(module, "write", full)
+        with pytest.raises(OSError, match="No space left"):
+            run_study(Study(**DECLARED), path)
+        assert len(list(path.iterdir())) == 3
+
+
+class TestDeclaration:
+    def test_toml(self, tmp_path):
+        path = tmp_path / "s.toml"
+        path.write_text(
+            "[study]\nwidths = [4, 6]\ndepths = [1, 3]\nsamples = 900\n"
+            'fields = ["real", "complex"]\nseed = 7\n'
+            '[[study.statistics]]\nname = "effective_rank"\n[[study.statistics]]\n'
+            'name = "spectral_measure"\nbins = [0, 1, 3]\n'
+        )
+        assert Study.from_toml(path).to_dict() == Study(**DECLARED).to_dict()
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("widths = [", "is no TOML file"),
+            ("[other]\n", r"must have one table, \[study\], got \['other'\]"),
+            ("[study]\nwidths = [4]\n", r"missing keys in \[study\]: \['depths', 'samples'\]"),
+            (
+                "[study]\nwidths = [4]\ndepths = [1]\nsamples = 9\nsample = 1\n",
+                r"unknown keys in \[study\]: \['sample'\]",
+            ),
+        ],
+    )
+    def test_bad_toml(self, tmp_path, text, message):
+        path = tmp_path / "s.toml"
+        path.write_text(text)
+        with pytest.raises(ValueError, match=message):
+            Study.from_toml(path)
+
+    @pytest.mark.parametrize(
+        ("change", "error", "message"),
+        [
+            ({"widths": ()}, TypeError, "widths must be a sequence of integers"),
+            ({"widths": 4}, TypeError, "widths must be a sequence of integers, got 4"),
+            ({"widths": (4, 4)}, ValueError, r"widths must not repeat a value, got \(4, 4\)"),
+            ({"depths": (0,)}, ValueError, "depths must be an integer >= 1, got 0"),
+            ({"samples": 1}, ValueError, "samples must be an integer >= 2, got 1"),
+            ({"fields": ("R",)}, ValueError, "fields must be one of 'real', 'complex', got 'R'"),
+            ({"seed": -1}, ValueError, "seed must be an integer >= 0, got -1"),
+            ({"control_variates": 1}, TypeError, "control_variates must be a bool, got 1"),
+            ({"statistics": ()}, ValueError, "statistics must not be empty"),
+            ({"statistics": ("rank",)}, ValueError, "statistic must be callable or one of"),
+            ({"statistics": ({"name": "effective_rank", "q": 1},)}, ValueError, "unknown options"),
+        ],
+    )
+    def test_bad_values(self, change, error, message):
+        with pytest.raises(error, match=message):
+            Study(**DECLARED | change)
+
+
+def test_ragged_statistics_are_filled_with_nan(tmp_path):
+    study = Study(widths=(2, 4), depths=(2,), samples=300, statistics=("log_singular_values",))
+    result = run_study(study, tmp_path / "store")
+    assert result.log_singular_values.dims == ("field", "width", "depth", "index")
+    narrow = result.log_singular_values.sel(width=2).values.ravel()
+    assert np.isfinite(narrow[:2]).all()
+    assert np.isnan(narrow[2:]).all()
+
+
+def test_blocks_are_of_a_size(monkeypatch):
+    monkeypatch.undo()
+    sizes = [module._block_samples(width, depth) for width, depth in ((8, 1), (32, 8), (256, 8))]
+    assert sizes == [2**20, 2**13, 2**7]
