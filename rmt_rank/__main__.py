@@ -26,9 +26,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     # each command parses what follows its name
     commands.add_parser("measure", help="measure the rank of matrices in files", add_help=False)
+    commands.add_parser("study", help="run a study of random products", add_help=False)
     commands.add_parser("verify", help="check the paper's claims", add_help=False)
     known, rest = parser.parse_known_args(arguments)
-    module = {"measure": "rmt_rank.measure", "verify": "rmt_rank.verify.command"}[known.command]
+    module = {
+        "measure": "rmt_rank.measure",
+        "study": "rmt_rank.study",
+        "verify": "rmt_rank.verify.command",
+    }[known.command]
     command: Callable[..., int] = importlib.import_module(module).main
     return command(rest, prog=f"rmt-rank {known.command}")
 

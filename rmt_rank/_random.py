@@ -25,12 +25,17 @@ FIELDS = ("real", "complex")
 def streams(rng: RNG) -> Iterator[np.random.Generator]:
     """Independent generators spawned from rng, one for each block, without end.
 
+    They are of rng's kind if it is a Generator or a BitGenerator, and SFC64 otherwise, which is the
+    fastest that NumPy has.
+
     Raises
     ------
     TypeError, ValueError
         If rng is not what `numpy.random.default_rng` takes.
     """
     try:
+        if not isinstance(rng, np.random.Generator | np.random.BitGenerator):
+            rng = np.random.SFC64(rng)
         parent = np.random.default_rng(rng)
         parent.spawn(0)
     except (TypeError, ValueError) as error:

@@ -21,7 +21,7 @@ LAYERS = [
     {"theory", "exact", "metrics"},
     {"simulation"},
     {"claims", "figures"},
-    {"verify", "measure"},
+    {"verify", "measure", "study"},
     {"__main__"},
 ]
 # the public names are gathered from above

@@ -17,11 +17,22 @@ def test_streams_are_reproducible_and_differ():
     assert [s.random() for s in islice(streams(5), 2)] == first[:2]
 
 
-@pytest.mark.parametrize("make", [np.random.SeedSequence, np.random.default_rng, np.random.PCG64])
-def test_streams_from_what_numpy_takes(make):
-    assert [s.random() for s in islice(streams(make(9)), 2)] == [
-        s.random() for s in islice(streams(9), 2)
-    ]
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (int, "SFC64"),
+        (np.random.SeedSequence, "SFC64"),
+        (np.random.default_rng, "PCG64"),
+        (np.random.Philox, "Philox"),
+    ],
+)
+def test_streams_from_what_numpy_takes(make, kind):
+    first, second = (list(islice(streams(make(9)), 2)) for _ in range(2))
+    assert [s.random() for s in first] == [s.random() for s in second]
+    assert type(first[0].bit_generator).__name__ == kind
+    if kind == "SFC64":
+        assert first[0].random() != next(streams(9)).random()
+        assert next(streams(make(9))).random() == next(streams(9)).random()
 
 
 @pytest.mark.parametrize(

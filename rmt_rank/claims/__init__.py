@@ -4,7 +4,15 @@ A claim may use the fast road (`rmt_rank.theory`) and the exact one (`rmt_rank.e
 against the other.  `rmt_rank.verify` runs the checks and prints the evidence.
 """
 
-from rmt_rank.claims import closed_form, density, derivative, errata, every_measure, finite_width
+from rmt_rank.claims import (
+    closed_form,
+    density,
+    derivative,
+    errata,
+    every_measure,
+    finite_width,
+    singular_values,
+)
 from rmt_rank.claims import metrics as metrics_claims
 from rmt_rank.claims.claim import Claim, Context, Evidence, Verdict, broken
 
@@ -17,6 +25,7 @@ CLAIMS: tuple[Claim, ...] = (
     finite_width.CLAIM,
     every_measure.CLAIM,
     *errata.CLAIMS,
+    singular_values.CLAIM,
     *metrics_claims.CLAIMS,
 )
 

@@ -155,7 +155,7 @@ class Context:
     progress : callable
         Called with a description, the number of chains done and their total.
     chains : dict
-        The Monte Carlo results so far, by width.
+        The Monte Carlo results so far, by width and depths.
     """
 
     depths: Sequence[float]
@@ -166,7 +166,9 @@ class Context:
     seed: int
     xp: ModuleType
     progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None
-    chains: dict[int, ChainStatistics] = dataclasses.field(default_factory=dict)
+    chains: dict[tuple[int, tuple[int, ...]], ChainStatistics] = dataclasses.field(
+        default_factory=dict
+    )
 
     def whole_depths(self) -> tuple[int, ...]:
         """The depths that are numbers of factors."""
@@ -179,9 +181,10 @@ class Context:
         # 2048 at width 32 (and below), 512 at 64, 64 from 181 on: two or three seconds each
         return max(64, min(2048, math.ceil(2048 * (32 / width) ** 2)))
 
-    def chain(self, width: int) -> ChainStatistics:
-        """Monte Carlo at a width, run once."""
-        if width not in self.chains:
+    def chain(self, width: int, depths: tuple[int, ...] | None = None) -> ChainStatistics:
+        """Monte Carlo at a width, run once; at the whole ones of its depths by default."""
+        depths = self.whole_depths() if depths is None else depths
+        if (width, depths) not in self.chains:
             total, done = self.samples_at(width), 0
             what = f"width {width}, {total} chains"
 
@@ -191,9 +194,9 @@ class Context:
                 self.progress(what, done, total)
 
             self.progress(what, 0, total)
-            self.chains[width] = simulate_chain(
+            self.chains[width, depths] = simulate_chain(
                 width,
-                self.whole_depths(),
+                depths,
                 total,
                 # a stream of its own for each width, whatever the other widths are
                 rng=np.random.SeedSequence(self.seed, spawn_key=(width,)),
@@ -201,4 +204,9 @@ class Context:
                 xp=self.xp,
                 progress=progress,
             )
-        return self.chains[width]
+        return self.chains[width, depths]
+
+    def own_chains(self) -> list[ChainStatistics]:
+        """The Monte Carlo results so far at its own depths."""
+        own = self.whole_depths()
+        return [chain for (_, depths), chain in self.chains.items() if depths == own]

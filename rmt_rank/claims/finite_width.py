@@ -19,7 +19,7 @@ from rmt_rank.theory.finite_width import (
 )
 from rmt_rank.theory.fuss_catalan import singular_value_law
 
-__all__ = ["CLAIM", "FALSE_ALARM"]
+__all__ = ["CLAIM", "FALSE_ALARM", "decrease_line", "spectrum_line"]
 
 # Probability that sampling alone turns one line of the report red.
 FALSE_ALARM = 1e-6
@@ -48,7 +48,7 @@ def _check(context: Context) -> Iterator[Evidence]:
         if inside:
             yield _rank(statistics)
             yield _moments(statistics)
-            yield _spectrum(statistics)
+            yield spectrum_line(statistics)
         if len(inside) < len(statistics.depths):
             deep = [L for i, L in enumerate(statistics.depths) if i not in inside]
             yield not_checked(
@@ -56,7 +56,7 @@ def _check(context: Context) -> Iterator[Evidence]:
                 f"the limit needs depth <= width/{1 / LARGEST_DEPTH_PER_WIDTH:g}",
             )
         if len(statistics.depths) > 1:
-            yield _decrease(statistics)
+            yield decrease_line(statistics)
 
 
 def _inside(statistics: ChainStatistics) -> list[int]:
@@ -106,7 +106,8 @@ def _moments(statistics: ChainStatistics) -> Evidence:
     )
 
 
-def _spectrum(statistics: ChainStatistics) -> Evidence:
+def spectrum_line(statistics: ChainStatistics) -> Evidence:
+    """Pooled singular values against the law, at the depths where the limit is meant to hold."""
     N = statistics.width
     # Rounding perturbs every singular value of a product of L factors by some L N eps of the
     # largest: levels whose quantile is below that cannot be counted.
@@ -147,7 +148,8 @@ def _spectrum(statistics: ChainStatistics) -> Evidence:
     )
 
 
-def _decrease(statistics: ChainStatistics) -> Evidence:
+def decrease_line(statistics: ChainStatistics) -> Evidence:
+    """Whether the mean effective rank falls along the same chains."""
     errors = _errors(statistics.samples, statistics.decrease.size)
     low = statistics.decrease - errors * statistics.decrease_error
     high = statistics.decrease + errors * statistics.decrease_error

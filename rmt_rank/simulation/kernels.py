@@ -209,31 +209,33 @@ def bidiagonalise(a, diagonal, above):  # type: ignore[no-untyped-def]
             y = row[j]
             for m in range(block):
                 y[m] *= factor[m]
-        for i in range(k, n):
-            x = a[i, k]
-            for j in range(k + 1, n):
-                y, z = row[j], a[i, j]
-                for m in range(block):
-                    z[m] -= x[m] * y[m]
+        x = a[k, k]
+        for j in range(k + 1, n):
+            y, z = row[j], a[k, j]
+            for m in range(block):
+                z[m] -= x[m] * y[m]
         factor[:] = 0.0
         for j in range(k + 2, n):
             x = a[k, j]
             for m in range(block):
                 factor[m] += x[m] * x[m]
         _reflector(a[k, k + 1], factor, above[k])
+        # both reflections of a row while it is in the cache
         inner = row[0]
         for i in range(k + 1, n):
             inner[:] = 0.0
+            x = a[i, k]
             for j in range(k + 1, n):
-                x, y = a[k, j], a[i, j]
+                v, y, z = a[k, j], row[j], a[i, j]
                 for m in range(block):
-                    inner[m] += x[m] * y[m]
+                    z[m] -= x[m] * y[m]
+                    inner[m] += v[m] * z[m]
             for m in range(block):
                 inner[m] *= factor[m]
             for j in range(k + 1, n):
-                x, y = a[k, j], a[i, j]
+                v, z = a[k, j], a[i, j]
                 for m in range(block):
-                    y[m] -= inner[m] * x[m]
+                    z[m] -= inner[m] * v[m]
 
 
 @intrinsic

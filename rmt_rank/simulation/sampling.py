@@ -108,9 +108,10 @@ def sample_singular_values(
     size : int
         Number of products, at least 1.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
-        Source of randomness, as for `numpy.random.default_rng`.  The numbers depend on its state
-        and on the arguments only, not on the machine's memory or threads.  An object, such as a
-        SeedSequence, moves on by spawning, so that a second call with it gives other numbers.
+        Source of randomness, as for `numpy.random.default_rng`; streams are of its kind, SFC64 for
+        a seed.  The numbers depend on its state and on the arguments only, not on the machine's
+        memory or threads.  An object, such as a SeedSequence, moves on by spawning, so that a
+        second call with it gives other numbers.
     field : {"real", "complex"}, default "real"
         Field of the entries, which have variance 1/N.
     method : {"auto", "dense", "triangular"}, default "auto"

@@ -38,8 +38,9 @@ from rmt_rank.simulation.statistics import Statistic, statistic
 
 __all__ = ["StoreError", "Study", "open_study", "run_study"]
 
-# Entries of all factors in a block of a study: about half a second.
+# Entries of all factors in a block of a study: about half a second; logarithms take longer.
 _BLOCK_ENTRIES = 2**26
+_LOG_BLOCK_ENTRIES = 2**22
 # Blocks that are submitted before results are waited for.
 _IN_FLIGHT = 64
 
@@ -183,12 +184,13 @@ class _Block:
 
     @property
     def size(self) -> int:
-        each = _block_samples(self.width, self.depth)
+        each = _block_samples(self.study, self.width, self.depth)
         return min(each, self.study.samples - self.index * each)
 
 
-def _block_samples(width: int, depth: int) -> int:
-    return max(16, _BLOCK_ENTRIES // (width * width * depth))
+def _block_samples(study: Study, width: int, depth: int) -> int:
+    log = any(each.log for each in study.functions())
+    return max(16, (_LOG_BLOCK_ENTRIES if log else _BLOCK_ENTRIES) // (width * width * depth))
 
 
 def _cells(study: Study) -> Iterator[tuple[str, int, int]]:
@@ -201,7 +203,7 @@ def _cells(study: Study) -> Iterator[tuple[str, int, int]]:
 
 
 def _blocks(study: Study, compiled: bool, cell: tuple[str, int, int]) -> Iterator[_Block]:
-    count = -(-study.samples // _block_samples(*cell[1:]))
+    count = -(-study.samples // _block_samples(study, *cell[1:]))
     return (_Block(study, compiled, *cell, index) for index in range(count))
 
 

@@ -112,7 +112,7 @@ def _report(
         if to_json.path is not None:
             write_json(to_json.path, report, context, complete=not interrupted)
         if to_figure.path is not None:
-            write_figure(to_figure.path, context, draw_more=not interrupted)
+            write_figure(to_figure.path, claims, context, draw_more=not interrupted)
     except OSError as error:
         print(f"rmt_rank.verify: could not write: {error}", file=sys.stderr)
         return USAGE
@@ -145,7 +145,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--backend", choices=BACKENDS, default="numpy", help="array library of the matrices"
     )
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the evidence there")
-    parser.add_argument("--figure", type=Path, metavar="PATH", help="draw density and rank there")
+    parser.add_argument("--figure", type=Path, metavar="PATH", help="draw the claims' figure there")
     parser.add_argument("--quiet", action="store_true", help="print the summary line only")
     parser.add_argument("--version", action="version", version=f"rmt_rank {__version__}")
     return parser

@@ -14,7 +14,8 @@ import scipy
 
 from rmt_rank import __version__
 from rmt_rank._output import write
-from rmt_rank.claims import Context
+from rmt_rank.claims import Claim, Context
+from rmt_rank.claims.singular_values import PAPER_DEPTHS, PAPER_WIDTHS
 from rmt_rank.simulation.chains import ChainStatistics
 from rmt_rank.verify.report import Report
 
@@ -83,21 +84,30 @@ def figure_formats() -> tuple[str, ...]:
     return ("pdf", "png", "svg")
 
 
-def write_figure(path: Path, context: Context, *, draw_more: bool) -> None:
-    """Draw density and effective rank with what Monte Carlo knows."""
+def write_figure(path: Path, claims: list[Claim], context: Context, *, draw_more: bool) -> None:
+    """Draw the figure that goes with the claims, with what Monte Carlo knows."""
     from io import BytesIO
 
     from matplotlib.figure import Figure
 
-    from rmt_rank.figures import theorem1
+    from rmt_rank.figures import singular_values, theorem1
     from rmt_rank.figures.style import style
 
-    if draw_more and context.whole_depths():
-        for width in context.widths:
-            context.chain(width)
     buffer = BytesIO()
     with style():
-        figure = Figure(figsize=theorem1.SIZE)
-        theorem1.draw(list(context.chains.values()), context.depths, figure)
+        if all(claim.name.startswith("singular-values.") for claim in claims):
+            grid = [(width, PAPER_DEPTHS) for width in PAPER_WIDTHS]
+            if draw_more:
+                chains = [context.chain(*place) for place in grid]
+            else:
+                chains = [context.chains[place] for place in grid if place in context.chains]
+            figure = Figure(figsize=singular_values.SIZE)
+            singular_values.draw(chains, figure)
+        else:
+            if draw_more and context.whole_depths():
+                for width in context.widths:
+                    context.chain(width)
+            figure = Figure(figsize=theorem1.SIZE)
+            theorem1.draw(context.own_chains(), context.depths, figure)
         figure.savefig(buffer, format=path.suffix.removeprefix(".").lower())
     write(path, buffer.getvalue())

@@ -120,7 +120,7 @@ class Report:
         self._print(Text.assemble((claim.name, "bold"), f"  [{claim.status}]"))
         self._print(Padding(claim.statement, (0, 0, 0, 2)))
         self._print(self._lines(lines))
-        if claim.name.endswith("finite-width") and context.chains:
+        if claim.name.endswith("finite-width") and context.own_chains():
             self._print(self._monte_carlo(context))
         for line in lines:
             # failures are printed in quiet mode, too: nobody should have to run it again
@@ -229,7 +229,7 @@ class Report:
         table = self._table(expand=False)
         for name in names:
             table.add_column(name, justify="right", no_wrap=True)
-        for chain in context.chains.values():
+        for chain in context.own_chains():
             for depth, mean, error in zip(chain.depths, chain.rank, chain.rank_error, strict=True):
                 limit = math.log(chain.width) + float(differential_effective_rank(depth))
                 inside = depth <= LARGEST_DEPTH_PER_WIDTH * chain.width

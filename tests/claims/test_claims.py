@@ -21,13 +21,15 @@ def test_names_are_unique():
 
 
 def test_select():
-    assert select(["theorem1", "metrics"]) == list(CLAIMS)
+    assert select(["theorem1", "metrics", "singular-values"]) == list(CLAIMS)
     assert [c.name for c in select(["theorem1.errata.definition-4", "theorem1.density"])] == [
         "theorem1.density",
         "theorem1.errata.definition-4",
     ]
     assert len(select(["theorem1.errata"])) == 4
-    with pytest.raises(ValueError, match="unknown claim 'theorem'; allowed: metrics, theorem1"):
+    with pytest.raises(
+        ValueError, match="unknown claim 'theorem'; allowed: metrics, singular-values, theorem1"
+    ):
         select(["theorem"])
 
 

@@ -30,14 +30,14 @@ BLOCKS = 2 * 2 * 2 * 5
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(module, "_block_samples", lambda _width, _depth: BLOCK)
+    monkeypatch.setattr(module, "_block_samples", lambda *_: BLOCK)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The study, computed at once in this process."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(module, "_block_samples", lambda _width, _depth: BLOCK)
+    patch.setattr(module, "_block_samples", lambda *_: BLOCK)
     path = tmp_path_factory.mktemp("study") / "store"
     result = run_study(Study(**DECLARED), path)
     patch.undo()
@@ -131,7 +131,7 @@ SCRIPT = """
 import sys
 from rmt_rank import Study, run_study
 from rmt_rank.simulation import study as module
-module._block_samples = lambda width, depth: {block}
+module._block_samples = lambda *_: {block}
 run_study(Study(**{declared!r}), sys.argv[1], progress=lambda done, total: print(done, flush=True))
 """
 
@@ -157,7 +157,7 @@ def test_killed_at_once(whole, tmp_path, after):
 
 def in_worker(function, block):
     """Blocks as small as here, in another process."""
-    module._block_samples = lambda _width, _depth: BLOCK
+    module._block_samples = lambda *_: BLOCK
     return function(block)
 
 
@@ -344,5 +344,8 @@ def test_ragged_statistics_are_filled_with_nan(tmp_path):
 
 def test_blocks_are_of_a_size(monkeypatch):
     monkeypatch.undo()
-    sizes = [module._block_samples(width, depth) for width, depth in ((8, 1), (32, 8), (256, 8))]
-    assert sizes == [2**20, 2**13, 2**7]
+    study = Study(**DECLARED)
+    places = ((8, 1), (32, 8), (256, 8))
+    assert [module._block_samples(study, *place) for place in places] == [2**20, 2**13, 2**7]
+    study = Study(**DECLARED | {"statistics": ("log_singular_values",)})
+    assert [module._block_samples(study, *place) for place in places] == [2**16, 2**9, 16]

@@ -113,6 +113,19 @@ def test_complex_entries_and_skipped_depths(capsys):
     assert "2 not checked" in printed
 
 
+def test_figure_7(tmp_path, monkeypatch, capsys):
+    from rmt_rank.claims import singular_values
+    from rmt_rank.verify import output
+
+    for each in (singular_values, output):
+        monkeypatch.setattr(each, "PAPER_WIDTHS", (16, 48))
+    path = tmp_path / "figure.svg"
+    arguments = ["--samples", "400", "--figure", str(path)]
+    assert verify("singular-values", *arguments) == 0
+    assert "mean distance from Eq. 5: width 48 over width 16" in capsys.readouterr().out
+    assert path.read_bytes().startswith(b"<?xml")
+
+
 def test_quiet_prints_one_line(capsys):
     assert verify("theorem1.errata.definition-4", "--quiet") == 0
     assert capsys.readouterr().out == "2 checks: 1 holds, 1 refuted\n"
@@ -306,7 +319,7 @@ class TestUsage:
         ("arguments", "message"),
         [
             ([], "name a claim, for example theorem1; --list shows them all"),
-            (["theorem2"], "unknown claim 'theorem2'; allowed: metrics, theorem1"),
+            (["theorem2"], "unknown claim 'theorem2'; allowed: metrics, singular-values, theorem1"),
             (["theorem1", "--depths", "0"], "--depths must be finite and > 0, got 0.0"),
             (["theorem1", "--depths", "nan"], "--depths must be finite and > 0, got nan"),
             (["theorem1", "--depths", "a"], "--depths must be numbers > 0 separated by commas"),
