@@ -15,9 +15,9 @@ from rmt_rank.theory.effective_rank import differential_effective_rank
 from rmt_rank.theory.finite_width import (
     LARGEST_DEPTH_PER_WIDTH,
     finite_width_correction,
-    trace_moments,
 )
 from rmt_rank.theory.fuss_catalan import singular_value_law
+from rmt_rank.theory.trace_moments import trace_moments
 
 __all__ = ["CLAIM", "FALSE_ALARM", "decrease_line", "spectrum_line"]
 

@@ -16,11 +16,8 @@ import numpy.typing as npt
 from scipy import special
 
 from rmt_rank.simulation.sampling import Chain
-from rmt_rank.theory.finite_width import (
-    complex_nuclear_variance,
-    complex_power_sum,
-    trace_moments,
-)
+from rmt_rank.theory.complex_moments import complex_nuclear_variance, complex_power_sum
+from rmt_rank.theory.trace_moments import trace_moments
 
 __all__ = ["Controls"]
 

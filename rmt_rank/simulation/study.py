@@ -177,15 +177,11 @@ class _Block:
     width: int
     depth: int
     index: int
+    size: int
 
     @property
     def name(self) -> str:
         return f"{self.field}-{self.width:05d}-{self.depth:05d}-{self.index:06d}.npz"
-
-    @property
-    def size(self) -> int:
-        each = _block_samples(self.study, self.width, self.depth)
-        return min(each, self.study.samples - self.index * each)
 
 
 def _block_samples(study: Study, width: int, depth: int) -> int:
@@ -203,8 +199,11 @@ def _cells(study: Study) -> Iterator[tuple[str, int, int]]:
 
 
 def _blocks(study: Study, compiled: bool, cell: tuple[str, int, int]) -> Iterator[_Block]:
-    count = -(-study.samples // _block_samples(study, *cell[1:]))
-    return (_Block(study, compiled, *cell, index) for index in range(count))
+    most = _block_samples(study, *cell[1:])
+    return (
+        _Block(study, compiled, *cell, index, min(most, study.samples - begin))
+        for index, begin in enumerate(range(0, study.samples, most))
+    )
 
 
 def _chain(block: _Block) -> Chain:
@@ -475,7 +474,7 @@ def open_study(store: str | os.PathLike[str]) -> Any:
         samples[place] = sum(half.count for half in halves if half is not None)
         if samples[place] < 2:
             continue
-        chain = _chain(_Block(study, opened.compiled, *cell, 0))
+        chain = _chain(_Block(study, opened.compiled, *cell, 0, 0))
         found = combined(halves, _controls(study, chain))[:3]
         for values, result in zip(arrays, found, strict=True):
             start = 0

@@ -16,8 +16,8 @@ from scipy import special
 
 from rmt_rank._validation import real_array
 
-__all__ = ["BERNOULLI", "DIRECT_BELOW", "QUADRATURE_BELOW", "fuss_catalan_moment", "legendre_mean"]
-__all__ += ["log_moment", "power_differences"]
+__all__ = ["BERNOULLI", "DIRECT_BELOW", "LOG_GAMMA", "QUADRATURE_BELOW", "fuss_catalan_moment"]
+__all__ += ["legendre_mean", "log_moment", "power_differences"]
 
 Array = npt.NDArray[np.float64]
 
@@ -54,7 +54,7 @@ def power_differences(x: Array, z: Array, coefficients: dict[int, float]) -> Arr
 
 
 # log Gamma(y+1) = (y + 1/2) log y - y + log(2 pi)/2 + sum_n B_2n / (2n (2n-1) y^(2n-1))
-_LOG_GAMMA = {2 * n - 1: B / (2 * n * (2 * n - 1)) for n, B in enumerate(BERNOULLI, 1)}
+LOG_GAMMA = {2 * n - 1: B / (2 * n * (2 * n - 1)) for n, B in enumerate(BERNOULLI, 1)}
 
 
 def log_moment(z: npt.ArrayLike, depth: npt.ArrayLike) -> Array:
@@ -84,7 +84,7 @@ def log_moment(z: npt.ArrayLike, depth: npt.ArrayLike) -> Array:
     result[large] = (
         (y + 0.5) * np.log1p(d / y)
         + d * (np.log(y + d) - 1)
-        + power_differences(y, d, _LOG_GAMMA)
+        + power_differences(y, d, LOG_GAMMA)
         - special.gammaln(d + 1)
         - np.log1p(x_)
     )

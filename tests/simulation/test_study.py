@@ -155,26 +155,10 @@ def test_killed_at_once(whole, tmp_path, after):
     assert same(run_study(Study(**DECLARED), path), whole)
 
 
-def in_worker(function, block):
-    """Blocks as small as here, in another process."""
-    module._block_samples = lambda *_: BLOCK
-    return function(block)
-
-
-class Remote:
-    """Another executor, whose processes are told about the small blocks."""
-
-    def __init__(self, executor):
-        self.executor = executor
-
-    def submit(self, function, *arguments):
-        return self.executor.submit(in_worker, function, *arguments)
-
-
 def test_two_processes(whole, tmp_path):
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as pool:
-        result = run_study(Study(**DECLARED), tmp_path / "store", executor=Remote(pool))
+        result = run_study(Study(**DECLARED), tmp_path / "store", executor=pool)
     assert same(result, whole)
 
 
@@ -184,8 +168,8 @@ def test_dask_cluster_with_a_worker_killed(whole, tmp_path):
         "n_workers": 2,
         "threads_per_worker": 1,
         "processes": True,
-        "dashboard_address": None,
-        "worker_dashboard_address": None,
+        "dashboard_address": ":0",
+        "worker_dashboard_address": ":0",
     }
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         workers = client.run(os.getpid)
@@ -197,7 +181,7 @@ def test_dask_cluster_with_a_worker_killed(whole, tmp_path):
         result = run_study(
             Study(**DECLARED),
             tmp_path / "store",
-            executor=Remote(client.get_executor()),
+            executor=client.get_executor(),
             progress=progress,
         )
     assert same(result, whole)
