@@ -8,6 +8,8 @@ sigma log sigma, of which the effective rank is almost a function.
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,6 +30,8 @@ Array = npt.NDArray[np.float64]
 # samples.  Up to 2, the errors of 600 samples were seen to be right within 6 % (up to 11, too small
 # by a third, for complex entries at width 8, depth 4).
 _LARGEST_RATIO = 2.0
+# Logarithms of means below this would underflow when squared.
+_SMALLEST_LOG = -300.0
 # Most groups of diagonal entries.
 _GROUPS = 32
 
@@ -66,11 +70,11 @@ class Controls:
         if chain.field == "complex":
             nuclear = complex_power_sum(chain.widths, 0.5)
             square = complex_nuclear_variance(chain.widths) + nuclear.value**2
-            ratio = square / nuclear.value**2
+            ratio = square / nuclear.value**2 if nuclear.log > _SMALLEST_LOG else math.inf
             if ratio <= _LARGEST_RATIO:
                 names += ["sum sigma", "sum sigma log sigma"]
                 means += [nuclear.value, nuclear.slope / 2]
-            if ratio**4 <= _LARGEST_RATIO:
+            if ratio <= _LARGEST_RATIO**0.25:
                 names.append("(sum sigma)^2")
                 means.append(square)
         core = len(names)
@@ -115,15 +119,17 @@ def _light_tailed_traces(chain: Chain) -> dict[tuple[int, ...], float]:
     Left out are those whose E x^2/(E x)^2 is too large: exactly for tr X and tr X^2, and as if
     these were log-normal, so that it is that to the k^2 for their k-th powers, for the others.
     """
-    means = [trace_moments(chain.widths, order, chain.field) for order in (1, 2, 3, 4)]
-    first = means[1][1, 1] / means[0][1,] ** 2
-    second = means[3][2, 2] / means[1][2,] ** 2
-    light = {}
-    for order, found in enumerate(means[:3], 1):
-        for powers, mean in found.items():
-            ratio = first ** len(powers) ** 2 if powers[0] == 1 else second ** ((order / 2) ** 2)
-            if ratio <= _LARGEST_RATIO:
-                light[powers] = mean
+    light: dict[tuple[int, ...], float] = {}
+    log_largest = math.log(_LARGEST_RATIO)
+    with contextlib.suppress(OverflowError):  # no control of such a chain is light-tailed
+        means = [trace_moments(chain.widths, order, chain.field) for order in (1, 2, 3, 4)]
+        first = math.log(means[1][1, 1]) - 2 * math.log(means[0][1,])
+        second = math.log(means[3][2, 2]) - 2 * math.log(means[1][2,])
+        for order, found in enumerate(means[:3], 1):
+            for powers, mean in found.items():
+                log_ratio = first * len(powers) ** 2 if powers[0] == 1 else second * order**2 / 4
+                if log_ratio <= log_largest:
+                    light[powers] = mean
     return light
 
 

@@ -163,13 +163,16 @@ def observe(
         values = np.exp(found - found[:, :1])
     else:
         logs, unscaled, values = None, found.unscaled(np), found.values
-    results = [
-        each(logs if each.log else values if each.scale_free else unscaled) for each in statistics
-    ]
     samples = len(values)
     x = np.empty((samples, 0))
     if controls is not None:
         x = controls.evaluate(unscaled, block.log_diagonal)
+    results = []
+    for each in statistics:
+        given = logs if each.log else values if each.scale_free else unscaled
+        given = given.view()
+        given.flags.writeable = False  # others see the same numbers
+        results.append(each(given))
     y = np.column_stack(results)
     return [JointMoments.of(x[i::2], y[i::2]) if samples > i else None for i in (0, 1)]
 
@@ -214,7 +217,8 @@ def estimate(
     samples : int, optional
         Number of products, at least 2; this or `target_error` must be given.
     target_error : float, optional
-        Stop when the largest standard error is at most this.
+        Stop when the largest standard error is at most this; one of 0, where nothing was seen to
+        vary, does not count.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Source of randomness, as for `numpy.random.default_rng`.
     control_variates : bool, default True
@@ -224,7 +228,7 @@ def estimate(
     bins : sequence of float, optional
         Edges of the bins of "spectral_measure", increasing.
     max_samples : int, optional
-        With `target_error`, stop after so many.
+        With `target_error`, stop after so many; 10**9 by default.
     progress : bool, default False
         Show a progress bar, and how the error shrinks, on a terminal.
 
@@ -259,7 +263,7 @@ def estimate(
             raise ValueError("max_samples goes with target_error")
     else:
         target_error = real("target_error", target_error, above=0)
-        most = 10**12
+        most = 10**9
         if max_samples is not None:
             most = integer("max_samples", max_samples, at_least=_FIRST_SAMPLES)
     chosen = statistic(which, power=power, order=order, bins=bins)
@@ -273,7 +277,7 @@ def estimate(
     work = chain_blocks(
         chain,
         (chain.depth,),
-        samples,
+        samples or most,
         rng=rng,
         log=chosen.log,
         log_diagonal=controls is not None,
@@ -287,7 +291,8 @@ def estimate(
                 looked = done
                 largest = float(np.max(combined(halves, controls)[1]))
                 bar.update(done, largest)
-                if target_error is not None and (largest <= target_error or done >= most):
+                # an error of 0 is that of what was never seen to vary
+                if target_error is not None and 0 < largest <= target_error:
                     break
     value, error, reduction, names = combined(halves, controls)
     seconds = time.perf_counter() - start

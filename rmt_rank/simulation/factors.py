@@ -19,7 +19,8 @@ The smallest width may stand anywhere.  With n_m = N, W = A C^H, A = G_L ... G_(
 ... G_1, which are independent; A V has the law of A for every unitary V.  So the singular values of
 W depend on C through its singular values alone, and these are those of the chain G_1^H ... G_m^H,
 which begins with N columns: the factors of W are those of A and of that chain, one for each width
-but one of those that equal N, in any order.
+but one of those that equal N.  They may come in any order: square factors that are invariant in law
+under unitary ones on both sides commute as far as the law of the singular values goes.
 
 A layer takes N(N-1)/2 normal numbers and N gamma variates in place of n_l n_(l-1) normal numbers.
 The stream of a block of matrices: for each layer its diagonal, gamma variates g with shape k/2

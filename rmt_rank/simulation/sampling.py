@@ -136,7 +136,7 @@ def sample_singular_values(
     -------
     array of xp, shape (size, N)
         Singular values in descending order.  The largest has full relative accuracy, the others
-        an error of about eps times the largest; below 1e-308 they underflow to 0.  With
+        an error of about eps times the largest; below the smallest float they are 0.  With
         `return_log`, logarithms with an error of about N eps times the conditions of the single
         layers, however deep the product.
 
@@ -191,6 +191,8 @@ def new_chain(
         depth = integer("depth", depth, at_least=1)
         all_widths = (width,) * (depth + 1)
     else:
+        if np.ndim(widths) != 1:
+            raise TypeError(f"widths must be a sequence of integers, got {widths!r}")
         all_widths = tuple(integer("widths", n, at_least=1) for n in widths)
         if len(all_widths) < 2:
             raise ValueError(f"widths must have at least 2 entries, got {all_widths}")

@@ -48,10 +48,15 @@ class Statistic:
         ValueError
             If the function returns another shape than it should, or what is not finite.
         """
-        result = np.asarray(self.function(values), dtype=np.float64)
+        result = np.asarray(self.function(values))
+        if result.dtype.kind not in "biuf":
+            raise ValueError(
+                f"the statistic {self.name!r} must return real numbers, got {result.dtype}"
+            )
+        result = result.astype(np.float64, copy=False)
         if result.ndim == 1:
             result = result[:, np.newaxis]
-        if result.ndim != 2 or len(result) != len(values):
+        if result.ndim != 2 or len(result) != len(values) or result.shape[1] == 0:
             raise ValueError(
                 f"the statistic {self.name!r} must return the shape ({len(values)},) or "
                 f"({len(values)}, q), got {result.shape}"
@@ -90,6 +95,11 @@ def statistic(
     TypeError, ValueError
         If the name is unknown, or an option is missing or out of its range.
     """
+    used = {"effective_rank": ("power", "order"), "spectral_measure": ("bins",)}
+    given = {"power": power != 1, "order": order != 1, "bins": bins is not None}
+    for name, present in given.items():
+        if present and (callable(which) or name not in used.get(which, ())):
+            raise ValueError(f"{name} is no option of the statistic {which!r}")
     if callable(which):
         return Statistic(getattr(which, "__name__", "user"), which)
     if which not in STATISTICS:

@@ -83,28 +83,27 @@ class Study:
     control_variates: bool = True
 
     def __post_init__(self) -> None:
+        replaced: dict[str, Any] = {}
         for name in ("widths", "depths"):
-            given: Any = getattr(self, name)
-            if not isinstance(given, list | tuple) or not given:
-                raise TypeError(f"{name} must be a sequence of integers, got {given!r}")
-            values = tuple(integer(name, value, at_least=1) for value in given)
-            object.__setattr__(self, name, _without_repetition(name, values))
-        integer("samples", self.samples, at_least=2)
-        integer("seed", self.seed, at_least=0)
-        fields = tuple(self.fields)
-        for field in fields:
-            choice("fields", field, FIELDS)
-        object.__setattr__(self, "fields", _without_repetition("fields", fields))
+            values = tuple(integer(name, value, at_least=1) for value in self._sequence(name))
+            replaced[name] = _without_repetition(name, values)
+        replaced["samples"] = integer("samples", self.samples, at_least=2)
+        replaced["seed"] = integer("seed", self.seed, at_least=0)
+        fields = tuple(choice("fields", field, FIELDS) for field in self._sequence("fields"))
+        replaced["fields"] = _without_repetition("fields", fields)
         if not isinstance(self.control_variates, bool):
             raise TypeError(f"control_variates must be a bool, got {self.control_variates!r}")
-        given = self.statistics
-        plain = tuple({"name": s} if isinstance(s, str) else dict(s) for s in given)
-        object.__setattr__(self, "statistics", plain)
-        names = [_labelled(each) for each in self.statistics]
-        if not names:
-            raise ValueError("statistics must not be empty")
-        _without_repetition("statistics", tuple(names))
+        replaced["statistics"] = tuple(map(_plain, self._sequence("statistics")))
+        for name, value in replaced.items():
+            object.__setattr__(self, name, value)
         self.functions()
+        _without_repetition("statistics", tuple(map(_labelled, self.statistics)))
+
+    def _sequence(self, name: str) -> list[Any]:
+        given = getattr(self, name)
+        if not isinstance(given, list | tuple | range | np.ndarray) or len(given) == 0:
+            raise TypeError(f"{name} must be a sequence that is not empty, got {given!r}")
+        return list(given)
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> Study:
@@ -148,6 +147,18 @@ class Study:
         """The declaration in JSON's types."""
         content: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
         return content
+
+
+def _plain(given: Any) -> dict[str, Any]:
+    """A statistic as a dict of Python's own types."""
+    if isinstance(given, str):
+        return {"name": given}
+    if not isinstance(given, Mapping):
+        raise TypeError(f"a statistic must be a name or a dict, got {given!r}")
+    return {
+        key: np.asarray(value).tolist() if key in ("bins", "power", "order") else value
+        for key, value in given.items()
+    }
 
 
 def _without_repetition(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -273,7 +284,7 @@ class _Store:
                     "differ"
                 )
             return store
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and (not path.is_dir() or any(map(_foreign, path.iterdir()))):
             raise StoreError(f"{path} exists and is no store of a study; choose another folder")
         path.mkdir(parents=True, exist_ok=True)
         content = {
@@ -281,7 +292,16 @@ class _Store:
             "compiled": importlib.util.find_spec("numba") is not None,
             "provenance": _provenance(),
         }
-        write(path / "study.json", f"{json.dumps(content, indent=1)}\n".encode())
+        # linked, not replaced: of two processes that begin at once, the second goes on with the
+        # declaration of the first
+        temporary = path / f".study.json.{os.getpid()}"
+        write(temporary, f"{json.dumps(content, indent=1)}\n".encode())
+        try:
+            os.link(temporary, path / "study.json")
+        except FileExistsError:
+            return cls.begin(path, study)
+        finally:
+            temporary.unlink()
         return cls(path, content)
 
     def save(self, block: _Block, halves: Sequence[JointMoments | None]) -> None:
@@ -312,13 +332,18 @@ class _Store:
                 if str(archive["study"]) != self.digest or str(archive["block"]) != block.name:
                     raise StoreError(f"{path} belongs to another study or block; remove it")
                 halves = [_half(archive, i) for i in (0, 1)]
-        except (zipfile.BadZipFile, KeyError, EOFError, ValueError, OSError) as error:
+        except (zipfile.BadZipFile, KeyError, EOFError, ValueError, OSError, RuntimeError) as error:
             if isinstance(error, StoreError):
                 raise
             raise StoreError(f"{path} is truncated or damaged ({error}); remove it") from error
         if sum(half.count for half in halves if half is not None) != block.size:
             raise StoreError(f"{path} has another number of samples than its block; remove it")
         return halves
+
+
+def _foreign(path: Path) -> bool:
+    """Whether a file is not what is left of a beginning that was killed."""
+    return not path.name.startswith(".study.json.")
 
 
 def _half(archive: Any, i: int) -> JointMoments | None:
@@ -429,10 +454,21 @@ def _computed(
             running[executor.submit(compute, block)] = block
         while running:
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            failed = None
             for future in finished:
-                yield running.pop(future), future.result()
-                for block in islice(waiting, 1):
-                    running[executor.submit(compute, block)] = block
+                block = running.pop(future)
+                if future.exception() is not None:
+                    failed = failed or future
+                    continue
+                yield block, future.result()
+            if failed is not None:
+                # what others have finished, or are about to, is not lost
+                for future in [future for future in running if not future.cancel()]:
+                    if future.exception() is None:
+                        yield running[future], future.result()
+                failed.result()
+            for block in islice(waiting, len(finished)):
+                running[executor.submit(compute, block)] = block
     finally:
         for future in running:
             future.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -36,6 +37,8 @@ def trace_moments(
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of its range.
+    OverflowError
+        If a mean is too large for a float.
 
     Notes
     -----
@@ -54,7 +57,7 @@ def trace_moments(
     first = widths.index(N)
     for n in (*widths[:first], *widths[first + 1 :]):
         means = {
-            outer: sum(
+            outer: math.fsum(
                 count
                 * float(n) ** loops
                 * N ** float(len(inner) - len(outer) - order)
@@ -63,6 +66,8 @@ def trace_moments(
             )
             for outer in means
         }
+    if not all(map(math.isfinite, means.values())):
+        raise OverflowError("the means are too large for floats")
     return means
 
 

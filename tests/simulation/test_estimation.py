@@ -120,13 +120,45 @@ def test_user_function():
     assert result.value == pytest.approx(1, abs=1e-12)
 
 
+def test_a_function_cannot_change_what_others_see():
+    def in_place(s):
+        s /= s.sum(axis=1, keepdims=True)
+        return s[:, 0]
+
+    with pytest.raises(ValueError, match="read-only"):
+        estimate(in_place, 8, 2, samples=1000, rng=0)
+
+
+@pytest.mark.parametrize("which", ["effective_rank", "log_singular_values"])
+@pytest.mark.parametrize(
+    ("field", "width", "depth"),
+    [
+        ("real", 1, 100),
+        ("real", 4, 300),
+        ("real", 8, 500),
+        ("complex", 1, 6000),
+        ("complex", 4, 500),
+    ],
+)
+def test_deep_chains(which, field, width, depth):
+    result = estimate(which, width, depth, samples=600, rng=0, field=field)
+    assert np.isfinite(result.value).all()
+
+
+def test_what_was_never_seen_is_not_known():
+    options = {"bins": [8, 9], "rng": 0}
+    result = estimate("spectral_measure", 8, 2, target_error=1e-9, max_samples=3000, **options)
+    assert result.samples == 3000
+    assert result.value == 0
+
+
 def test_target_error():
     result = estimate("effective_rank", 16, 2, target_error=1e-3, rng=1)
     assert result.standard_error <= 1e-3
     limit = np.log(16) + differential_effective_rank(2)
     assert abs(result.value - limit) < 0.05
     few = estimate("effective_rank", 16, 2, target_error=1e-9, rng=1, max_samples=2000)
-    assert 2000 <= few.samples < 4000
+    assert few.samples == 2000
 
 
 def test_progress_and_workers_do_not_change_a_bit(capsys):
@@ -184,6 +216,10 @@ def test_every_size_of_the_law_of_shares():
             "bins must be at least 2 increasing edges",
         ),
         ({"field": "R"}, ValueError, "field must be one of"),
+        ({"bins": [0, 1]}, ValueError, "bins is no option of the statistic 'effective_rank'"),
+        ({"which": lambda s: s[:, 0] * 1j}, ValueError, "must return real numbers, got complex128"),
+        ({"which": lambda s: s[:, :0]}, ValueError, r"must return the shape"),
+        ({"widths": 5, "width": None, "depth": None}, TypeError, "widths must be a sequence"),
     ],
 )
 def test_bad_input(arguments, error, message):

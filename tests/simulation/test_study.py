@@ -299,15 +299,28 @@ class TestDeclaration:
     @pytest.mark.parametrize(
         ("change", "error", "message"),
         [
-            ({"widths": ()}, TypeError, "widths must be a sequence of integers"),
-            ({"widths": 4}, TypeError, "widths must be a sequence of integers, got 4"),
+            ({"widths": ()}, TypeError, "widths must be a sequence that is not empty"),
+            ({"widths": 4}, TypeError, "widths must be a sequence that is not empty, got 4"),
+            ({"fields": "real"}, TypeError, "fields must be a sequence that is not empty"),
+            ({"statistics": "effective_rank"}, TypeError, "statistics must be a sequence"),
+            ({"statistics": (5,)}, TypeError, "a statistic must be a name or a dict, got 5"),
+            (
+                {"statistics": ({"name": "effective_rank", "power": "a"},)},
+                TypeError,
+                "power must be real numbers, got 'a'",
+            ),
+            (
+                {"statistics": ({"name": "spectral_measure", "bins": [0, 1], "power": 2},)},
+                ValueError,
+                "power is no option of the statistic 'spectral_measure'",
+            ),
             ({"widths": (4, 4)}, ValueError, r"widths must not repeat a value, got \(4, 4\)"),
             ({"depths": (0,)}, ValueError, "depths must be an integer >= 1, got 0"),
             ({"samples": 1}, ValueError, "samples must be an integer >= 2, got 1"),
             ({"fields": ("R",)}, ValueError, "fields must be one of 'real', 'complex', got 'R'"),
             ({"seed": -1}, ValueError, "seed must be an integer >= 0, got -1"),
             ({"control_variates": 1}, TypeError, "control_variates must be a bool, got 1"),
-            ({"statistics": ()}, ValueError, "statistics must not be empty"),
+            ({"statistics": ()}, TypeError, "statistics must be a sequence that is not empty"),
             ({"statistics": ("rank",)}, ValueError, "statistic must be callable or one of"),
             ({"statistics": ({"name": "effective_rank", "q": 1},)}, ValueError, "unknown options"),
         ],
@@ -315,6 +328,63 @@ class TestDeclaration:
     def test_bad_values(self, change, error, message):
         with pytest.raises(error, match=message):
             Study(**DECLARED | change)
+
+
+def test_numpy_input(tmp_path):
+    study = Study(
+        widths=np.array([4]),
+        depths=range(1, 3),
+        samples=np.int64(20),
+        seed=np.int64(1),
+        statistics=({"name": "spectral_measure", "bins": np.linspace(0, 2, 3)},),
+    )
+    assert run_study(study, tmp_path / "store").sizes["bin"] == 2
+
+
+def test_two_processes_that_begin_at_once(tmp_path, monkeypatch):
+    path = tmp_path / "store"
+    right = module._provenance
+
+    def slowly():
+        # another process begins between the look and the writing
+        monkeypatch.setattr(module, "_provenance", right)
+        run_study(Study(**DECLARED | {"samples": 200}), path)
+        return right()
+
+    monkeypatch.setattr(module, "_provenance", slowly)
+    run_study(Study(**DECLARED | {"samples": 200}), path)
+    assert sorted(p.name for p in path.iterdir() if p.suffix != ".npz") == ["study.json"]
+
+
+def test_a_beginning_that_was_killed(tmp_path):
+    path = tmp_path / "store"
+    path.mkdir()
+    (path / ".study.json.123.abc").write_text("{")
+    assert run_study(Study(**DECLARED | {"samples": 200}), path).attrs["complete"] == 1
+
+
+class Failing:
+    """An executor whose second block ends in an error, all others being done by then."""
+
+    def __init__(self):
+        self.count = 0
+
+    def submit(self, function, *arguments):
+        future = Future()
+        future.set_running_or_notify_cancel()
+        self.count += 1
+        if self.count == 2:
+            future.set_exception(ArithmeticError("no convergence"))
+        else:
+            future.set_result(function(*arguments))
+        return future
+
+
+def test_what_is_done_is_kept_when_a_block_fails(tmp_path):
+    path = tmp_path / "store"
+    with pytest.raises(ArithmeticError, match="no convergence"):
+        run_study(Study(**DECLARED), path, executor=Failing())
+    assert len(list(path.glob("*.npz"))) == BLOCKS - 1
 
 
 def test_ragged_statistics_are_filled_with_nan(tmp_path):
