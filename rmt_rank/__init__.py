@@ -25,6 +25,7 @@ from rmt_rank.metrics.matrix import (
     threshold_rank_area,
 )
 from rmt_rank.simulation.estimation import Estimate, estimate
+from rmt_rank.simulation.expected import ExpectedRank, expected_effective_rank
 from rmt_rank.simulation.sampling import sample_singular_values
 from rmt_rank.simulation.study import Study, open_study, run_study
 from rmt_rank.theory.effective_rank import (
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Estimate",
+    "ExpectedRank",
     "RankMeasures",
     "Study",
     "condition_number",
@@ -47,6 +49,7 @@ __all__ = [
     "effective_rank_gradient",
     "energy_rank",
     "estimate",
+    "expected_effective_rank",
     "fuss_catalan",
     "fuss_catalan_moment",
     "gram_effective_rank",

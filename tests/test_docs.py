@@ -18,8 +18,8 @@ def test_examples_of_the_pages(page, monkeypatch):
 def test_code_of_the_readme_runs():
     text = (ROOT / "README.md").read_text()
     blocks = text.split("```python\n")[1:]
-    assert len(blocks) == 4
-    first, second, third, fourth = (block.split("```")[0] for block in blocks)
+    assert len(blocks) == 5
+    first, second, third, finite, fourth = (block.split("```")[0] for block in blocks)
     names = {}
     *body, last = first.strip().splitlines()
     exec("\n".join(body), names)
@@ -32,5 +32,7 @@ def test_code_of_the_readme_runs():
     exec("\n".join(body), names)
     # 64 samples of 32 Gaussian features: below log(32) = 3.47
     assert 3 < eval(last, names) < np.log(32)
+    exec(finite, names)
+    assert names["answer"].method == "corrected"
     exec(fourth, names)
     assert names["result"].standard_error <= 1e-3

@@ -79,7 +79,7 @@ def complex_power_sum(widths: Sequence[int], z: float) -> PowerSum:
     weights = np.exp(logs - scale)
     total = float(weights @ signed)
     slope = float(weights @ (slopes * signed + signed_slopes))
-    return PowerSum(scale + math.log(total / N), slope / total)
+    return PowerSum(float(scale) + math.log(total / N), slope / total)
 
 
 def complex_nuclear_variance(widths: Sequence[int]) -> float:

@@ -1,0 +1,235 @@
+"""The expected effective rank of a network of finite width and depth, by the method that holds."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+from rmt_rank._random import FIELDS, RNG
+from rmt_rank._validation import choice, integer, real
+from rmt_rank.simulation.estimation import estimate
+from rmt_rank.theory.effective_rank import differential_effective_rank
+from rmt_rank.theory.finite_width import LARGEST_DEPTH_PER_WIDTH, finite_width_correction
+
+__all__ = ["ExpectedRank", "RegimeWarning", "expected_effective_rank"]
+
+METHODS = ("auto", "exact", "limit", "corrected", "monte-carlo")
+
+# Powers at which the error of the corrected form was measured.
+_POWERS = (1.0, 2.0)
+
+
+class RegimeWarning(UserWarning):
+    """A formula was asked for where it is not known to hold."""
+
+
+@dataclass(frozen=True)
+class ExpectedRank:
+    """The mean effective rank of a random product, and how sure it is.
+
+    Attributes
+    ----------
+    value : float
+        E[entropy] in nats.
+    exponentiated : float
+        Its exponential.
+    error : float
+        See error_kind.
+    error_kind : {"none", "estimate", "standard error"}
+        "none": exact.  "estimate": of the size of what a formula leaves out, not a bound.
+    method : {"exact", "limit", "corrected", "monte-carlo"}
+        How it was found.
+    regime : {"wide", "proportional", "deep"}
+        Depth up to a quarter of the width, up to four times the width, and beyond.
+    status : {"proved", "verified", "conjectured"}
+        How sure the method is.
+    why : str
+        Why this method, in a sentence.
+    """
+
+    value: float
+    exponentiated: float
+    error: float
+    error_kind: str
+    method: str
+    regime: str
+    status: str
+    why: str
+
+
+def expected_effective_rank(
+    width: int,
+    depth: float,
+    *,
+    field: str = "real",
+    power: float = 1,
+    method: str = "auto",
+    target_error: float = 1e-3,
+    rng: RNG = None,
+) -> ExpectedRank:
+    """Mean effective rank of a product of `depth` Gaussian matrices of side `width`.
+
+    Parameters
+    ----------
+    width : int
+        Side N, at least 1.
+    depth : int
+        Number of factors L, at least 0; any real number for method "limit".
+    field : {"real", "complex"}, default "real"
+        Field of the entries.
+    power : float, default 1
+        Power of the singular values, as in `effective_rank`; 2 for the Gram matrix.
+    method : {"auto", "exact", "limit", "corrected", "monte-carlo"}, default "auto"
+        "exact": depth 0, width 1, and one matrix of width 2.  "limit": log N + rho(L).
+        "corrected": with its finite-width corrections.  "auto" takes the first of "exact",
+        "corrected" and "monte-carlo" that holds to target_error.
+    target_error : float, default 1e-3
+        Error that is asked for, in nats.
+    rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
+        Source of randomness of "monte-carlo".
+
+    Returns
+    -------
+    ExpectedRank
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of its range, or there is no exact value.
+
+    Warns
+    -----
+    RegimeWarning
+        If a method is forced where it is not known to hold.
+
+    References
+    ----------
+    .. [1] G. Akemann, J. R. Ipsen, M. Kieburg, doi:10.1103/PhysRevE.88.052118, for complex entries.
+
+    Examples
+    --------
+    >>> from rmt_rank import expected_effective_rank
+    >>> result = expected_effective_rank(256, 4)
+    >>> round(result.value, 3), result.method, result.status
+    (4.845, 'corrected', 'conjectured')
+    """
+    N = integer("width", width, at_least=1)
+    choice("field", field, FIELDS)
+    power = real("power", power, above=0)
+    choice("method", method, METHODS)
+    target_error = real("target_error", target_error, above=0)
+    L = real("depth", depth, at_least=0)
+    if method != "limit":
+        if isinstance(depth, bool) or not L.is_integer():
+            raise ValueError(
+                f"depth must be a whole number where matrices are multiplied, got {depth!r}; "
+                "method='limit' takes any"
+            )
+        L = int(L)
+    exact = _exact(N, L, field, power)
+    if method == "exact" and exact is None:
+        raise ValueError(
+            f"there is no exact value for width {N}, depth {L}, power {power:g}; method='auto' "
+            "finds one that holds"
+        )
+    if exact is not None and method in ("auto", "exact"):
+        return _result(N, L, exact[0], 0.0, "none", "exact", "proved", exact[1])
+    if method == "limit":
+        return _by_limit(N, L, field, power)
+    if method == "corrected" or (method == "auto" and _in_regime(N, L, power)):
+        result = _corrected(N, int(L), field, power)
+        if method == "corrected" or result.error <= target_error:
+            return result
+        why = f"the corrected limit leaves out an estimated {result.error:.1g} nat here"
+    elif method == "monte-carlo":
+        why = "it was asked for"
+    elif not _POWERS[0] <= power <= _POWERS[1]:
+        why = "the error of the corrected limit is known for powers from 1 to 2 only"
+    else:
+        why = f"no formula is known to hold for depth > {LARGEST_DEPTH_PER_WIDTH:g} width"
+    found = estimate(
+        "effective_rank",
+        N,
+        int(L),
+        field=field,
+        power=power,
+        target_error=target_error,
+        rng=rng,
+    )
+    return _result(
+        N, L, found.value, found.standard_error, "standard error", "monte-carlo", "verified", why
+    )
+
+
+def _result(N: int, L: float, value: float, *rest: Any) -> ExpectedRank:
+    regime = (
+        "wide" if L <= LARGEST_DEPTH_PER_WIDTH * N else "proportional" if L <= 4 * N else "deep"
+    )
+    error, kind, method, status, why = rest
+    return ExpectedRank(value, math.exp(value), error, kind, method, regime, status, why)
+
+
+def _exact(N: int, L: float, field: str, power: float) -> tuple[float, str] | None:
+    if L == 0:
+        return math.log(N), "a product of no matrices is the identity"
+    if N == 1:
+        return 0.0, "one singular value has no entropy"
+    if (N, L, power) == (2, 1, 1):
+        if field == "complex":
+            return (math.pi - 1) / 4, "the integral for one complex matrix of width 2 is known"
+        catalan = 0.915965594177219015
+        return 2 * math.log(2) - catalan, "the integral for one real matrix of width 2 is known"
+    return None
+
+
+def _in_regime(N: int, L: float, power: float) -> bool:
+    return L <= LARGEST_DEPTH_PER_WIDTH * N and _POWERS[0] <= power <= _POWERS[1]
+
+
+def _corrected(N: int, L: int, field: str, power: float) -> ExpectedRank:
+    correction = finite_width_correction(N, L, field, power=power)
+    limit = math.log(N) + float(differential_effective_rank(L, power=power))
+    # What is left out, as Monte Carlo sees it at widths 8 to 128, depths up to a quarter of them
+    # and powers 1 and 2 (validation/reports/finite_width.md): about twice the square of the
+    # fluctuation, and for real entries of the order 1/N^2, with a logarithm at depth 1.
+    error = 5 * correction.remainder**2 + 0.2 / N**4
+    if field == "real":
+        error += (1 + 0.5 * math.log(N)) / N**2
+    status = "conjectured" if field == "real" and L > 1 else "verified"
+    if not _in_regime(N, L, power):
+        warnings.warn(
+            f"the corrected limit is not known to hold at width {N}, depth {L}, power {power:g}",
+            RegimeWarning,
+            stacklevel=3,
+        )
+    why = "depth <= width/4, where the limit with its corrections holds: " + (
+        "exact annealed part and fluctuation, 1/N^2" if field == "complex" else "1/N and 1/N^2"
+    )
+    return _result(N, L, limit + correction.value, error, "estimate", "corrected", status, why)
+
+
+def _by_limit(N: int, L: float, field: str, power: float) -> ExpectedRank:
+    limit = math.log(N) + float(differential_effective_rank(L, power=power))
+    error = math.inf
+    if L <= LARGEST_DEPTH_PER_WIDTH * N:
+        whole = max(1, math.ceil(L))
+        correction = finite_width_correction(N, whole, field, power=power)
+        error = abs(correction.value) + correction.remainder
+    else:
+        warnings.warn(
+            f"the limit of infinite width is not known to hold at width {N}, depth {L:g}",
+            RegimeWarning,
+            stacklevel=3,
+        )
+    return _result(
+        N,
+        L,
+        limit,
+        error,
+        "estimate",
+        "limit",
+        "proved",
+        "it was asked for; proved as the width goes to infinity, its error here is the correction",
+    )
