@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ __all__ = ["ExpectedRank", "RegimeWarning", "expected_effective_rank"]
 
 METHODS = ("auto", "exact", "limit", "corrected", "monte-carlo")
 
+_LARGEST_LOG = math.log(sys.float_info.max)
 # Powers at which the error of the corrected form was measured.
 _POWERS = (1.0, 2.0)
 
@@ -168,7 +170,9 @@ def _result(N: int, L: float, value: float, *rest: Any) -> ExpectedRank:
         "wide" if L <= LARGEST_DEPTH_PER_WIDTH * N else "proportional" if L <= 4 * N else "deep"
     )
     error, kind, method, status, why = rest
-    return ExpectedRank(value, math.exp(value), error, kind, method, regime, status, why)
+    # far outside its regime a formula may give anything
+    exponentiated = math.exp(value) if value < _LARGEST_LOG else math.inf
+    return ExpectedRank(value, exponentiated, error, kind, method, regime, status, why)
 
 
 def _exact(N: int, L: float, field: str, power: float) -> tuple[float, str] | None:

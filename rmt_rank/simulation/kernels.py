@@ -18,6 +18,7 @@ __all__ = ["bidiagonal_singular_values", "bidiagonalise", "box_muller", "multipl
 # Multiplications and additions may be joined; nothing is reordered.
 _compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
+_NEGLIGIBLE = 1e-290
 # Numbers that stay in the first-level cache while one is made of the other.
 _CHUNK = 512
 _MANTISSA = np.int64(0x000FFFFFFFFFFFFF)
@@ -177,7 +178,8 @@ def _reflector(first, rest, out):  # type: ignore[no-untyped-def]
         out[m] = length
         first[m] -= length
         square = first[m] * first[m] + rest[m]
-        rest[m] = 2.0 / square if square > 0.0 else 0.0
+        # the largest entry is of order 1: what is so small is 0, and 2/square must not overflow
+        rest[m] = 2.0 / square if square > _NEGLIGIBLE else 0.0
 
 
 @_compiled

@@ -115,6 +115,8 @@ def test_forced_methods_warn_outside_their_regime():
     for method in ("corrected", "limit"):
         with pytest.warns(RegimeWarning, match="not known to hold at width 8, depth 8"):
             expected_effective_rank(8, 8, method=method)
+    with pytest.warns(RegimeWarning):
+        assert expected_effective_rank(2, 300, method="corrected").exponentiated == math.inf
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         expected_effective_rank(32, 8, method="corrected")

@@ -219,6 +219,21 @@ def test_compiled_loops_give_the_same_numbers(width, depth):
         assert np.all(np.abs(plain - fast) <= allowed)
 
 
+@pytest.mark.parametrize("width", [2, 8, 32])
+@pytest.mark.parametrize("depth", [200, 256, 600, 1500])
+def test_compiled_loops_on_products_whose_small_values_underflow(width, depth):
+    # on the way to depth 600 the small ones pass through all that floats can hold
+    pytest.importorskip("numba", reason="numba is not installed")
+    chain = Chain((width,) * (depth + 1), "real", "triangular", True)
+    block = next(in_threads(chain_blocks(chain, (depth,), 200, rng=4), 1))
+    logs = next(in_threads(chain_blocks(chain, (depth,), 200, rng=4, log=True), 1)).values[0]
+    (found,) = block.values
+    largest = np.log(found.values[:, 0]) + found.exponent * np.log(2)
+    # the largest has full accuracy: depth roundings of the product
+    np.testing.assert_allclose(largest, logs[:, 0], atol=1e-14 * depth * width)
+    assert np.isfinite(found.values).all()
+
+
 def test_compiled_normal_numbers():
     kernels = pytest.importorskip("rmt_rank.simulation.kernels", reason="numba is not installed")
     uniform = np.r_[0, 1 - 2.0**-53, 0.5, np.random.default_rng(0).random(4999)]

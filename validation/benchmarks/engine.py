@@ -187,7 +187,7 @@ def table():
         f"alone are {MEMORY_SAMPLES * 8 * 8 / 2**20:.0f} MB.",
         "",
         "The floor, per product of width 32 and depth 8, in microseconds as seen here: 3472 "
-        "uniform numbers of NumPy's PCG64 8, their transform 5, 287 gamma variates 8, triangular "
+        "uniform numbers of NumPy's SFC64 7, their transform 6, 287 gamma variates 8, triangular "
         "products (38,000 multiplications and additions) 6, reduction to bidiagonal form (43,000) "
         "9, dqds 14; 50 in all, against 70 to 100 for normal numbers, 25 for full products and 42 "
         "for LAPACK's decomposition in the pipeline. At width 256 the decomposition alone is half "

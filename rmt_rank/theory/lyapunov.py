@@ -1,0 +1,88 @@
+"""Lyapunov exponents of products of square Gaussian matrices: depth far beyond width.
+
+Per layer, the k-th largest log singular value grows by the mean log length of a Gaussian vector of
+N - k + 1 entries, and varies by its variance (Newman, doi:10.1007/BF01464284; for complex entries
+Forrester, doi:10.1007/s10955-013-0735-7): the diagonal of the triangular factor.
+
+What the exponents do not give is the mean effective rank.  Products whose two largest singular
+values happen to be close are rare and carry it, so it decays much more slowly than the typical
+rank; and taking the log singular values as independent normal numbers with these means and
+variances overestimates it, for singular values repel: in simulations of width 8 by a fifth at depth
+8, two fifths at depth 32 and twofold at depth 100.  `rmt_rank.expected_effective_rank` samples
+there.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from rmt_rank._random import FIELDS
+from rmt_rank._validation import choice, integer
+
+__all__ = ["lyapunov_exponents", "lyapunov_variances"]
+
+
+def lyapunov_exponents(width: int, field: str = "real") -> npt.NDArray[np.float64]:
+    """Exponents: growth of the log singular values per layer, in the limit of infinite depth.
+
+    Parameters
+    ----------
+    width : int
+        Side N, at least 1; entries have variance 1/N.
+    field : {"real", "complex"}
+        Field of the entries.
+
+    Returns
+    -------
+    ndarray, shape (width,)
+        In nats per layer, descending.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of its range.
+
+    Examples
+    --------
+    >>> from rmt_rank.theory.lyapunov import lyapunov_exponents
+    >>> lyapunov_exponents(3).round(4)
+    array([-0.1845, -0.4913, -1.1845])
+    """
+    halves, entries = _halves(width, field)
+    exponents: npt.NDArray[np.float64] = (
+        special.digamma(entries / halves) + math.log(halves / width)
+    ) / 2
+    return exponents
+
+
+def lyapunov_variances(width: int, field: str = "real") -> npt.NDArray[np.float64]:
+    """Variances of the log singular values per layer, in the limit of infinite depth.
+
+    Parameters
+    ----------
+    width, field
+        As in `lyapunov_exponents`.
+
+    Returns
+    -------
+    ndarray, shape (width,)
+        For the singular values in descending order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of its range.
+    """
+    halves, entries = _halves(width, field)
+    variances: npt.NDArray[np.float64] = special.polygamma(1, entries / halves) / 4
+    return variances
+
+
+def _halves(width: int, field: str) -> tuple[int, npt.NDArray[np.int64]]:
+    N = integer("width", width, at_least=1)
+    halves = 2 if choice("field", field, FIELDS) == "real" else 1
+    return halves, np.arange(N, 0, -1)
