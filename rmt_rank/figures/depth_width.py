@@ -50,7 +50,7 @@ def draw(
         )
         axes.clabel(lines, fmt={-2: f"{label}: 1 %"}, fontsize=9)
     axes.plot(x, x, ":", color="w", linewidth=1)
-    axes.annotate("depth = width", (x[1], x[1]), color="w", rotation=45, fontsize=9)
+    axes.annotate("depth = width", (x[4] - 0.1, x[4] - 0.5), color="w", rotation=43, fontsize=9)
     paper = np.log2([place for place in _PAPER if place[0] <= widths[-1]])
     axes.plot(*paper.T, "o", color="none", markeredgecolor="w", markersize=6, label="Figure 7")
     axes.set_xticks(x, [str(width) for width in widths])
