@@ -36,7 +36,8 @@ def namespace_or_default(xp: Any) -> ModuleType:
         return default_namespace()
     if not (hasattr(xp, "asarray") and hasattr(xp, "linalg")):
         raise TypeError(f"xp must be an array API namespace (a module), got {xp!r}")
-    return xp  # type: ignore[no-any-return]
+    chosen: ModuleType = xp
+    return chosen
 
 
 def namespace(backend: str) -> ModuleType:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import importlib
 import io
 import json
 import math
@@ -59,10 +60,11 @@ def arrays(path: Path) -> Iterator[tuple[str, npt.NDArray[Any] | str]]:
                 "reading .safetensors needs the packages of the extra 'files': safetensors"
             ) from None
         with contextlib.suppress(ImportError):
-            import ml_dtypes  # noqa: F401  # teaches NumPy bfloat16
+            importlib.import_module("ml_dtypes")  # teaches NumPy bfloat16
         try:
             with safe_open(path, framework="numpy") as file:
-                for name in file.keys():  # noqa: SIM118  # it is no mapping
+                names = file.keys()
+                for name in names:
                     try:
                         array = file.get_tensor(name)
                         # bfloat16 and the like are no kind of NumPy's own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import json
 import multiprocessing
 import sys
@@ -90,10 +91,10 @@ def _run(study: Study, store: Path, executor: Executor | None) -> Any:
 def _executor(workers: int, scheduler: str | None) -> Iterator[Executor | None]:
     if scheduler is not None:
         try:
-            from distributed import Client
+            distributed = importlib.import_module("distributed")
         except ImportError:
             raise ImportError("--scheduler needs Dask: install the extra 'cluster'") from None
-        with Client(scheduler) as client:  # type: ignore[no-untyped-call]
+        with distributed.Client(scheduler) as client:
             yield client.get_executor()
     elif workers > 1:
         # fresh processes: threads of BLAS and locks do not survive a fork

@@ -114,7 +114,7 @@ def _of_matrices(measure: Callable[..., Any], *, scale_free: bool = True) -> Cal
     )
     signature = inspect.signature(measure)
     first, *rest = signature.parameters.values()
-    of_matrices.__signature__ = signature.replace(  # type: ignore[attr-defined]
+    of_matrices.__dict__["__signature__"] = signature.replace(
         parameters=[first.replace(name="a"), *rest]
     )
     of_matrices.__module__ = __name__

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,13 +142,9 @@ def _log_diagonal_means(chain: Chain) -> Array:
     """E log of the diagonal entries, added up over layers: of lengths of n_l - i entries."""
     rows = np.arange(chain.width)
     total = np.zeros(chain.width)
-    for n, layers in _counted(chain.others):
+    for n, layers in Counter(chain.others).items():
         if chain.field == "real":
             total += layers * (special.digamma((n - rows) / 2) + np.log(2 / chain.width)) / 2
         else:
             total += layers * (special.digamma(n - rows) - np.log(chain.width)) / 2
     return total
-
-
-def _counted(widths: Sequence[int]) -> list[tuple[int, int]]:
-    return [(int(n), int(count)) for n, count in zip(*np.unique(widths, return_counts=True))]  # noqa: B905

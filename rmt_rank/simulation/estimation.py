@@ -295,29 +295,19 @@ def estimate(
                 if target_error is not None and 0 < largest <= target_error:
                     break
     value, error, reduction, names = combined(halves, controls)
-    seconds = time.perf_counter() - start
-    return _result(value, error, reduction, names, done, seconds, chain)
-
-
-def _result(
-    value: Array,
-    error: Array,
-    reduction: Array,
-    names: tuple[str, ...],
-    done: int,
-    seconds: float,
-    chain: Chain,
-) -> Estimate:
     how = f"mean over {done} {chain.field} products by the {chain.method} method"
     if names:
         how += (
             f", {len(names)} control variates fitted on the other half of the samples: variance "
             f"divided by {np.median(reduction):.3g}"
         )
-    if value.size == 1:
-        numbers = (float(x[0]) for x in (value, error, reduction))
-        value, error, reduction = numbers  # type: ignore[assignment]
-    return Estimate(value, error, done, reduction, names, seconds, how)
+    seconds = time.perf_counter() - start
+    return Estimate(_plain(value), _plain(error), done, _plain(reduction), names, seconds, how)
+
+
+def _plain(numbers: Array) -> Any:
+    """One number as a float, more as they are."""
+    return float(numbers[0]) if numbers.size == 1 else numbers
 
 
 class _Progress:

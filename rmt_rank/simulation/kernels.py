@@ -33,7 +33,7 @@ _COS = tuple((-1) ** k / math.factorial(2 * k) for k in range(1, 9))
 
 
 @_compiled
-def _radii(uniform, scale, out, bits, floats):  # type: ignore[no-untyped-def]
+def _radii(uniform, scale, out, bits, floats):
     """Write scale sqrt(-2 log(1 - u)); bits and floats share memory."""
     count = uniform.size
     for i in range(count):
@@ -73,7 +73,7 @@ def _radii(uniform, scale, out, bits, floats):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _rotate(turns, cosine, sine):  # type: ignore[no-untyped-def]
+def _rotate(turns, cosine, sine):
     """Multiply radii, given in both, by cos and sin of 2 pi turns, 0 <= turns < 1."""
     for i in range(turns.size):
         x = 4.0 * turns[i]
@@ -108,7 +108,7 @@ def _rotate(turns, cosine, sine):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def box_muller(uniform, scale):  # type: ignore[no-untyped-def]
+def box_muller(uniform, scale):
     """Normal numbers of standard deviation scale, as `rmt_rank._random` has them."""
     half = uniform.size // 2
     out = np.empty(uniform.size)
@@ -125,7 +125,7 @@ def box_muller(uniform, scale):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def start(diagonal, above, product):  # type: ignore[no-untyped-def]
+def start(diagonal, above, product):
     """Write a block of bidiagonal factors into product, shape (N, N, block)."""
     n = product.shape[0]
     product[:] = 0.0
@@ -136,7 +136,7 @@ def start(diagonal, above, product):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def multiply(diagonal, above, product, bidiagonal):  # type: ignore[no-untyped-def]
+def multiply(diagonal, above, product, bidiagonal):
     """Multiply product in place by triangular factors on its left; it is upper triangular."""
     n, _, block = product.shape
     row = 0
@@ -167,7 +167,7 @@ def multiply(diagonal, above, product, bidiagonal):  # type: ignore[no-untyped-d
 
 
 @_compiled
-def _reflector(first, rest, out):  # type: ignore[no-untyped-def]
+def _reflector(first, rest, out):
     """Householder's vector of (first, ...), rest being the others' sum of squares.
 
     Its first entry replaces `first`, 2/|v|^2 replaces `rest`, and the entry that remains goes to
@@ -183,7 +183,7 @@ def _reflector(first, rest, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def bidiagonalise(a, diagonal, above):  # type: ignore[no-untyped-def]
+def bidiagonalise(a, diagonal, above):
     """Reduce a, shape (N, N, block), to bidiagonal form by Householder reflections; destroys a.
 
     Writes the bidiagonals into diagonal, (N, block), and above, (N - 1, block).
@@ -241,10 +241,10 @@ def bidiagonalise(a, diagonal, above):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def _call(_context, function, n, d, e, work, info):  # type: ignore[no-untyped-def]
+def _call(_context, function, n, d, e, work, info):
     """Call function(n, d, e, work, info); all are addresses."""
 
-    def generate(_context, builder, _signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(_context, builder, _signature, arguments):
         byte = ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [byte] * 5).as_pointer()
         pointers = [builder.inttoptr(argument, byte) for argument in arguments[1:]]
@@ -255,7 +255,7 @@ def _call(_context, function, n, d, e, work, info):  # type: ignore[no-untyped-d
 
 
 @_compiled
-def bidiagonal_singular_values(dlasq1, diagonal, above):  # type: ignore[no-untyped-def]
+def bidiagonal_singular_values(dlasq1, diagonal, above):
     """Singular values, (block, N), as `bidiagonal.bidiagonal_singular_values`; nan if that fails.
 
     Parameters

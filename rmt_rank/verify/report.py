@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import math
-import os
 import sys
 from collections.abc import Iterable
 from types import TracebackType
@@ -46,7 +46,7 @@ class Report:
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
-        out = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123  # none where it was closed
+        out = sys.stdout or io.StringIO()  # there is none where it was closed
         self.terminal = out.isatty()
         self.console = Console(
             file=out,
