@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
-from rmt_rank.simulation.chains import ChainStatistics, simulate_chain
+from rmt_rank.simulation.chain_statistics import ChainStatistics, simulate_chain
 
 __all__ = ["EXTRA_DEPTHS", "Claim", "Context", "Evidence", "Verdict"]
 __all__ += ["at_most", "below", "broken", "not_checked", "proof", "refutation", "sampled"]

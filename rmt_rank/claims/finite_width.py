@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from rmt_rank.claims.claim import Claim, Context, Evidence, at_most, below, not_checked
-from rmt_rank.simulation.chains import ChainStatistics
+from rmt_rank.simulation.chain_statistics import ChainStatistics
 from rmt_rank.theory.effective_rank import differential_effective_rank
 from rmt_rank.theory.finite_width import (
     LARGEST_DEPTH_PER_WIDTH,

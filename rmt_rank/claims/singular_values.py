@@ -8,7 +8,7 @@ import numpy as np
 
 from rmt_rank.claims.claim import Claim, Context, Evidence, below, not_checked
 from rmt_rank.claims.finite_width import decrease_line, spectrum_line
-from rmt_rank.simulation.chains import ChainStatistics
+from rmt_rank.simulation.chain_statistics import ChainStatistics
 
 __all__ = ["CLAIM", "PAPER_DEPTHS", "PAPER_WIDTHS"]
 

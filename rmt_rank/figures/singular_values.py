@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rmt_rank.figures.style import depth_colours
-from rmt_rank.simulation.chains import ChainStatistics
+from rmt_rank.simulation.chain_statistics import ChainStatistics
 from rmt_rank.theory.fuss_catalan import singular_value_law
 
 __all__ = ["SIZE", "draw"]

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rmt_rank.figures.style import depth_colours
-from rmt_rank.simulation.chains import ChainStatistics
+from rmt_rank.simulation.chain_statistics import ChainStatistics
 from rmt_rank.theory.effective_rank import differential_effective_rank
 from rmt_rank.theory.finite_width import LARGEST_DEPTH_PER_WIDTH, finite_width_correction
 from rmt_rank.theory.fuss_catalan import singular_value_law

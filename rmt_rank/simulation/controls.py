@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from rmt_rank.simulation.sampling import Chain
+from rmt_rank.simulation.chain import Chain
 from rmt_rank.theory.complex_moments import complex_nuclear_variance, complex_power_sum
 from rmt_rank.theory.trace_moments import trace_moments
 

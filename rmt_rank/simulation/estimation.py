@@ -19,8 +19,10 @@ import numpy.typing as npt
 
 from rmt_rank._random import RNG
 from rmt_rank._validation import integer, real
+from rmt_rank.simulation.blocks import chain_blocks, in_threads
+from rmt_rank.simulation.chain import new_chain
 from rmt_rank.simulation.controls import Controls
-from rmt_rank.simulation.sampling import Block, Chain, chain_blocks, in_threads, new_chain
+from rmt_rank.simulation.products import Block
 from rmt_rank.simulation.statistics import Statistic, statistic
 
 __all__ = ["Estimate", "JointMoments", "added", "combined", "estimate", "observe"]

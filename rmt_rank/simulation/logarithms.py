@@ -33,28 +33,27 @@ class LogProduct:
     ----------
     xp : module
         Array API namespace.
-    matrices : array, shape (block, m, n)
-        The first factor.
     triangular : bool
         Whether all factors are square and upper triangular, which saves their decomposition: Q is
         the identity.
     """
 
-    def __init__(self, xp: ModuleType, matrices: Any, *, triangular: bool = False) -> None:
+    def __init__(self, xp: ModuleType, *, triangular: bool = False) -> None:
         self.xp, self.triangular = xp, triangular
-        self.Q, R = self._decomposed(matrices)
-        size = xp.abs(xp.linalg.diagonal(R))
-        self.D = xp.log(size)
-        self.T = R / size[..., None]
+        self.Q: Any = None
+        self.D: Any = None
+        self.T: Any = None
 
-    def _decomposed(self, matrices: Any) -> tuple[Any, Any]:
-        return (None, matrices) if self.triangular else self.xp.linalg.qr(matrices, mode="reduced")
-
-    def multiply(self, matrices: Any) -> None:
+    def multiply(self, factor: Any) -> None:
         """Multiply by a factor on the left, shape (block, k, m)."""
         xp = self.xp
-        self.Q, R = self._decomposed(matrices if self.Q is None else matrices @ self.Q)
+        R = factor if self.Q is None else factor @ self.Q
+        if not self.triangular:
+            self.Q, R = xp.linalg.qr(R, mode="reduced")
         size = xp.abs(xp.linalg.diagonal(R))
+        if self.D is None:
+            self.D, self.T = xp.log(size), R / size[..., None]
+            return
         new = xp.log(size) + self.D[..., : R.shape[-2]]
         # above the diagonal D_j/D'_i is moderate; below, R is 0, and the quotient might overflow
         upper = xp.asarray(np.triu(np.ones(R.shape[-2:], dtype=bool)))
@@ -63,7 +62,10 @@ class LogProduct:
         self.T = (R * xp.astype(xp.exp(gap), R.dtype)) @ xp.astype(self.T, R.dtype)
         self.D = new
 
-    def log_singular_values(self) -> Any:
+    def rescale(self) -> None:
+        """Nothing: logarithms need none."""
+
+    def singular_values(self) -> Any:
         """Log singular values, shape (block, k), in descending order."""
         logs = log_lengths_of_orthogonal_rows(self.xp, self.T, self.D)
         return self.xp.sort(logs, axis=-1, descending=True)

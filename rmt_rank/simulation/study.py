@@ -31,9 +31,10 @@ import scipy
 from rmt_rank._output import write
 from rmt_rank._random import FIELDS
 from rmt_rank._validation import choice, integer
+from rmt_rank.simulation.blocks import chain_blocks, in_threads
+from rmt_rank.simulation.chain import Chain
 from rmt_rank.simulation.controls import Controls
 from rmt_rank.simulation.estimation import JointMoments, added, combined, observe
-from rmt_rank.simulation.sampling import Chain, chain_blocks, in_threads
 from rmt_rank.simulation.statistics import Statistic, statistic
 
 __all__ = ["StoreError", "Study", "open_study", "run_study"]

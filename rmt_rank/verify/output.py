@@ -16,7 +16,7 @@ from rmt_rank import __version__
 from rmt_rank._output import write
 from rmt_rank.claims import Claim, Context
 from rmt_rank.claims.singular_values import PAPER_DEPTHS, PAPER_WIDTHS
-from rmt_rank.simulation.chains import ChainStatistics
+from rmt_rank.simulation.chain_statistics import ChainStatistics
 from rmt_rank.verify.report import Report
 
 __all__ = ["figure_formats", "write_figure", "write_json"]

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from rmt_rank import __version__
 from rmt_rank.claims import Claim, Context, Evidence, Verdict
-from rmt_rank.simulation.chains import ChainStatistics
+from rmt_rank.simulation.chain_statistics import ChainStatistics
 from rmt_rank.theory.effective_rank import differential_effective_rank
 from rmt_rank.theory.finite_width import LARGEST_DEPTH_PER_WIDTH, finite_width_correction
 

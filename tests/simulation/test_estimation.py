@@ -6,9 +6,10 @@ from scipy import stats
 
 from rmt_rank import differential_effective_rank, estimate, sample_singular_values
 from rmt_rank.metrics.spectrum import effective_rank
+from rmt_rank.simulation.blocks import chain_blocks, in_threads
+from rmt_rank.simulation.chain import new_chain
 from rmt_rank.simulation.controls import Controls
 from rmt_rank.simulation.estimation import JointMoments, added, combined
-from rmt_rank.simulation.sampling import chain_blocks, in_threads, new_chain
 
 CASES = [
     ("real", (8, 8, 8, 8, 8)),

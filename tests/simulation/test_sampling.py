@@ -7,9 +7,10 @@ from scipy import stats
 
 from rmt_rank import _random, fuss_catalan_moment, metrics, sample_singular_values
 from rmt_rank._array import BackendUnavailableError, jordan_wielandt, namespace, to_numpy
-from rmt_rank.simulation import sampling
+from rmt_rank.simulation import blocks, products
+from rmt_rank.simulation.blocks import block_sizes, chain_blocks, in_threads
+from rmt_rank.simulation.chain import Chain, new_chain
 from rmt_rank.simulation.factors import draw_factors
-from rmt_rank.simulation.sampling import Chain, block_sizes, chain_blocks, in_threads, new_chain
 
 
 def blocks_of(width, depths, size, *, workers=1, **options):
@@ -61,7 +62,7 @@ def test_chain_agrees_with_itself():
 def test_blocks_are_bounded_and_do_not_depend_on_the_size(monkeypatch):
     assert list(block_sizes(new_chain(32, 8, 150), 150)) == [64, 64, 22]
     assert list(block_sizes(new_chain(5000, 1, 2), 2)) == [1, 1]
-    monkeypatch.setattr(sampling, "BLOCK_BYTES", 8 * 4**2 * 10)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 8 * 4**2 * 10)
     many = sample_singular_values(4, 2, 25, rng=8)
     np.testing.assert_array_equal(many[:20], sample_singular_values(4, 2, 20, rng=8))
 
@@ -160,7 +161,7 @@ def test_deep_products_do_not_underflow_on_the_way():
 
 def test_rescaling_does_not_change_a_bit(monkeypatch):
     expected = sample_singular_values(4, 40, 10, rng=3)
-    monkeypatch.setattr(sampling, "RESCALE_EVERY", 1000)
+    monkeypatch.setattr(products, "RESCALE_EVERY", 1000)
     np.testing.assert_array_equal(sample_singular_values(4, 40, 10, rng=3), expected)
 
 
@@ -257,7 +258,7 @@ def test_normal_numbers_are_normal():
 
 
 def test_workers_do_not_change_a_bit(monkeypatch):
-    monkeypatch.setattr(sampling, "BLOCK_BYTES", 8 * 8**2 * 10)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 8 * 8**2 * 10)
     one = sample_singular_values(8, 3, 95, rng=1)
     np.testing.assert_array_equal(one, sample_singular_values(8, 3, 95, rng=1, workers=3))
 
@@ -272,7 +273,7 @@ def test_single_precision():
 def test_large_triangular_products():
     rng = np.random.default_rng(0)
     a, b = (np.triu(rng.normal(size=(2, 200, 200))) for _ in range(2))
-    result = sampling.triangular_product(np, a, b)
+    result = products.triangular_product(np, a, b)
     # each entry is a sum of at most 200 products
     np.testing.assert_allclose(result, a @ b, atol=1e-13 * np.abs(a @ b).max())
     assert not np.tril(result, -1).any()

@@ -21,7 +21,7 @@ from rmt_rank import __version__, _output
 from rmt_rank.__main__ import run as rmt_rank_main
 from rmt_rank.claims import CLAIMS, claim, finite_width
 from rmt_rank.exact import quadrature
-from rmt_rank.simulation import chains, factors, sampling
+from rmt_rank.simulation import chain_statistics, factors, products
 from rmt_rank.theory import effective_rank, spectral_angle
 from rmt_rank.verify import command
 
@@ -36,13 +36,13 @@ def verify(*arguments):
 
 def scale_factors(monkeypatch, scale):
     """Multiply every random matrix by a number."""
-    right = sampling.draw_factors
+    right = products.draw_factors
 
     def scaled(*arguments, **options):
         for factor in right(*arguments, **options):
             yield factors.Factor(factor.diagonal * scale, factor.above * scale)
 
-    monkeypatch.setattr(sampling, "draw_factors", scaled)
+    monkeypatch.setattr(products, "draw_factors", scaled)
 
 
 @pytest.fixture(scope="module")
@@ -225,9 +225,9 @@ class TestItCanFail:
     def test_the_moments_see_the_field(self, monkeypatch, capsys):
         # E tr (W^H W)^2 at depth 1 is (2N + 1)/N for real and 2 for complex entries: at width 4,
         # 0.25 against a standard error of some 0.02 from 4000 chains
-        right = chains.new_chain
+        right = chain_statistics.new_chain
         monkeypatch.setattr(
-            chains, "new_chain", lambda *a, **k: right(*a, **k | {"field": "complex"})
+            chain_statistics, "new_chain", lambda *a, **k: right(*a, **k | {"field": "complex"})
         )
         arguments = ["--depths", "1", "--widths", "4", "--samples", "4000"]
         assert verify("theorem1.finite-width", *arguments) == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rmt_rank.simulation.chains import simulate_chain
+from rmt_rank.simulation.chain_statistics import simulate_chain
 
 DEPTHS = (1, 2, 3, 4, 8)
 RUNS = {8: 40_000, 16: 20_000, 32: 8_000, 64: 3_000}

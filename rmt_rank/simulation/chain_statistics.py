@@ -13,7 +13,8 @@ from rmt_rank._array import default_namespace, namespace_or_default, to_numpy
 from rmt_rank._random import RNG
 from rmt_rank._validation import integer
 from rmt_rank.metrics.spectrum import effective_rank
-from rmt_rank.simulation.sampling import chain_blocks, in_threads, new_chain
+from rmt_rank.simulation.blocks import chain_blocks, in_threads
+from rmt_rank.simulation.chain import new_chain
 from rmt_rank.theory.fuss_catalan import singular_value_law
 
 __all__ = ["ChainStatistics", "simulate_chain"]

@@ -6,9 +6,10 @@ import pytest
 
 from rmt_rank import differential_effective_rank, singular_value_law
 from rmt_rank.metrics.spectrum import effective_rank
-from rmt_rank.simulation import sampling
-from rmt_rank.simulation.chains import POINTS_PER_LEVEL, simulate_chain
-from rmt_rank.simulation.sampling import chain_blocks, in_threads, new_chain
+from rmt_rank.simulation import blocks
+from rmt_rank.simulation.blocks import chain_blocks, in_threads
+from rmt_rank.simulation.chain import new_chain
+from rmt_rank.simulation.chain_statistics import POINTS_PER_LEVEL, simulate_chain
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_rank_falls_and_approaches_the_limit(chain):
 
 def test_blocks_do_not_change_the_estimate(monkeypatch, chain):
     # other blocks have other streams, so compare two runs with the same small ones
-    monkeypatch.setattr(sampling, "BLOCK_BYTES", 8 * 16**2 * 50)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 8 * 16**2 * 50)
     seen = []
     first = simulate_chain(16, [1, 2], 120, rng=2, progress=seen.append)
     second = simulate_chain(16, [1, 2], 120, rng=2)

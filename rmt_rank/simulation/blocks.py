@@ -1,0 +1,108 @@
+"""Blocks of matrices: their sizes, their streams, and the threads that compute them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain as joined
+from itertools import islice, repeat
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from rmt_rank._array import makes_random_numbers, namespace_or_default
+from rmt_rank._random import RNG, streams
+from rmt_rank.simulation.chain import Chain
+from rmt_rank.simulation.products import Block, Road, dense, triangular
+
+__all__ = ["block_sizes", "chain_blocks", "in_threads"]
+
+# Bytes of a block of matrices: with its factors, half a megabyte fits the second-level cache.  A
+# device that draws its own numbers wants more at a time.
+BLOCK_BYTES = 2**19
+DEVICE_BLOCK_BYTES = 2**26
+
+
+def chain_blocks(
+    chain: Chain,
+    depths: Sequence[int],
+    size: int | None,
+    *,
+    rng: RNG = None,
+    xp: ModuleType | None = None,
+    device: Any = None,
+    dtype: Any = None,
+    log: bool = False,
+    log_diagonal: bool = False,
+) -> Iterator[Callable[[], Block]]:
+    """Yield the work of each block: singular values of the products W_l ... W_1 along the chains.
+
+    Parameters
+    ----------
+    chain : Chain
+        What is sampled.
+    depths : sequence of int
+        The l at which singular values are wanted, increasing; other than the last one for equal
+        widths only.
+    size : int or None
+        Number of chains; None for no end of them.
+    rng, xp, device, dtype, log
+        As in `sample_singular_values`.
+    log_diagonal : bool, default False
+        Whether these are wanted; "dense" has none.
+
+    Yields
+    ------
+    callable
+        Computes a `Block`.  Each has a stream of its own, so they may run in any order, in any
+        thread.  The k-th matrices of all depths belong to the same chain, so that differences
+        between depths have little variance.
+    """
+    xp = namespace_or_default(xp)
+    sizes = block_sizes(chain, size, on_device=makes_random_numbers(xp))
+    dtype = xp.float64 if dtype is None else dtype
+    road = Road(chain, tuple(depths), xp, device, dtype, log, log_diagonal)
+    for count, stream in zip(sizes, streams(rng), strict=False):
+        yield _Work(road, count, stream)
+
+
+def block_sizes(chain: Chain, size: int | None, *, on_device: bool = False) -> Iterator[int]:
+    """Numbers of matrices per block, a function of the problem alone."""
+    most = max(1, (DEVICE_BLOCK_BYTES if on_device else BLOCK_BYTES) // (8 * chain.width**2))
+    if size is None:
+        return repeat(most)
+    full, rest = divmod(size, most)
+    return joined(repeat(most, full), repeat(rest, rest > 0))
+
+
+def in_threads(work: Iterator[Callable[[], Block]], workers: int) -> Iterator[Block]:
+    """Results of the work in its order, by some threads, with BLAS held to one thread each."""
+    # more BLAS threads slow small decompositions down, up to fivefold
+    with threadpool_limits(limits=1, user_api="blas"):
+        if workers == 1:
+            for each in work:
+                yield each()
+            return
+        with ThreadPoolExecutor(workers) as pool:
+            running = [pool.submit(each) for each in islice(work, 2 * workers)]
+            try:
+                while running:
+                    yield running.pop(0).result()
+                    running.extend(pool.submit(each) for each in islice(work, 1))
+            finally:
+                for future in running:
+                    future.cancel()
+
+
+@dataclass(frozen=True)
+class _Work:
+    road: Road
+    count: int
+    stream: np.random.Generator
+
+    def __call__(self) -> Block:
+        compute = dense if self.road.chain.method == "dense" else triangular
+        return compute(self.road, self.count, self.stream)
