@@ -27,7 +27,8 @@ from rmt_rank.metrics.matrix import (
 from rmt_rank.simulation.estimation import Estimate, estimate
 from rmt_rank.simulation.expected import ExpectedRank, expected_effective_rank
 from rmt_rank.simulation.sampling import sample_singular_values
-from rmt_rank.simulation.study import Study, open_study, run_study
+from rmt_rank.simulation.study import Study
+from rmt_rank.simulation.study_run import open_study, run_study
 from rmt_rank.theory.effective_rank import (
     differential_effective_rank,
     differential_effective_rank_derivative,

@@ -20,7 +20,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from rmt_rank._validation import integer
-from rmt_rank.simulation.study import Study, open_study, run_study
+from rmt_rank.simulation.study import Study
+from rmt_rank.simulation.study_run import open_study, run_study
 
 __all__ = ["main"]
 

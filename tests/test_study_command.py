@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from rmt_rank.__main__ import run
-from rmt_rank.simulation import study as module
+from rmt_rank.simulation import study_run
 
 pytest.importorskip("xarray", reason="xarray is not installed")
 
@@ -50,7 +50,7 @@ def test_workers_give_the_same_numbers(declared, tmp_path, capsys):
 
 
 def test_an_incomplete_study_says_so(declared, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(module, "compute", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(study_run, "compute", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
     assert run(["study", "run", str(declared)]) == 130
     assert "interrupted; run it again to go on" in capsys.readouterr().err
     assert run(["study", "show", str(tmp_path / "grid.study")]) == 0
@@ -64,7 +64,7 @@ def die(_block):
 
 
 def test_a_worker_that_dies(declared, monkeypatch, capsys):
-    monkeypatch.setattr(module, "compute", die)
+    monkeypatch.setattr(study_run, "compute", die)
     assert run(["study", "run", str(declared), "--workers", "2"]) == 1
     assert "a worker died; run it again to go on" in capsys.readouterr().err
 

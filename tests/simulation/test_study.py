@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rmt_rank import Study, estimate, open_study, run_study
-from rmt_rank.simulation import study as module
+from rmt_rank.simulation import study_blocks, study_run, study_store
 
 pytest.importorskip("xarray", reason="xarray is not installed")
 
@@ -30,14 +30,14 @@ BLOCKS = 2 * 2 * 2 * 5
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(module, "_block_samples", lambda *_: BLOCK)
+    monkeypatch.setattr(study_blocks, "block_samples", lambda *_: BLOCK)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The study, computed at once in this process."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(module, "_block_samples", lambda *_: BLOCK)
+    patch.setattr(study_blocks, "block_samples", lambda *_: BLOCK)
     path = tmp_path_factory.mktemp("study") / "store"
     result = run_study(Study(**DECLARED), path)
     patch.undo()
@@ -87,14 +87,14 @@ def test_results(whole):
 
 def test_order_does_not_matter(whole, tmp_path, monkeypatch):
     executor = Shuffled()
-    monkeypatch.setattr(module, "_IN_FLIGHT", 4)
-    right = module.wait
+    monkeypatch.setattr(study_run, "_IN_FLIGHT", 4)
+    right = study_run.wait
 
     def wait(running, **options):
         executor.run()
         return right(running, **options)
 
-    monkeypatch.setattr(module, "wait", wait)
+    monkeypatch.setattr(study_run, "wait", wait)
     assert same(run_study(Study(**DECLARED), tmp_path / "store", executor=executor), whole)
 
 
@@ -123,15 +123,15 @@ def test_interrupted_at_every_block_and_gone_on_with(whole, tmp_path):
 def test_nothing_is_computed_twice(whole, tmp_path, monkeypatch):
     path = tmp_path / "store"
     run_study(Study(**DECLARED), path)
-    monkeypatch.setattr(module, "compute", lambda _: pytest.fail("computed again"))
+    monkeypatch.setattr(study_run, "compute", lambda _: pytest.fail("computed again"))
     assert same(run_study(Study(**DECLARED), path), whole)
 
 
 SCRIPT = """
 import sys
 from rmt_rank import Study, run_study
-from rmt_rank.simulation import study as module
-module._block_samples = lambda *_: {block}
+from rmt_rank.simulation import study_blocks, study_run, study_store
+study_blocks.block_samples = lambda *_: {block}
 run_study(Study(**{declared!r}), sys.argv[1], progress=lambda done, total: print(done, flush=True))
 """
 
@@ -205,7 +205,9 @@ class TestStore:
         path, files = self.begun(tmp_path)
         files[0].write_bytes(files[0].read_bytes()[:size])
         for function in (lambda: run_study(Study(**DECLARED), path), lambda: open_study(path)):
-            with pytest.raises(module.StoreError, match=f"{files[0].name} is truncated or damaged"):
+            with pytest.raises(
+                study_store.StoreError, match=f"{files[0].name} is truncated or damaged"
+            ):
                 function()
 
     def test_a_changed_bit_is_seen(self, tmp_path):
@@ -213,34 +215,34 @@ class TestStore:
         content = bytearray(files[0].read_bytes())
         content[len(content) // 2] ^= 1
         files[0].write_bytes(content)
-        with pytest.raises(module.StoreError, match=files[0].name):
+        with pytest.raises(study_store.StoreError, match=files[0].name):
             open_study(path)
 
     def test_files_of_other_blocks_and_studies_are_named(self, tmp_path):
         path, files = self.begun(tmp_path)
         content = files[0].read_bytes()
         files[0].write_bytes(files[1].read_bytes())
-        with pytest.raises(module.StoreError, match=f"{files[0].name} belongs to another"):
+        with pytest.raises(study_store.StoreError, match=f"{files[0].name} belongs to another"):
             open_study(path)
         files[0].write_bytes(content)
         other, others = self.begun(tmp_path / "other")
         others[0].write_bytes(content)
-        with pytest.raises(module.StoreError, match=f"{others[0].name} belongs to another"):
+        with pytest.raises(study_store.StoreError, match=f"{others[0].name} belongs to another"):
             open_study(other)
 
     def test_two_studies_are_not_mixed(self, tmp_path):
         path, _ = self.begun(tmp_path)
-        with pytest.raises(module.StoreError, match="holds another study"):
+        with pytest.raises(study_store.StoreError, match="holds another study"):
             run_study(Study(**DECLARED | {"seed": 8}), path)
 
     def test_another_folder_is_refused(self, tmp_path):
         (tmp_path / "thesis.tex").touch()
-        with pytest.raises(module.StoreError, match="exists and is no store of a study"):
+        with pytest.raises(study_store.StoreError, match="exists and is no store of a study"):
             run_study(Study(**DECLARED), tmp_path)
-        with pytest.raises(module.StoreError, match="is no store of a study"):
+        with pytest.raises(study_store.StoreError, match="is no store of a study"):
             open_study(tmp_path)
         (tmp_path / "study.json").write_text("{}")
-        with pytest.raises(module.StoreError, match="is no declaration of a study"):
+        with pytest.raises(study_store.StoreError, match="is no declaration of a study"):
             open_study(tmp_path)
 
     def test_compiled_loops_that_are_not_here(self, tmp_path, monkeypatch):
@@ -248,20 +250,20 @@ class TestStore:
         declared = json.loads((path / "study.json").read_text())
         if not declared["compiled"]:
             pytest.skip("numba is not installed")
-        monkeypatch.setattr(module.importlib.util, "find_spec", lambda _: None)
-        with pytest.raises(module.StoreError, match="was begun with numba"):
+        monkeypatch.setattr(study_store.importlib.util, "find_spec", lambda _: None)
+        with pytest.raises(study_store.StoreError, match="was begun with numba"):
             run_study(Study(**DECLARED), path)
 
     def test_a_full_disk_leaves_no_part(self, tmp_path, monkeypatch):
         path = tmp_path / "store"
-        right = module.write
+        right = study_store.write
 
         def full(target, content):
             if len(list(path.glob("*.npz"))) == 2:
                 raise OSError(28, "No space left on device")
             right(target, content)
 
-        monkeypatch.setattr(module, "write", full)
+        monkeypatch.setattr(study_store, "write", full)
         with pytest.raises(OSError, match="No space left"):
             run_study(Study(**DECLARED), path)
         assert len(list(path.iterdir())) == 3
@@ -343,15 +345,15 @@ def test_numpy_input(tmp_path):
 
 def test_two_processes_that_begin_at_once(tmp_path, monkeypatch):
     path = tmp_path / "store"
-    right = module._provenance
+    right = study_store._provenance
 
     def slowly():
         # another process begins between the look and the writing
-        monkeypatch.setattr(module, "_provenance", right)
+        monkeypatch.setattr(study_store, "_provenance", right)
         run_study(Study(**DECLARED | {"samples": 200}), path)
         return right()
 
-    monkeypatch.setattr(module, "_provenance", slowly)
+    monkeypatch.setattr(study_store, "_provenance", slowly)
     run_study(Study(**DECLARED | {"samples": 200}), path)
     assert sorted(p.name for p in path.iterdir() if p.suffix != ".npz") == ["study.json"]
 
@@ -400,6 +402,6 @@ def test_blocks_are_of_a_size(monkeypatch):
     monkeypatch.undo()
     study = Study(**DECLARED)
     places = ((8, 1), (32, 8), (256, 8))
-    assert [module._block_samples(study, *place) for place in places] == [2**20, 2**13, 2**7]
+    assert [study_blocks.block_samples(study, *place) for place in places] == [2**20, 2**13, 2**7]
     study = Study(**DECLARED | {"statistics": ("log_singular_values",)})
-    assert [module._block_samples(study, *place) for place in places] == [2**16, 2**9, 16]
+    assert [study_blocks.block_samples(study, *place) for place in places] == [2**16, 2**9, 16]
