@@ -6,7 +6,6 @@ import math
 import sys
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 from rmt_rank._random import FIELDS, RNG
 from rmt_rank._validation import choice, integer, real
@@ -18,6 +17,8 @@ __all__ = ["ExpectedRank", "RegimeWarning", "expected_effective_rank"]
 
 METHODS = ("auto", "exact", "limit", "corrected", "monte-carlo")
 
+# Depth over width beyond which a single singular value outgrows the others.
+_DEEP = 4
 _LARGEST_LOG = math.log(sys.float_info.max)
 # Powers at which the error of the corrected form was measured.
 _POWERS = (1.0, 2.0)
@@ -33,32 +34,44 @@ class ExpectedRank:
 
     Attributes
     ----------
+    width : int
+        Side N of the matrices.
+    depth : float
+        Number of factors L.
     value : float
         E[entropy] in nats.
-    exponentiated : float
-        Its exponential.
     error : float
         See error_kind.
     error_kind : {"none", "estimate", "standard error"}
         "none": exact.  "estimate": of the size of what a formula leaves out, not a bound.
     method : {"exact", "limit", "corrected", "monte-carlo"}
         How it was found.
-    regime : {"wide", "proportional", "deep"}
-        Depth up to a quarter of the width, up to four times the width, and beyond.
     status : {"proved", "verified", "conjectured"}
         How sure the method is.
     why : str
         Why this method, in a sentence.
     """
 
+    width: int
+    depth: float
     value: float
-    exponentiated: float
     error: float
     error_kind: str
     method: str
-    regime: str
     status: str
     why: str
+
+    @property
+    def exponentiated(self) -> float:
+        """exp(value); far outside its regime a formula may give inf."""
+        return math.exp(self.value) if self.value < _LARGEST_LOG else math.inf
+
+    @property
+    def regime(self) -> str:
+        """One of "wide" (depth <= width/4), "proportional" (up to 4 width) and "deep"."""
+        if self.depth <= LARGEST_DEPTH_PER_WIDTH * self.width:
+            return "wide"
+        return "proportional" if self.depth <= _DEEP * self.width else "deep"
 
 
 def expected_effective_rank(
@@ -137,7 +150,7 @@ def expected_effective_rank(
             "finds one that holds"
         )
     if exact is not None and method in ("auto", "exact"):
-        return _result(N, L, exact[0], 0.0, "none", "exact", "proved", exact[1])
+        return ExpectedRank(N, L, exact[0], 0.0, "none", "exact", "proved", exact[1])
     if method == "limit":
         return _by_limit(N, L, field, power)
     if method == "corrected" or (method == "auto" and _in_regime(N, L, power)):
@@ -160,19 +173,11 @@ def expected_effective_rank(
         target_error=target_error,
         rng=rng,
     )
-    return _result(
+    if L > _DEEP * N:
+        why += "; rare products carry the mean at such depths, and its standard error is too small"
+    return ExpectedRank(
         N, L, found.value, found.standard_error, "standard error", "monte-carlo", "verified", why
     )
-
-
-def _result(N: int, L: float, value: float, *rest: Any) -> ExpectedRank:
-    regime = (
-        "wide" if L <= LARGEST_DEPTH_PER_WIDTH * N else "proportional" if L <= 4 * N else "deep"
-    )
-    error, kind, method, status, why = rest
-    # far outside its regime a formula may give anything
-    exponentiated = math.exp(value) if value < _LARGEST_LOG else math.inf
-    return ExpectedRank(value, exponentiated, error, kind, method, regime, status, why)
 
 
 def _exact(N: int, L: float, field: str, power: float) -> tuple[float, str] | None:
@@ -211,7 +216,8 @@ def _corrected(N: int, L: int, field: str, power: float) -> ExpectedRank:
     why = "depth <= width/4, where the limit with its corrections holds: " + (
         "exact annealed part and fluctuation, 1/N^2" if field == "complex" else "1/N and 1/N^2"
     )
-    return _result(N, L, limit + correction.value, error, "estimate", "corrected", status, why)
+    value = limit + correction.value
+    return ExpectedRank(N, L, value, error, "estimate", "corrected", status, why)
 
 
 def _by_limit(N: int, L: float, field: str, power: float) -> ExpectedRank:
@@ -227,7 +233,7 @@ def _by_limit(N: int, L: float, field: str, power: float) -> ExpectedRank:
             RegimeWarning,
             stacklevel=3,
         )
-    return _result(
+    return ExpectedRank(
         N,
         L,
         limit,

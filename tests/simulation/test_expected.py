@@ -104,7 +104,9 @@ def test_auto_takes_what_holds():
     )
     assert few.error <= 0.01
     assert "no formula" in few.why
-    assert expected_effective_rank(4, 20, target_error=0.01, rng=0).regime == "deep"
+    deep = expected_effective_rank(4, 20, target_error=0.01, rng=0)
+    assert deep.regime == "deep"
+    assert "standard error is too small" in deep.why
     precise = expected_effective_rank(16, 2, target_error=1e-3, rng=0)
     assert precise.method == "monte-carlo"
     assert "leaves out" in precise.why
