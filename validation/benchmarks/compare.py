@@ -5,18 +5,31 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 
 
-def least_seconds(calls, rounds, warm_up=1):
-    """Least time of each call, all of them taking turns, so that noise meets all alike."""
+def seconds(calls, rounds, warm_up=1):
+    """Times of each call, all of them taking turns, so that noise meets all alike."""
     for call in calls.values():
         for _ in range(warm_up):
             call()
-    least = dict.fromkeys(calls, float("inf"))
+    times = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
             start = time.perf_counter()
             call()
-            least[name] = min(least[name], time.perf_counter() - start)
-    return least
+            times[name].append(time.perf_counter() - start)
+    return times
+
+
+def least_seconds(calls, rounds, warm_up=1):
+    """Least time of each call."""
+    return {name: min(each) for name, each in seconds(calls, rounds, warm_up).items()}
+
+
+def ratio(rival, own, digits=2):
+    """Rival's time over the own one: of the least times, and the range over rounds."""
+    rounds = [a / b for a, b in zip(rival, own, strict=True)]
+    return (
+        f"{min(rival) / min(own):.{digits}f} ({min(rounds):.{digits}f} to {max(rounds):.{digits}f})"
+    )
 
 
 def repeated(call, times):
