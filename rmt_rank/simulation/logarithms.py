@@ -59,7 +59,7 @@ class LogProduct:
         upper = xp.asarray(np.triu(np.ones(R.shape[-2:], dtype=bool)))
         gap = xp.where(upper, self.D[..., None, :] - new[..., :, None], xp.zeros_like(xp.abs(R)))
         # the first factor may be real where the others are complex
-        self.T = (R * xp.astype(xp.exp(gap), R.dtype)) @ xp.astype(self.T, R.dtype)
+        self.T = (R * xp.astype(xp.exp(gap), R.dtype)) @ xp.astype(self.T, R.dtype, copy=False)
         self.D = new
 
     def rescale(self) -> None:

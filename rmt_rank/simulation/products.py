@@ -146,7 +146,7 @@ def triangular_matrices(xp: ModuleType, factor: Factor, *, first: bool) -> Any:
     place = xp.asarray(_places(n, first))
     table = xp.concat(
         [
-            xp.astype(factor.diagonal, factor.above.dtype),
+            xp.astype(factor.diagonal, factor.above.dtype, copy=False),
             factor.above,
             xp.zeros((1, block), dtype=factor.above.dtype),
         ],
@@ -182,7 +182,7 @@ class _Matrices:
             self.exponent = xp.zeros_like(xp.abs(factor[:, 0, 0]))
             return
         # the first factor may be real where the others are complex
-        product = xp.astype(self.product, factor.dtype)
+        product = xp.astype(self.product, factor.dtype, copy=False)
         dense = self.road.chain.method == "dense"
         self.product = factor @ product if dense else triangular_product(xp, factor, product)
 
