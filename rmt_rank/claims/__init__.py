@@ -1,33 +1,48 @@
-"""The paper's claims as data: what is claimed, under which assumptions, and the checks.
+"""The paper's claims, and this package's own, as data: assumptions, status and the checks.
 
 A claim may use the fast road (`rmt_rank.theory`) and the exact one (`rmt_rank.exact`), to hold one
 against the other.  `rmt_rank.verify` runs the checks and prints the evidence.
 """
 
 from rmt_rank.claims import (
+    appendix_h,
+    asymptotics,
     closed_form,
+    corrections,
+    definitions,
     density,
     derivative,
-    errata,
+    errata_definitions,
+    errata_theorem1,
     every_measure,
     finite_width,
+    fixed_spectrum,
     singular_values,
 )
-from rmt_rank.claims import metrics as metrics_claims
 from rmt_rank.claims.claim import Claim, Context, Evidence, Verdict, broken
 
-__all__ = ["CLAIMS", "Claim", "Context", "Evidence", "Verdict", "broken", "select"]
+__all__ = ["CLAIMS", "Claim", "Context", "Evidence", "Verdict", "broken", "groups", "select"]
 
 CLAIMS: tuple[Claim, ...] = (
     density.CLAIM,
     closed_form.CLAIM,
+    *asymptotics.CLAIMS,
     derivative.CLAIM,
     finite_width.CLAIM,
     every_measure.CLAIM,
-    *errata.CLAIMS,
+    *errata_theorem1.CLAIMS,
+    *corrections.CLAIMS,
+    *fixed_spectrum.CLAIMS,
     singular_values.CLAIM,
-    *metrics_claims.CLAIMS,
+    *definitions.CLAIMS,
+    *errata_definitions.CLAIMS,
+    *appendix_h.CLAIMS,
 )
+
+
+def groups() -> list[str]:
+    """Names that stand for several claims: "all", first parts of names, and "errata"."""
+    return ["all", *dict.fromkeys(part for c in CLAIMS for part in c.name.split(".")[:-1])]
 
 
 def select(names: list[str]) -> list[Claim]:
@@ -36,7 +51,7 @@ def select(names: list[str]) -> list[Claim]:
     Parameters
     ----------
     names : list of str
-        Such as "theorem1", "theorem1.errata" or "theorem1.density".
+        Such as "all", "theorem1", "errata", "theorem1.errata" or "theorem1.density".
 
     Returns
     -------
@@ -48,13 +63,18 @@ def select(names: list[str]) -> list[Claim]:
     ValueError
         If a name selects nothing; the message lists what there is.
     """
-    chosen = {}
+    chosen = set()
     for name in names:
-        found = [c for c in CLAIMS if c.name == name or c.name.startswith(f"{name}.")]
+        found = {
+            c.name
+            for c in CLAIMS
+            # whole parts of the name: "errata" is in "theorem1.errata.equation-8"
+            if name == "all" or f".{name}." in f".{c.name}."
+        }
         if not found:
-            known = ", ".join(sorted({c.name.split(".")[0] for c in CLAIMS}))
             raise ValueError(
-                f"unknown claim {name!r}; allowed: {known} and the names that --list shows"
+                f"unknown claim {name!r}; allowed: {', '.join(groups())} and the names that "
+                "--list shows"
             )
-        chosen.update({claim.name: claim for claim in found})
+        chosen |= found
     return [claim for claim in CLAIMS if claim.name in chosen]

@@ -14,7 +14,8 @@ import numpy as np
 from rmt_rank.simulation.chain_statistics import ChainStatistics, simulate_chain
 
 __all__ = ["EXTRA_DEPTHS", "Claim", "Context", "Evidence", "Verdict"]
-__all__ += ["at_most", "below", "broken", "not_checked", "proof", "refutation", "sampled"]
+__all__ += ["at_most", "below", "broken", "erratum", "not_checked", "proof", "refutation"]
+__all__ += ["sampled"]
 
 
 # Depths at which float64 is held against the exact road in every run, on the far sides of the
@@ -121,6 +122,10 @@ class Claim:
         What would show it to be wrong.
     check : callable
         From a `Context` to an iterator of `Evidence`.
+    argued : str
+        The page of docs/ with the argument, or with what there is of one, and its section.
+    instead : str
+        For what is refuted: the form that holds.
     """
 
     name: str
@@ -130,6 +135,31 @@ class Claim:
     status: str
     refuted_by: str
     check: Callable[[Context], Iterator[Evidence]]
+    argued: str
+    instead: str = ""
+
+
+def erratum(
+    name: str,
+    printed: str,
+    instead: str,
+    reference: str,
+    check: Callable[[Context], Iterator[Evidence]],
+    *,
+    argued: str,
+) -> Claim:
+    """A claim about a printed form that does not hold."""
+    return Claim(
+        name=name,
+        statement=printed,
+        assumptions="as printed in the second revision",
+        reference=reference,
+        status="refuted",
+        refuted_by="the lines marked refuted; the lines marked holds give the form that does",
+        check=check,
+        argued=argued,
+        instead=instead,
+    )
 
 
 @dataclass

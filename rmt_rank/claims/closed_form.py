@@ -97,4 +97,5 @@ CLAIM = Claim(
     status="proved",
     refuted_by="a digit in which the closed form and the quadrature differ",
     check=_check,
+    argued="docs/theorem1.md, The effective rank in closed form",
 )

@@ -80,4 +80,5 @@ CLAIM = Claim(
     status="proved",
     refuted_by="a mass other than 1, a wrong moment, or a Jacobian that differs from the display",
     check=_check,
+    argued="docs/theorem1.md, The law",
 )

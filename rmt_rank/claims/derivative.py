@@ -78,4 +78,5 @@ CLAIM = Claim(
     status="proved",
     refuted_by="a depth at which the derivative is not negative",
     check=_check,
+    argued="docs/theorem1.md, The derivative and its sign",
 )

@@ -112,4 +112,5 @@ CLAIM = Claim(
     status="proved",
     refuted_by="a Renyi order that rises, or Lorenz curves that cross",
     check=_check,
+    argued="docs/theorem1.md, The stronger theorem",
 )

@@ -19,14 +19,14 @@ from rmt_rank.theory.finite_width import (
 from rmt_rank.theory.fuss_catalan import singular_value_law
 from rmt_rank.theory.trace_moments import trace_moments
 
-__all__ = ["CLAIM", "FALSE_ALARM", "decrease_line", "spectrum_line"]
+__all__ = ["CLAIM", "FALSE_ALARM", "decrease_line", "errors_allowed", "spectrum_line"]
 
 # Probability that sampling alone turns one line of the report red.
 FALSE_ALARM = 1e-6
 
 
-def _errors(samples: int, comparisons: int = 1) -> float:
-    """Standard errors that a mean of `samples` exceeds with probability FALSE_ALARM/comparisons."""
+def errors_allowed(samples: int, comparisons: int = 1) -> float:
+    """Standard errors that a mean of `samples` exceeds by chance, rarely in all comparisons."""
     return float(stats.t.isf(FALSE_ALARM / (2 * comparisons), samples - 1))
 
 
@@ -66,7 +66,7 @@ def _inside(statistics: ChainStatistics) -> list[int]:
 
 def _rank(statistics: ChainStatistics) -> Evidence:
     N, inside = statistics.width, _inside(statistics)
-    errors = _errors(statistics.samples, len(inside))
+    errors = errors_allowed(statistics.samples, len(inside))
 
     def line(i: int) -> tuple[float, float, int]:
         L = statistics.depths[i]
@@ -91,7 +91,7 @@ def _rank(statistics: ChainStatistics) -> Evidence:
 
 def _moments(statistics: ChainStatistics) -> Evidence:
     N, inside = statistics.width, _inside(statistics)
-    errors = _errors(statistics.samples, 2 * len(inside))
+    errors = errors_allowed(statistics.samples, 2 * len(inside))
     exact = [
         (1.0, trace_moments((N,) * (statistics.depths[i] + 1), 2, statistics.field)[2,])
         for i in inside
@@ -118,7 +118,7 @@ def spectrum_line(statistics: ChainStatistics) -> Evidence:
         if i in _inside(statistics)
     }
     points = sum(int(mask.sum()) for mask in kept.values())
-    errors = _errors(statistics.samples, max(1, points))
+    errors = errors_allowed(statistics.samples, max(1, points))
 
     def line(i: int, mask: npt.NDArray[np.bool_]) -> tuple[float, float, int]:
         distance = np.max(np.abs(statistics.below[i] - statistics.levels)[mask])
@@ -150,7 +150,7 @@ def spectrum_line(statistics: ChainStatistics) -> Evidence:
 
 def decrease_line(statistics: ChainStatistics) -> Evidence:
     """Whether the mean effective rank falls along the same chains."""
-    errors = _errors(statistics.samples, statistics.decrease.size)
+    errors = errors_allowed(statistics.samples, statistics.decrease.size)
     low = statistics.decrease - errors * statistics.decrease_error
     high = statistics.decrease + errors * statistics.decrease_error
     rises, open_ = np.any(low > 0), np.any(high >= 0)
@@ -182,4 +182,5 @@ CLAIM = Claim(
     refuted_by="a mean rank or a spectrum off the limit by more than correction and sampling "
     f"error; false alarms: {FALSE_ALARM:g} a line",
     check=_check,
+    argued="docs/theorem1.md, Finite width",
 )

@@ -49,4 +49,5 @@ CLAIM = Claim(
     refuted_by="a pooled spectrum further from Eq. 5 than half a level and sampling error, a mean "
     "rank that rises with depth, or a distance that does not shrink with the width",
     check=_check,
+    argued="docs/theorem1.md, Finite width",
 )

@@ -23,7 +23,7 @@ from scipy import special
 from rmt_rank._random import FIELDS
 from rmt_rank._validation import choice, integer
 
-__all__ = ["lyapunov_exponents", "lyapunov_variances"]
+__all__ = ["effective_rank_decay_rate", "lyapunov_exponents", "lyapunov_variances"]
 
 
 def lyapunov_exponents(width: int, field: str = "real") -> npt.NDArray[np.float64]:
@@ -80,6 +80,50 @@ def lyapunov_variances(width: int, field: str = "real") -> npt.NDArray[np.float6
     halves, entries = _halves(width, field)
     variances: npt.NDArray[np.float64] = special.polygamma(1, entries / halves) / 4
     return variances
+
+
+def effective_rank_decay_rate(width: int, field: str = "real") -> float:
+    """Rate at which the mean effective rank decays with depth, far beyond the width; heuristic.
+
+    Parameters
+    ----------
+    width : int
+        Side N, at least 2.
+    field : {"real", "complex"}
+        Field of the entries.
+
+    Returns
+    -------
+    float
+        The rate lambda in E[rank] ~ C exp(-lambda L), times L^(-3/2) for real entries, per layer;
+        close to 1/(8N) for real and 1/(4N) for complex entries.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of its range.
+
+    Notes
+    -----
+    Not proved.  The second singular value over the first is taken as the product R of the ratios
+    |r_22|/|r_11| of the layers' triangular factors, and the mean rank as that of min(1, R), which
+    decays like the least of E[(|r_22|/|r_11|)^theta]^L over 0 <= theta <= 1.  By symmetry it is at
+    theta = 1/2 for real, and at the end theta = 1 for complex entries.  Simulated slopes at widths
+    4 and 8 and depths 6 to 12 times that are within 5 % of it for complex entries.  For real ones
+    they lie between those with the power of L and without, too wide a bracket to be a test.
+
+    Examples
+    --------
+    >>> from rmt_rank.theory.lyapunov import effective_rank_decay_rate
+    >>> round(effective_rank_decay_rate(8, "complex"), 4)
+    0.0357
+    """
+    N = integer("width", width, at_least=2)
+    half = 0.5 if choice("field", field, FIELDS) == "real" else 1.0
+    a = (N - 1) * half
+    return float(
+        special.gammaln(a) + special.gammaln(a + half) - 2 * special.gammaln(a + half / 2)
+    )
 
 
 def _halves(width: int, field: str) -> tuple[int, npt.NDArray[np.int64]]:

@@ -50,6 +50,8 @@ def write_json(path: Path, report: Report, context: Context, *, complete: bool) 
                 "reference": claim.reference,
                 "status": claim.status,
                 "refuted_by": claim.refuted_by,
+                "argued": claim.argued,
+                "instead": claim.instead,
                 "evidence": [asdict(line) | {"verdict": line.verdict.value} for line in evidence],
             }
             for claim, evidence in report.evidence

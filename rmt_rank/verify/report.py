@@ -119,6 +119,8 @@ class Report:
         self._print("")
         self._print(Text.assemble((claim.name, "bold"), f"  [{claim.status}]"))
         self._print(Padding(claim.statement, (0, 0, 0, 2)))
+        if claim.instead:
+            self._print(Padding(f"Instead: {claim.instead}", (0, 0, 0, 2)))
         self._print(self._lines(lines))
         if claim.name.endswith("finite-width") and context.own_chains():
             self._print(self._monte_carlo(context))
@@ -177,12 +179,20 @@ class Report:
 
     def list(self, claims: Iterable[Claim]) -> None:
         """Print the claims that there are."""
+        def argued(claim: Claim) -> Text:
+            return Text.assemble(claim.statement, "\n", (claim.argued, "dim"))
+
+        if self.console.width < _NARROW:
+            for claim in claims:
+                self._print(Text.assemble((claim.name, "bold"), f"  [{claim.status}]"))
+                self._print(Padding(argued(claim), (0, 0, 0, 2)))
+            return
         table = self._table()
         table.add_column("claim", no_wrap=True)
         table.add_column("status", no_wrap=True)
-        table.add_column("statement", ratio=1)
+        table.add_column("statement, and where it is argued", ratio=1)
         for claim in claims:
-            table.add_row(claim.name, claim.status, claim.statement)
+            table.add_row(claim.name, claim.status, argued(claim))
         self._print(table)
 
     # --- counts -----------------------------------------------------------------------------

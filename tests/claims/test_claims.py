@@ -1,11 +1,14 @@
 """Claims as data, and what turns a check into a verdict."""
 
 import math
+from pathlib import Path
 
 import pytest
 
-from rmt_rank.claims import CLAIMS, Context, Verdict, select
+from rmt_rank.claims import CLAIMS, Context, Verdict, groups, select
 from rmt_rank.claims.claim import at_most, below, not_checked, proof, refutation
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
@@ -14,6 +17,15 @@ def test_a_claim_says_what_it_must(claim):
     for text in (claim.statement, claim.assumptions, claim.reference, claim.refuted_by):
         assert len(text) > 3
     assert claim.statement.endswith(".")
+    # what is refuted says what holds
+    assert bool(claim.instead) >= (claim.status == "refuted")
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
+def test_the_page_that_argues_a_claim_is_there(claim):
+    page, _, section = claim.argued.partition(", ")
+    text = (ROOT / page).read_text()
+    assert not section or f"\n## {section}\n" in text
 
 
 def test_names_are_unique():
@@ -21,15 +33,16 @@ def test_names_are_unique():
 
 
 def test_select():
-    assert select(["theorem1", "metrics", "singular-values"]) == list(CLAIMS)
-    assert [c.name for c in select(["theorem1.errata.definition-4", "theorem1.density"])] == [
+    assert select(["all"]) == select(groups()) == list(CLAIMS)
+    assert [c.name for c in select(["theorem1.errata.equation-8", "theorem1.density"])] == [
         "theorem1.density",
-        "theorem1.errata.definition-4",
+        "theorem1.errata.equation-8",
     ]
-    assert len(select(["theorem1.errata"])) == 4
-    with pytest.raises(
-        ValueError, match="unknown claim 'theorem'; allowed: metrics, singular-values, theorem1"
-    ):
+    assert len(select(["theorem1.errata"])) == 6
+    errata = [c.name for c in CLAIMS if ".errata." in c.name]
+    assert [c.name for c in select(["errata"])] == errata
+    # a part of a name is a whole one
+    with pytest.raises(ValueError, match="unknown claim 'theorem'; allowed: all, theorem1, errata"):
         select(["theorem"])
 
 

@@ -127,7 +127,7 @@ def test_figure_7(tmp_path, monkeypatch, capsys):
 
 
 def test_quiet_prints_one_line(capsys):
-    assert verify("theorem1.errata.definition-4", "--quiet") == 0
+    assert verify("metrics.errata.definition-4", "--quiet") == 0
     assert capsys.readouterr().out == "2 checks: 1 holds, 1 refuted\n"
 
 
@@ -139,7 +139,7 @@ def test_list(capsys):
 
 
 def test_as_subcommand(capsys):
-    assert rmt_rank_main(["verify", "theorem1.errata.definition-4", "--quiet"]) == 0
+    assert rmt_rank_main(["verify", "metrics.errata.definition-4", "--quiet"]) == 0
     assert "2 checks" in capsys.readouterr().out
     with pytest.raises(SystemExit) as stop:
         rmt_rank_main(["verify", "nonsense"])
@@ -250,7 +250,7 @@ class TestItCanFail:
             raise ArithmeticError("no convergence")
 
         monkeypatch.setattr(claim, "simulate_chain", stop)
-        arguments = ["theorem1.finite-width", "theorem1.errata.definition-4"]
+        arguments = ["theorem1.finite-width", "metrics.errata.definition-4"]
         assert verify(*arguments, *QUICK) == 1
         printed = capsys.readouterr().out
         assert "ERROR  theorem1.finite-width: the check ended in an error" in printed
@@ -319,7 +319,7 @@ class TestUsage:
         ("arguments", "message"),
         [
             ([], "name a claim, for example theorem1; --list shows them all"),
-            (["theorem2"], "unknown claim 'theorem2'; allowed: metrics, singular-values, theorem1"),
+            (["theorem2"], "unknown claim 'theorem2'; allowed: all, theorem1, errata"),
             (["theorem1", "--depths", "0"], "--depths must be finite and > 0, got 0.0"),
             (["theorem1", "--depths", "nan"], "--depths must be finite and > 0, got nan"),
             (["theorem1", "--depths", "a"], "--depths must be numbers > 0 separated by commas"),
@@ -408,7 +408,7 @@ class TestNothingIsLost:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(_output.os, "fsync", full_disk)
-        assert verify("theorem1.errata.definition-4", "--quiet", "--json", str(path)) == 2
+        assert verify("metrics.errata.definition-4", "--quiet", "--json", str(path)) == 2
         assert path.read_text() == "old"
         assert list(tmp_path.iterdir()) == [path]
 
@@ -417,7 +417,7 @@ class TestNothingIsLost:
         real.write_text("old")
         real.chmod(0o640)
         link.symlink_to(real)
-        assert verify("theorem1.errata.definition-4", "--quiet", "--json", str(link)) == 0
+        assert verify("metrics.errata.definition-4", "--quiet", "--json", str(link)) == 0
         assert link.is_symlink()
         assert json.loads(real.read_text())["complete"] is True
         assert real.stat().st_mode & 0o777 == 0o640
@@ -460,5 +460,5 @@ class TestNothingIsLost:
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
     def test_devices_are_written_to_not_replaced(self):
-        assert verify("theorem1.errata.definition-4", "--quiet", "--json", os.devnull) == 0
+        assert verify("metrics.errata.definition-4", "--quiet", "--json", os.devnull) == 0
         assert Path(os.devnull).is_char_device()
