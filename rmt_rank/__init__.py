@@ -29,19 +29,34 @@ from rmt_rank.simulation.expected import ExpectedRank, expected_effective_rank
 from rmt_rank.simulation.sampling import sample_singular_values
 from rmt_rank.simulation.study import Study
 from rmt_rank.simulation.study_run import open_study, run_study
+from rmt_rank.theory.coupling import DepthRatio
 from rmt_rank.theory.effective_rank import (
     differential_effective_rank,
     differential_effective_rank_derivative,
 )
 from rmt_rank.theory.fuss_catalan import fuss_catalan, singular_value_law
+from rmt_rank.theory.limit_measures import (
+    LimitMeasures,
+    limit_measures,
+    limit_threshold_rank,
+)
 from rmt_rank.theory.moments import fuss_catalan_moment
+from rmt_rank.theory.rectangular import (
+    RectangularLaw,
+    rectangular_effective_rank,
+    rectangular_law,
+    rectangular_moment,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "DepthRatio",
     "Estimate",
     "ExpectedRank",
+    "LimitMeasures",
     "RankMeasures",
+    "RectangularLaw",
     "Study",
     "condition_number",
     "differential_effective_rank",
@@ -55,11 +70,16 @@ __all__ = [
     "fuss_catalan_moment",
     "gram_effective_rank",
     "gram_matrix",
+    "limit_measures",
+    "limit_threshold_rank",
     "nuclear_norm",
     "numerical_rank",
     "open_study",
     "participation_ratio",
     "rank_measures",
+    "rectangular_effective_rank",
+    "rectangular_law",
+    "rectangular_moment",
     "renyi_effective_rank",
     "run_study",
     "sample_singular_values",

@@ -9,6 +9,7 @@ from rmt_rank.claims import (
     asymptotics,
     closed_form,
     corrections,
+    coupling,
     definitions,
     density,
     derivative,
@@ -17,6 +18,8 @@ from rmt_rank.claims import (
     every_measure,
     finite_width,
     fixed_spectrum,
+    limit_measures,
+    rectangular,
     singular_values,
 )
 from rmt_rank.claims.claim import Claim, Context, Evidence, Verdict, broken
@@ -30,7 +33,10 @@ CLAIMS: tuple[Claim, ...] = (
     derivative.CLAIM,
     finite_width.CLAIM,
     every_measure.CLAIM,
+    coupling.CLAIM,
     *errata_theorem1.CLAIMS,
+    *limit_measures.CLAIMS,
+    rectangular.CLAIM,
     *corrections.CLAIMS,
     *fixed_spectrum.CLAIMS,
     singular_values.CLAIM,

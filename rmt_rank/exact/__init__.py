@@ -14,6 +14,12 @@ from rmt_rank.exact.balls import (
     enclose_derivative,
     enclose_effective_rank,
 )
+from rmt_rank.exact.coupling import (
+    GrowthCertificate,
+    certify_levy_growth,
+    levy_density,
+    levy_khintchine,
+)
 from rmt_rank.exact.derivation import Step, StepResult, derivation
 from rmt_rank.exact.errata import (
     integrand_derivative,
@@ -31,15 +37,22 @@ from rmt_rank.exact.quadrature import (
     law,
     moment,
 )
+from rmt_rank.exact.rectangular import (
+    rectangular_effective_rank,
+    rectangular_law,
+    rectangular_moment,
+)
 
 __all__ = [
     "Certificate",
     "Enclosure",
+    "GrowthCertificate",
     "Step",
     "StepResult",
     "angle_of",
     "angles_of",
     "certify_decreasing",
+    "certify_levy_growth",
     "density",
     "derivation",
     "differential_effective_rank",
@@ -51,10 +64,15 @@ __all__ = [
     "integrand_derivative_signs",
     "jacobian",
     "law",
+    "levy_density",
+    "levy_khintchine",
     "measures",
     "moment",
     "paper_equation_8_ratio",
     "paper_integrand_derivative_area",
+    "rectangular_effective_rank",
+    "rectangular_law",
+    "rectangular_moment",
     "singular_value",
     "singular_values",
 ]

@@ -106,9 +106,12 @@ def angle_from_value(x: Array, c: Constants, exponent: float, fit: Fit | None = 
 
 def angle_from_tails(lower: Array, upper: Array, c: Constants) -> Angle:
     """Angle at which cdf = lower and sf = upper, where lower + upper = 1."""
-    # eps ~ pi a lower must be a float; deep laws have the quantile 0 there
-    lower = np.maximum(lower, SMALLEST_TAIL * (1 + c.L))
-    upper = np.maximum(upper, SMALLEST_TAIL)
+    # eps ~ pi a lower must be a float; beyond, eps and the cube of theta are as good as linear
+    lower, upper = np.asarray(lower, np.float64), np.asarray(upper, np.float64)
+    least = SMALLEST_TAIL * (1 + c.L)
+    beyond_lower = np.where(lower > 0, np.minimum(lower / least, 1), 1)
+    beyond_upper = np.where(upper > 0, np.minimum(upper / SMALLEST_TAIL, 1), 1)
+    lower, upper = np.maximum(lower, least), np.maximum(upper, SMALLEST_TAIL)
     odds = upper / lower
 
     def step(angle: Angle) -> Array:
@@ -123,7 +126,8 @@ def angle_from_tails(lower: Array, upper: Array, c: Constants) -> Angle:
     with np.errstate(over="ignore"):
         u3 = np.minimum(3 / np.pi**2 * odds / c.a, 1 / SMALLEST_TAIL)
     u = np.cbrt(u3 / (1 + u3))
-    return _newton(1 / (1 + u3) / (u * (1 + u + u * u)), step)
+    angle = _newton(1 / (1 + u3) / (u * (1 + u + u * u)), step)
+    return Angle(angle.theta * np.cbrt(beyond_upper), angle.eps * beyond_lower)
 
 
 def _solve(w: Array, U: Array, c: Constants, fit: Fit | None = None) -> Angle:

@@ -96,6 +96,12 @@ class TestConventions:
         assert depth == pytest.approx(3, abs=0.35)
 
 
+@pytest.mark.parametrize("p", [1e-280, 1e-299, 1e-301, 1e-305])
+def test_quantiles_near_the_smallest_float(p):
+    # depth 1: density 2/pi at 0, and p^2 below it all digits
+    assert singular_value_law.ppf(p, 1) == pytest.approx(p * np.pi / 2, rel=1e-13)
+
+
 def test_density_at_zero():
     # sigma^((1-L)/(1+L)): 0, the quarter circle's 2/pi, infinity
     assert singular_value_law.pdf(0, [0.5, 1, 2]).tolist() == [0, 2 / np.pi, np.inf]
