@@ -69,7 +69,7 @@ class _Problem:
         for i in layers:
             left, right = self.between(d, i + 1), self.between(i - 1, 1)
             terms.append(left @ left.T @ self.slope @ right.T @ right)
-        return np.sum(terms, axis=0)
+        return np.asarray(np.sum(terms, axis=0))
 
     def first_order(self) -> Array:
         """-dW_e/d eta at 0, with no formula: the update is a polynomial of degree d in eta."""
@@ -79,7 +79,7 @@ class _Problem:
         values = np.array([self.stepped(eta) for eta in steps])
         powers = np.vander(steps, increasing=True)
         coefficients = np.linalg.solve(powers, values.reshape(d + 1, -1))
-        return -coefficients[1].reshape(self.weight.shape)
+        return np.asarray(-coefficients[1].reshape(self.weight.shape))
 
 
 def _relative(a: Array, b: Array) -> float:

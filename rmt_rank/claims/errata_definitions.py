@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -113,7 +114,7 @@ def _threshold_area(context: Context) -> Iterator[Evidence]:
 
 def _two_normals(context: Context) -> Iterator[Evidence]:
     # kurtosis does not see the scale; E X^2 and E X^4 of a density p(|x|)/2 each
-    def kurtosis(density: object) -> float:
+    def kurtosis(density: Callable[[Any], Any]) -> float:
         second, fourth = (
             mpmath.quad(lambda x, k=k: x**k * density(x), [0, 1, 10, mpmath.inf]) for k in (2, 4)
         )
@@ -141,7 +142,7 @@ def _two_normals(context: Context) -> Iterator[Evidence]:
     product = rng.standard_normal(samples) * rng.standard_normal(samples)
 
     def below_zero_to(x: np.ndarray) -> np.ndarray:
-        return 0.5 + np.sign(x) * special.iti0k0(np.abs(x))[1] / math.pi
+        return np.asarray(0.5 + np.sign(x) * special.iti0k0(np.abs(x))[1] / math.pi)
 
     yield at_most(
         "and products of normal numbers follow it",

@@ -242,8 +242,15 @@ def _statement(context: Context) -> Iterator[Evidence]:
 
 
 CLAIMS = tuple(
-    erratum(f"theorem1.errata.{name}", *parts, argued="docs/theorem1.md, Errata")
-    for name, *parts in (
+    erratum(
+        f"theorem1.errata.{name}",
+        printed,
+        instead,
+        reference,
+        check,
+        argued="docs/theorem1.md, Errata",
+    )
+    for name, printed, instead, reference, check in (
         (
             "statement",
             "Theorem 1 as printed: rho is the effective rank of Definition 1, as dim(W) grows.",

@@ -60,7 +60,7 @@ def _logits(a: float) -> tuple[Array, Array]:
 
 
 def _entropy(r: Array) -> Array:
-    return np.log1p(r) - special.xlogy(r, r) / (1 + r)
+    return np.asarray(np.log1p(r) - special.xlogy(r, r) / (1 + r))
 
 
 def _log_nuclear(t: float, field: str) -> float:
@@ -253,11 +253,11 @@ def _stable_rank(context: Context) -> Iterator[Evidence]:
         "that ratio: " + ", ".join(f"{value:.7f} (s={s:g})" for s, value in mild.items()),
     )
     rng = np.random.default_rng(np.random.SeedSequence(context.seed, spawn_key=(4, 2)))
-    product, ranks = np.eye(4), []
+    product, ranks = _gaussian(4, context.field, rng), []
     for _ in range(6):
-        product = _gaussian(4, context.field, rng) @ product
         product /= np.linalg.norm(product, axis=(1, 2), keepdims=True)
         ranks.append(spectrum.stable_rank(np.linalg.svdvals(product)))
+        product = _gaussian(4, context.field, rng) @ product
     change = np.diff(ranks, axis=0)
     score = change.mean(axis=1) / (change.std(axis=1, ddof=1) / math.sqrt(_SAMPLES))
     yield below(

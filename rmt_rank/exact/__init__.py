@@ -27,6 +27,12 @@ from rmt_rank.exact.errata import (
     integrand_derivative_signs,
     paper_integrand_derivative_area,
 )
+from rmt_rank.exact.finite_width import (
+    complex_covariance,
+    complex_power_sum,
+    complex_power_sum_slope,
+    expected_characteristic_polynomial,
+)
 from rmt_rank.exact.measures import measures, singular_values
 from rmt_rank.exact.printed import density, jacobian, paper_equation_8_ratio, singular_value
 from rmt_rank.exact.quadrature import (
@@ -53,12 +59,16 @@ __all__ = [
     "angles_of",
     "certify_decreasing",
     "certify_levy_growth",
+    "complex_covariance",
+    "complex_power_sum",
+    "complex_power_sum_slope",
     "density",
     "derivation",
     "differential_effective_rank",
     "differential_effective_rank_derivative",
     "enclose_derivative",
     "enclose_effective_rank",
+    "expected_characteristic_polynomial",
     "integrand_derivative",
     "integrand_derivative_area",
     "integrand_derivative_signs",

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy import special
 
 from rmt_rank.simulation.chain import Chain
-from rmt_rank.theory.complex_moments import complex_nuclear_variance, complex_power_sum
+from rmt_rank.theory.complex_moments import complex_covariance, complex_power_sum
 from rmt_rank.theory.trace_moments import trace_moments
 
 __all__ = ["Controls"]
@@ -69,7 +69,7 @@ class Controls:
         means += traces.values()
         if chain.field == "complex":
             nuclear = complex_power_sum(chain.widths, 0.5)
-            square = complex_nuclear_variance(chain.widths) + nuclear.value**2
+            square = complex_covariance(chain.widths, 0.5, 0.5) + nuclear.value**2
             ratio = square / nuclear.value**2 if nuclear.log > _SMALLEST_LOG else math.inf
             if ratio <= _LARGEST_RATIO:
                 names += ["sum sigma", "sum sigma log sigma"]

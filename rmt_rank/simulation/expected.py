@@ -12,6 +12,7 @@ from rmt_rank._validation import choice, integer, real
 from rmt_rank.simulation.estimation import estimate
 from rmt_rank.theory.effective_rank import differential_effective_rank
 from rmt_rank.theory.finite_width import LARGEST_DEPTH_PER_WIDTH, finite_width_correction
+from rmt_rank.theory.small_cases import exact_expected_effective_rank
 
 __all__ = ["ExpectedRank", "RegimeWarning", "expected_effective_rank"]
 
@@ -97,7 +98,7 @@ def expected_effective_rank(
     power : float, default 1
         Power of the singular values, as in `effective_rank`; 2 for the Gram matrix.
     method : {"auto", "exact", "limit", "corrected", "monte-carlo"}, default "auto"
-        "exact": depth 0, width 1, and one matrix of width 2.  "limit": log N + rho(L).
+        "exact": where `exact_expected_effective_rank` knows it.  "limit": log N + rho(L).
         "corrected": with its finite-width corrections.  "auto" takes the first of "exact",
         "corrected" and "monte-carlo" that holds to target_error.
     target_error : float, default 1e-3
@@ -143,14 +144,16 @@ def expected_effective_rank(
                 "method='limit' takes any"
             )
         L = int(L)
-    exact = _exact(N, L, field, power)
+    exact = None
+    if method in ("auto", "exact"):
+        exact = exact_expected_effective_rank(N, int(L), field, power=power)
     if method == "exact" and exact is None:
         raise ValueError(
             f"there is no exact value for width {N}, depth {L}, power {power:g}; method='auto' "
             "finds one that holds"
         )
-    if exact is not None and method in ("auto", "exact"):
-        return ExpectedRank(N, L, exact[0], 0.0, "none", "exact", "proved", exact[1])
+    if exact is not None:
+        return ExpectedRank(N, L, exact.value, 0.0, "none", "exact", "proved", exact.why)
     if method == "limit":
         return _by_limit(N, L, field, power)
     if method == "corrected" or (method == "auto" and _in_regime(N, L, power)):
@@ -178,19 +181,6 @@ def expected_effective_rank(
     return ExpectedRank(
         N, L, found.value, found.standard_error, "standard error", "monte-carlo", "verified", why
     )
-
-
-def _exact(N: int, L: float, field: str, power: float) -> tuple[float, str] | None:
-    if L == 0:
-        return math.log(N), "a product of no matrices is the identity"
-    if N == 1:
-        return 0.0, "one singular value has no entropy"
-    if (N, L, power) == (2, 1, 1):
-        if field == "complex":
-            return (math.pi - 1) / 4, "the integral for one complex matrix of width 2 is known"
-        catalan = 0.915965594177219015
-        return 2 * math.log(2) - catalan, "the integral for one real matrix of width 2 is known"
-    return None
 
 
 def _in_regime(N: int, L: float, power: float) -> bool:

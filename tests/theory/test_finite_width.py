@@ -1,25 +1,17 @@
 """Finite-width corrections: exact second moments, one by one matrices, the expansion in 1/N."""
 
-import math
 from fractions import Fraction
 
-import mpmath
 import numpy as np
 import pytest
 from scipy import special
 
 from rmt_rank import differential_effective_rank, fuss_catalan_moment
-from rmt_rank.theory.complex_moments import complex_nuclear_variance, complex_power_sum
 from rmt_rank.theory.finite_width import (
     finite_width_correction,
     real_moment_correction,
 )
 from rmt_rank.theory.trace_moments import trace_moments
-
-
-def _complex_annealed_rank(width, depth):
-    moment = complex_power_sum((width,) * (depth + 1), 0.5)
-    return moment.log - 0.5 * moment.log_slope
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 8])
@@ -53,38 +45,6 @@ def test_real_coefficient(depth, coefficient):
     assert finite_width_correction(10**12, depth).value * 1e12 == pytest.approx(
         coefficient, abs=6e-8
     )
-
-
-def test_complex_one_by_one_is_a_product_of_exponentials():
-    # N = 1: E s^z = Gamma(1+z)^L
-    L = 3
-    log_c = L * special.gammaln(1.5)
-    assert _complex_annealed_rank(1, L) == pytest.approx(
-        log_c - 0.5 * L * special.digamma(1.5), rel=1e-13
-    )
-
-
-@pytest.mark.parametrize(("width", "depth"), [(2, 1), (3, 2), (6, 4)])
-def test_complex_moments_against_the_double_sum(width, depth):
-    # int s^z K(s, s) ds with K = sum_n p_n phi_n / n!, where int s^(y-1) phi_n(s) ds =
-    # Gamma(y)^(L+1)/Gamma(y-n), and p_n = sum_k (-1)^(n+k) binom(n, k) s^k / k!^L, which these
-    # moments make biorthogonal
-    with mpmath.workdps(30):
-        z = mpmath.mpf(1) / 2
-
-        def moment(z):
-            total = mpmath.mpf(0)
-            for n in range(width):
-                for k in range(n + 1):
-                    coefficient = (-1) ** (n + k) * mpmath.binomial(n, k)
-                    coefficient /= mpmath.factorial(k) ** depth * mpmath.factorial(n)
-                    y = z + k + 1
-                    total += coefficient * mpmath.gamma(y) ** (depth + 1) / mpmath.gamma(y - n)
-            return total / width / mpmath.mpf(width) ** (depth * z)
-
-        c = moment(z)
-        expected = float(mpmath.log(c) - z * mpmath.diff(moment, z) / c)
-    assert _complex_annealed_rank(width, depth) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -156,24 +116,3 @@ def test_complex_third_moment_in_the_literature():
     n, m = 5, 3
     mean = trace_moments((m, n), 3, "complex")[3,]
     assert mean == pytest.approx(n * m * (n**2 + m**2 + 3 * n * m + 1) / m**4, rel=1e-14)
-
-
-@pytest.mark.parametrize("widths", [(4, 4, 4), (3, 5, 4), (6, 3, 5)], ids=str)
-def test_complex_power_sums(widths):
-    moments = trace_moments(widths, 1, "complex")
-    # at z -> 1 it is the mean trace
-    assert complex_power_sum(widths, 1 - 1e-9).value == pytest.approx(moments[1,], rel=1e-7)
-    assert complex_power_sum(widths, 0.0).value == pytest.approx(1, rel=1e-13)
-    step = 1e-5
-    low, high = (complex_power_sum(widths, 0.5 + sign * step).value for sign in (-1, 1))
-    slope = complex_power_sum(widths, 0.5).slope
-    # central differences: step^2 and rounding over the step
-    assert (high - low) / (2 * step) == pytest.approx(slope, rel=1e-8)
-
-
-def test_complex_nuclear_variance_of_one_number():
-    # |g| of a complex Gaussian number: E |g|^2 = 1, E |g| = sqrt(pi)/2
-    assert complex_power_sum((1, 1), 0.5).value == pytest.approx(math.sqrt(math.pi) / 2, rel=1e-14)
-    assert complex_nuclear_variance((1, 1)) == pytest.approx(1 - math.pi / 4, rel=1e-13)
-    # three factors
-    assert complex_nuclear_variance((1,) * 4) == pytest.approx(1 - (math.pi / 4) ** 3, rel=1e-13)
