@@ -36,3 +36,36 @@ def test_code_of_the_readme_runs():
     assert names["answer"].method == "corrected"
     exec(fourth, names)
     assert names["result"].standard_error <= 1e-3
+
+
+def test_what_the_readme_shows_is_the_committed_report():
+    report = (ROOT / "validation/reports/theorem1.txt").read_text()
+    shown = (ROOT / "README.md").read_text().split("```text\n")[1].split("```")[0]
+    lines = set(report.splitlines())
+    assert [line for line in shown.splitlines() if line not in lines] == ["..."]
+
+
+def test_the_table_of_the_theorem_page_is_the_committed_report():
+    report = (ROOT / "validation/reports/theorem1.txt").read_text()
+    rows = {" ".join(line.split()) for line in report.splitlines()}
+    page = (ROOT / "docs/theorem1.md").read_text()
+    table = page.split("| width | depth | chains |")[1].split("\n\n")[0].splitlines()[2:]
+    assert len(table) == 6
+    for row in table:
+        assert " ".join(row.replace("|", " ").split()) in rows
+
+
+def test_variances_of_the_monte_carlo_page_are_the_committed_report():
+    report = (ROOT / "validation/reports/control_variates.md").read_text()
+    page = (ROOT / "docs/monte-carlo.md").read_text()
+    table = page.split("| field | width | depth | variance divided by |")[1].split("\n\n")[0]
+    for row in table.splitlines()[2:]:
+        field, width, depth, shown = (cell.strip() for cell in row.strip("|").split("|"))
+        (line,) = (
+            line
+            for line in report.splitlines()
+            if line.startswith(f"| {field} | {width} | {depth} | ") and line.count("|") == 8
+        )
+        exact = float(line.strip("|").split("|")[-1])
+        # two digits are shown
+        assert float(shown.replace(" ", "")) == pytest.approx(exact, rel=0.05)
