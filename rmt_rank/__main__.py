@@ -25,11 +25,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"rmt_rank {rmt_rank.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     # each command parses what follows its name
+    commands.add_parser("experiment", help="train linear networks as in the paper", add_help=False)
     commands.add_parser("measure", help="measure the rank of matrices in files", add_help=False)
     commands.add_parser("study", help="run a study of random products", add_help=False)
     commands.add_parser("verify", help="check the paper's claims", add_help=False)
     known, rest = parser.parse_known_args(arguments)
     module = {
+        "experiment": "rmt_rank.experiment",
         "measure": "rmt_rank.measure",
         "study": "rmt_rank.study",
         "verify": "rmt_rank.verify.command",
