@@ -106,12 +106,12 @@ def effective_rank_decay_rate(width: int, field: str = "real") -> float:
     Notes
     -----
     Not proved in general.  The second singular value over the first is taken as the product R of
-    the ratios |r_22|/|r_11| of the layers' triangular factors, and the mean rank as that of min(1, R), which
-    decays like the least of E[(|r_22|/|r_11|)^theta]^L over 0 <= theta <= 1.  By symmetry it is at
-    theta = 1/2 for real, and at the end theta = 1 for complex entries.  Simulated slopes at widths
-    4 and 8 and depths 6 to 12 times that are within 5 % of it for complex entries.  For real ones
-    they lie between those with the power of L and without, too wide a bracket to be a test.  At
-    width 2 and for complex entries it is right: there the mean is known, and decays like
+    the ratios |r_22|/|r_11| of the layers' triangular factors, and the mean rank as that of
+    min(1, R), which decays like the least of E[(|r_22|/|r_11|)^theta]^L over 0 <= theta <= 1.  By
+    symmetry it is at theta = 1/2 for real, and at the end theta = 1 for complex entries.  Simulated
+    slopes at widths 4 and 8 and depths 6 to 12 times that are within 5 % of it for complex entries.
+    For real ones they lie between those with the power of L and without, too wide a bracket to be a
+    test.  At width 2 and for complex entries it is right: there the mean is known, and decays like
     (pi/4)^L (`rmt_rank.theory.small_cases`).
 
     Examples
