@@ -245,7 +245,7 @@ def _brownian(context: Context) -> Iterator[Evidence]:
         "the entropy is superharmonic on positive matrices: L S",
         max(largest),
         0,
-        "largest over 2000 spectra at each of the widths 2, 3, 5, 8, both fields; proof on the page",
+        "largest over 2000 spectra at each of the widths 2, 3, 5 and 8, both fields",
     )
     width, steps, tau = 3, 64, 1.0
     scores = []
