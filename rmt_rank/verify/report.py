@@ -179,6 +179,7 @@ class Report:
 
     def list(self, claims: Iterable[Claim]) -> None:
         """Print the claims that there are."""
+
         def argued(claim: Claim) -> Text:
             return Text.assemble(claim.statement, "\n", (claim.argued, "dim"))
 
