@@ -24,6 +24,8 @@ from rmt_rank.metrics.matrix import (
     threshold_rank,
     threshold_rank_area,
 )
+from rmt_rank.networks.linear import LinearNetwork
+from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
 from rmt_rank.simulation.estimation import Estimate, estimate
 from rmt_rank.simulation.expected import ExpectedRank, expected_effective_rank
 from rmt_rank.simulation.sampling import sample_singular_values
@@ -47,6 +49,9 @@ from rmt_rank.theory.rectangular import (
     rectangular_law,
     rectangular_moment,
 )
+from rmt_rank.training.result import TrainingResult
+from rmt_rank.training.search import LearningRateSearch, learning_rate_search
+from rmt_rank.training.train import train
 
 __version__ = "0.1.0"
 
@@ -54,10 +59,14 @@ __all__ = [
     "DepthRatio",
     "Estimate",
     "ExpectedRank",
+    "LearningRateSearch",
+    "LeastSquaresProblem",
     "LimitMeasures",
+    "LinearNetwork",
     "RankMeasures",
     "RectangularLaw",
     "Study",
+    "TrainingResult",
     "condition_number",
     "differential_effective_rank",
     "differential_effective_rank_derivative",
@@ -70,6 +79,8 @@ __all__ = [
     "fuss_catalan_moment",
     "gram_effective_rank",
     "gram_matrix",
+    "learning_rate_search",
+    "least_squares_problem",
     "limit_measures",
     "limit_threshold_rank",
     "nuclear_norm",
@@ -87,6 +98,7 @@ __all__ = [
     "stable_rank",
     "threshold_rank",
     "threshold_rank_area",
+    "train",
 ]
 
 

@@ -19,13 +19,17 @@ FOUNDATIONS = {"_array", "_errors", "_output", "_random", "_validation", "__init
 LAYERS = [
     FOUNDATIONS,
     {"theory", "exact", "metrics"},
-    {"simulation"},
+    {"simulation", "networks"},
+    {"training"},
+    {"experiments"},
     {"claims", "figures"},
-    {"verify", "measure", "study"},
+    {"verify", "measure", "study", "experiment"},
     {"__main__"},
 ]
 # the public names are gathered from above
-EXCEPTIONS = {("__init__", room) for room in ("theory", "metrics", "simulation")}
+EXCEPTIONS = {
+    ("__init__", room) for room in ("theory", "metrics", "simulation", "networks", "training")
+}
 
 
 def modules():

@@ -1,0 +1,1 @@
+"""Training linear networks: one loop, and optimizers with the same verb, one a file."""

@@ -1,0 +1,41 @@
+"""What an optimizer is given beside the objective."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rmt_rank.networks.linear import LinearNetwork
+
+__all__ = ["Setup"]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Settings of a batch of B networks.
+
+    Attributes
+    ----------
+    learning_rate : ndarray, shape (B,)
+        Of each network; nan for optimizers without one.
+    streams : list of numpy.random.Generator
+        A source of randomness for each network.
+    network : LinearNetwork
+        Their shape.
+    draw : callable
+        Initial parameters (count, size) from a count and a stream.
+    initialisation : str
+        Name of the law they are drawn from.
+    scale : float
+        Its scale.
+    """
+
+    learning_rate: npt.NDArray[np.float64]
+    streams: list[np.random.Generator]
+    network: LinearNetwork
+    draw: Callable[[int, np.random.Generator], npt.NDArray[np.float64]]
+    initialisation: str
+    scale: float

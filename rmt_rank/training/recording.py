@@ -1,0 +1,137 @@
+"""What is recorded of networks: losses, singular values, and every measure of rank from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rmt_rank._array import namespace_of, svdvals, to_numpy
+from rmt_rank.metrics import spectrum
+from rmt_rank.networks.linear import LinearNetwork
+from rmt_rank.networks.problem import LeastSquaresProblem, ReducedData
+
+__all__ = ["THRESHOLDS", "Observer", "joined", "measures", "with_measures"]
+
+Array = npt.NDArray[Any]
+# by name, with their dimensions
+Arrays = dict[str, tuple[tuple[str, ...], Array]]
+
+# of the threshold ranks in the paper's figures
+THRESHOLDS = (0.001, 0.005, 0.01)
+
+
+class Observer:
+    """Measures networks on a problem.
+
+    Parameters
+    ----------
+    network, problem, data
+        The data are those of the problem, as arrays of the library that trains.
+    layers : bool
+        Whether to look at every layer, too.
+    """
+
+    def __init__(
+        self, network: LinearNetwork, problem: LeastSquaresProblem, data: ReducedData, layers: bool
+    ) -> None:
+        xp, dtype = namespace_of(data.inputs), data.inputs.dtype
+        self.network, self.data, self.layers = network, data, layers
+        test = problem.reduced_test
+        self.test = None if test is None else test.to(xp, dtype)
+        # the Gram matrix is that of held-out examples, as functions they were not fitted to
+        examples = problem.inputs if problem.test_inputs is None else problem.test_inputs
+        self.examples = xp.asarray(examples, dtype=dtype)
+
+    def __call__(self, parameters: Any) -> dict[str, Array]:
+        """Numbers of each network, (b, ...), nan for those that are not finite."""
+        xp = namespace_of(parameters)
+        weight, bias = self.network.effective(parameters, self.data)
+        features = self.examples @ xp.matrix_transpose(weight)
+        if bias is not None:
+            features = features + bias[:, None, :]
+        lengths = xp.sqrt(xp.sum(features * features, axis=-1, keepdims=True))
+        # decompositions are not asked about what has overflown
+        flat = [xp.reshape(each, (each.shape[0], -1)) for each in (weight, lengths)]
+        finite = xp.all(xp.isfinite(xp.concat(flat, axis=1)), axis=1)[:, None, None]
+        weight = xp.where(finite, weight, xp.zeros_like(weight))
+        unit = features / xp.where(lengths > 0, lengths, xp.ones_like(lengths))
+        unit = xp.where(finite, unit, xp.zeros_like(unit))
+        found = {
+            "loss": self.network.loss(parameters, self.data),
+            "singular_values": svdvals(xp, weight),
+            # eigenvalues of the cosine kernel; those beyond the number of outputs are 0
+            "gram_values": svdvals(xp, unit) ** 2,
+        }
+        if self.test is not None:
+            found["test_loss"] = self.network.test_loss(parameters, self.data, self.test)
+        if self.layers:
+            for i, w in enumerate(self.network.weights(parameters), 1):
+                kept = xp.where(finite, w, xp.zeros_like(w))
+                found[f"layer_{i}_singular_values"] = svdvals(xp, kept)
+        mask = to_numpy(finite)[:, 0, 0]
+        host = {name: to_numpy(values).astype(np.float64) for name, values in found.items()}
+        for values in host.values():
+            values[~mask] = np.nan
+        return host
+
+
+def measures(singular_values: Array, gram_values: Array) -> Arrays:
+    """Every measure of rank, (...), of singular values (..., k), with the dimensions they add."""
+    s = singular_values
+    return {
+        "effective_rank": ((), spectrum.effective_rank(s)),
+        "stable_rank": ((), spectrum.stable_rank(s)),
+        "participation_ratio": ((), spectrum.participation_ratio(s)),
+        "nuclear_norm": ((), spectrum.nuclear_norm(s)),
+        "condition_number": ((), spectrum.condition_number(s)),
+        "gram_effective_rank": ((), spectrum.effective_rank(gram_values)),
+        "threshold_rank": (
+            ("threshold",),
+            np.stack([spectrum.threshold_rank(s, tau) for tau in THRESHOLDS], axis=-1),
+        ),
+    }
+
+
+def with_measures(found: dict[str, Array], batch: tuple[str, ...]) -> Arrays:
+    """What was found, with its dimensions, and the measures of its spectra."""
+    arrays: Arrays = {}
+    for name, values in found.items():
+        last = (_AXES.get(name, name.removesuffix("_singular_values") + "_value"),)
+        arrays[name] = (batch + last[: values.ndim - len(batch)], values)
+    if "singular_values" in found:
+        ranks = measures(found["singular_values"], found["gram_values"])
+        arrays |= {name: (batch + last, values) for name, (last, values) in ranks.items()}
+    return arrays
+
+
+# Layers may differ in their number of singular values, and have axes of their own.
+_AXES = {
+    "singular_values": "value",
+    "gram_values": "gram_value",
+    "initial_parameters": "parameter",
+}
+
+
+def joined(first: Mapping[str, tuple[tuple[str, ...], Array]], second: Arrays) -> Arrays:
+    """The history of a run and of the one that went on from it; all else is the second's."""
+    old = first["step"][1][first["step"][1] <= first["taken"][1].max()]
+    new = second["step"][1]
+    steps = np.union1d(old, new)
+    result = second | {"step": (("step",), steps)}
+    for name in sorted((first.keys() | second.keys()) - {"step"}):
+        dimensions, like = second[name] if name in second else first[name]
+        if "step" not in dimensions:
+            continue
+        axis = dimensions.index("step")
+        both = np.full((len(steps), *np.moveaxis(like, axis, 0).shape[1:]), np.nan)
+        for part, at in ((first, old), (second, new)):
+            if name in part:
+                values = np.moveaxis(part[name][1], axis, 0)[: len(at)]
+                places = np.searchsorted(steps, at)
+                # networks that had stopped were not measured again
+                both[places] = np.where(np.isnan(values), both[places], values)
+        result[name] = (dimensions, np.moveaxis(both, 0, axis))
+    return result

@@ -1,0 +1,125 @@
+"""What a training run leaves: final networks, what was recorded, and how to keep it."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rmt_rank._output import write
+from rmt_rank.networks.linear import LinearNetwork
+from rmt_rank.training.ledger import Status
+
+__all__ = ["TrainingResult"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """Networks at the end of a run, and their history.
+
+    Attributes
+    ----------
+    network : LinearNetwork
+        Their shape.
+    settings : dict
+        How they were trained.
+    arrays : dict of str to (dimensions, ndarray)
+        What `dataset` shows.
+    state : list of ndarray, shape (networks, size)
+        Parameters, then what the optimizer remembers, in the order of learning_rate, seed.
+    """
+
+    network: LinearNetwork
+    settings: dict[str, Any]
+    arrays: Mapping[str, tuple[tuple[str, ...], Array]]
+    state: list[Array]
+
+    @property
+    def dataset(self) -> Any:
+        """All numbers as an xarray Dataset (the extra `study`).
+
+        Dimensions are learning_rate, seed, step (where it was recorded) and value (singular values,
+        in descending order).  `final_...` is where a network stopped, whenever that was; entries of
+        the history after it are nan.  `status` holds the values of `Status`.
+        """
+        try:
+            import xarray
+        except ImportError as error:
+            raise ImportError(
+                "a dataset needs xarray: install the extra 'study', for example pip install xarray"
+            ) from error
+        coordinates = ("learning_rate", "seed", "step")
+        return xarray.Dataset(
+            {k: v for k, v in self.arrays.items() if k not in coordinates},
+            coords={k: self.arrays[k] for k in coordinates},
+            attrs={k: v if isinstance(v, str) else json.dumps(v) for k, v in self.settings.items()},
+        )
+
+    @property
+    def weights(self) -> list[Array]:
+        """Final W_1, ..., W_d, each of shape (learning rates, seeds, n_l, n_(l-1))."""
+        shape = self.arrays["status"][1].shape
+        return [w.reshape(*shape, *w.shape[1:]) for w in self.network.weights(self.state[0])]
+
+    @property
+    def initial_weights(self) -> list[Array]:
+        """W_1, ..., W_d where training began."""
+        shape = self.arrays["status"][1].shape
+        begun = self.arrays["initial_parameters"][1].reshape(len(self.state[0]), -1)
+        return [w.reshape(*shape, *w.shape[1:]) for w in self.network.weights(begun)]
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether some networks were still running."""
+        return bool(np.any(self.arrays["status"][1] == Status.RUNNING))
+
+    def save(self, path: str | Path) -> None:
+        """Write everything to one .npz file, whole or not at all."""
+        content: dict[str, Any] = {name: values for name, (_, values) in self.arrays.items()}
+        content |= {f"state_{i}": array for i, array in enumerate(self.state)}
+        header = {
+            "rmt_rank": "training result",
+            "network": [list(self.network.widths), self.network.skip, self.network.batch_norm],
+            "settings": self.settings,
+            "dimensions": {name: list(dimensions) for name, (dimensions, _) in self.arrays.items()},
+            "state": len(self.state),
+        }
+        buffer = io.BytesIO()
+        np.savez(buffer, header=np.array(json.dumps(header)), **content)
+        write(Path(path), buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: str | Path) -> TrainingResult:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the file is truncated, or no training result.
+        """
+        try:
+            # from memory: NumPy leaves a damaged file open
+            content = io.BytesIO(Path(path).read_bytes())
+            with np.load(content, allow_pickle=False) as archive:
+                header = json.loads(str(archive["header"]))
+                if header["rmt_rank"] != "training result":
+                    raise ValueError(f"it is a {header['rmt_rank']}")
+                widths, skip, batch_norm = header["network"]
+                arrays = {
+                    name: (tuple(dimensions), archive[name])
+                    for name, dimensions in header["dimensions"].items()
+                }
+                state = [archive[f"state_{i}"] for i in range(header["state"])]
+                network = LinearNetwork(tuple(widths), skip, batch_norm)
+                return cls(network, header["settings"], arrays, state)
+        except (zipfile.BadZipFile, KeyError, EOFError, ValueError, TypeError) as error:
+            raise ValueError(f"{path} is no training result, or damaged ({error})") from error

@@ -1,0 +1,171 @@
+"""Search for a learning rate: all rates of a grid as one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rmt_rank._random import RNG, streams
+from rmt_rank._validation import choice, integer, real_array
+from rmt_rank.networks.linear import LinearNetwork
+from rmt_rank.networks.problem import LeastSquaresProblem
+from rmt_rank.training.ledger import Status
+from rmt_rank.training.optimizers import LEARNING_RATES
+from rmt_rank.training.train import train
+
+__all__ = ["LearningRateSearch", "learning_rate_search"]
+
+Array = npt.NDArray[Any]
+
+_FACTOR = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class LearningRateSearch:
+    """How networks did at every learning rate of a grid.
+
+    Attributes
+    ----------
+    best : float
+        The rate with which the most networks converged; among those, in the fewest steps (median
+        over the converged ones); where none converged, that of the least median final loss.
+    at_edge : bool
+        Whether it is the least or the largest of the grid, so that a better one may lie outside.
+    learning_rate : ndarray, shape (k,)
+        The grid, ascending.
+    converged, diverged : ndarray of int, shape (k,)
+        Numbers of networks, of `seeds`.
+    median_steps : ndarray, shape (k,)
+        Median number of steps of those that converged; nan where none did.
+    median_loss : ndarray, shape (k,)
+        Median final loss, where a network that diverged counts as inf.
+    seeds : int
+        Number of networks at each rate.
+    """
+
+    best: float
+    at_edge: bool
+    learning_rate: Array
+    converged: Array
+    diverged: Array
+    median_steps: Array
+    median_loss: Array
+    seeds: int
+
+
+def learning_rate_search(
+    problem: LeastSquaresProblem,
+    network: LinearNetwork | int,
+    rates: Sequence[float],
+    *,
+    optimizer: str = "gradient_descent",
+    seeds: int = 5,
+    steps: int = 4000,
+    extensions: int = 0,
+    rng: RNG = 0,
+    **settings: Any,
+) -> LearningRateSearch:
+    """Train at every learning rate of a grid, and choose one.
+
+    Parameters
+    ----------
+    problem, network
+        As for `train`.
+    rates : sequence of float
+        Learning rates.
+    optimizer : str, default "gradient_descent"
+        One that has a learning rate.
+    seeds : int, default 5
+        Number of networks at each rate, with the same initial weights for all rates.
+    steps : int, default 4000
+        Budget of each network.
+    extensions : int, default 0
+        How often the grid may grow by a factor of 2, beyond the end on which the best rate lies.
+    rng : {None, int, SeedSequence, BitGenerator, Generator}, default 0
+        Source of the initial weights; with an int they are those of `train` with that int.
+    **settings
+        Of `train`: tolerance, initialisation, scale and so on; not record, start and learning_rate.
+
+    Returns
+    -------
+    LearningRateSearch
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of its range.
+
+    Examples
+    --------
+    >>> from rmt_rank.networks.problem import least_squares_problem
+    >>> from rmt_rank.training.search import learning_rate_search
+    >>> problem = least_squares_problem(8, task_rank=2, examples=4, rng=0)
+    >>> found = learning_rate_search(problem, 2, [0.01, 0.02, 0.04], steps=500, extensions=5)
+    >>> found.at_edge, found.best > 0.04, len(found.learning_rate)
+    (False, True, 5)
+    """
+    grid = np.unique(real_array("rates", rates, above=0))
+    choice("optimizer", optimizer, tuple(k for k, v in LEARNING_RATES.items() if v is not None))
+    limit = integer("extensions", extensions, at_least=0)
+    forbidden = {"record", "start", "learning_rate"} & settings.keys()
+    if forbidden:
+        raise TypeError(f"settings must not hold {sorted(forbidden)}")
+    # an object moves on as it is used, and every part of the grid must see the same networks
+    seed = rng if isinstance(rng, int) else int(next(streams(rng)).integers(2**63))
+
+    def columns(new: Array) -> Array:
+        result = train(
+            problem,
+            network,
+            optimizer=optimizer,
+            learning_rate=new.tolist(),
+            seeds=seeds,
+            steps=steps,
+            record=[],
+            rng=seed,
+            **settings,
+        )
+        status, taken, loss = (result.arrays[name][1] for name in ("status", "taken", "final_loss"))
+        return np.array([_row(*row) for row in zip(status, taken, loss, strict=True)])
+
+    table = columns(grid)
+    for _ in range(limit):
+        best = _best(table)
+        if 0 < best < len(grid) - 1:
+            break
+        up = best == len(grid) - 1
+        new = np.array([grid[-1] * _FACTOR if up else grid[0] / _FACTOR])
+        place = len(grid) if up else 0
+        grid = np.insert(grid, place, new)
+        table = np.insert(table, place, columns(new), axis=0)
+    best = _best(table)
+    return LearningRateSearch(
+        float(grid[best]),
+        best in (0, len(grid) - 1),
+        grid,
+        table[:, 0].astype(int),
+        table[:, 1].astype(int),
+        table[:, 2],
+        table[:, 3],
+        seeds,
+    )
+
+
+def _row(status: Array, taken: Array, loss: Array) -> tuple[float, float, float, float]:
+    """Converged, diverged, median steps of the converged, median loss."""
+    converged, diverged = status == Status.CONVERGED, status == Status.DIVERGED
+    steps = float(np.median(taken[converged])) if converged.any() else np.nan
+    loss = np.where(diverged | np.isnan(loss), np.inf, loss)
+    # the middle one, as the mean of two middle ones would be inf or nan as soon as one is
+    middle = float(np.sort(loss)[(len(loss) - 1) // 2])
+    return float(converged.sum()), float(diverged.sum()), steps, middle
+
+
+def _best(table: Array) -> int:
+    converged, _, steps, loss = table.T
+    steps = np.where(np.isnan(steps), np.inf, steps)
+    return int(np.lexsort((loss, steps, -converged))[0])

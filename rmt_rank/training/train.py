@@ -1,0 +1,361 @@
+"""Train linear networks on a least-squares problem: many seeds and learning rates as one batch."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rmt_rank._array import namespace_or_default
+from rmt_rank._random import RNG, streams
+from rmt_rank._validation import choice, integer, real, real_array
+from rmt_rank.networks.initialisation import initial_parameters
+from rmt_rank.networks.linear import LinearNetwork, Objective
+from rmt_rank.networks.problem import LeastSquaresProblem
+from rmt_rank.training.ledger import Ledger, Standing, Status
+from rmt_rank.training.optimizers import LEARNING_RATES, OPTIMIZERS
+from rmt_rank.training.optimizers.setup import Setup
+from rmt_rank.training.recording import THRESHOLDS, Arrays, Observer, joined, with_measures
+from rmt_rank.training.result import TrainingResult
+
+__all__ = ["recording_schedule", "train"]
+
+Array = npt.NDArray[Any]
+
+
+def recording_schedule(steps: int, count: int = 50) -> tuple[int, ...]:
+    """About `count` steps from 0 to `steps`, denser at the beginning."""
+    if count <= 1 or steps == 0:
+        return (0,)
+    chosen = np.r_[0, np.geomspace(steps, 1, count - 1)].round().astype(int)
+    return tuple(np.unique(chosen).tolist())
+
+
+def train(
+    problem: LeastSquaresProblem,
+    network: LinearNetwork | int,
+    *,
+    optimizer: str = "gradient_descent",
+    learning_rate: float | Sequence[float] | None = None,
+    seeds: int = 1,
+    steps: int = 4000,
+    tolerance: float = 1e-6,
+    divergence: float = 1e6,
+    initialisation: str = "normal",
+    scale: float = 1.0,
+    as_depth: int | None = None,
+    record: int | Iterable[int] = 50,
+    layers: bool = False,
+    start: TrainingResult | None = None,
+    rng: RNG = None,
+    dtype: str = "float64",
+    xp: Any = None,
+    progress: bool = False,
+) -> TrainingResult:
+    """Train linear networks and record their rank on the way.
+
+    Parameters
+    ----------
+    problem : LeastSquaresProblem
+        Data.
+    network : LinearNetwork or int
+        Shape of the networks; an int is the depth of a plain one, whose hidden layers are as wide
+        as the wider end.
+    optimizer : str, default "gradient_descent"
+        "gradient_descent", "momentum", "nesterov", "adam", "lbfgs", "cma_es" or
+        "random_search".
+    learning_rate : float or sequence of float, optional
+        Learning rate, or several, each for all seeds; for "cma_es" its initial step.  Not for
+        "lbfgs" and "random_search".  The default is a modest one for the optimizer.
+    seeds : int, default 1
+        Number of networks for each learning rate; the same initial weights for each of them.
+    steps : int, default 4000
+        Budget: gradient steps, generations of "cma_es", draws of "random_search".
+    tolerance : float, default 1e-6
+        Loss, half the mean squared error, at which a network has converged and stops.
+    divergence : float, default 1e6
+        A network has diverged where its loss exceeds this multiple of the first.
+    initialisation, scale, as_depth
+        See `rmt_rank.networks.initialisation.initial_parameters`.
+    record : int or iterable of int, default 50
+        Number of steps at which networks are measured, denser at the beginning, or the steps.
+    layers : bool, default False
+        Whether the singular values of every layer are recorded.
+    start : TrainingResult, optional
+        Go on where that run stopped, each network from its own step, with what the optimizer
+        remembers (not that of "lbfgs", which begins anew from the parameters).
+        Networks that diverged, or whose loss is within the tolerance, stay as they are.  Of
+        another optimizer's run, the parameters alone are taken.
+    rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
+        Source of the initial weights; each seed has a stream of its own.
+    dtype : {"float64", "float32"}
+        Precision of training.  Spectra are recorded in it, too.
+    xp : module, optional
+        Array API namespace; NumPy by default.
+    progress : bool, default False
+        Show progress on a terminal.
+
+    Returns
+    -------
+    TrainingResult
+        Ctrl-C ends training early with a warning, and keeps what there is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of its range.
+
+    Warns
+    -----
+    UserWarning
+        If a hidden layer is narrower than both ends, which bounds the rank; or on Ctrl-C.
+
+    Examples
+    --------
+    >>> import rmt_rank as rr
+    >>> problem = rr.least_squares_problem(16, task_rank=2, examples=6, rng=0)
+    >>> result = rr.train(problem, 2, learning_rate=0.1, seeds=3, rng=1)
+    >>> result.arrays["final_loss"][1].shape, bool((result.arrays["final_loss"][1] <= 1e-6).all())
+    ((1, 3), True)
+    """
+    if not isinstance(problem, LeastSquaresProblem):
+        raise TypeError(f"problem must be a LeastSquaresProblem, got {type(problem).__name__}")
+    if not isinstance(network, LinearNetwork):
+        depth = integer("network", network, at_least=1)
+        hidden = max(problem.features, problem.outputs)
+        network = LinearNetwork((problem.features, *[hidden] * (depth - 1), problem.outputs))
+    if (network.widths[0], network.widths[-1]) != (problem.features, problem.outputs):
+        raise ValueError(
+            f"network must have {problem.features} inputs and {problem.outputs} outputs, got the "
+            f"widths {network.widths}"
+        )
+    choice("optimizer", optimizer, tuple(OPTIMIZERS))
+    rates = _rates(optimizer, learning_rate)
+    shape = len(rates), integer("seeds", seeds, at_least=1)
+    steps = integer("steps", steps, at_least=0)
+    tolerance = real("tolerance", tolerance, at_least=0)
+    divergence = real("divergence", divergence, above=1)
+    choice("dtype", dtype, ("float64", "float32"))
+    xp = namespace_or_default(xp)
+    wanted = _wanted(record)
+    if network.bottleneck is not None:
+        warnings.warn(
+            f"a hidden width of {network.bottleneck} is a bottleneck: the weight's rank is at most "
+            "that",
+            UserWarning,
+            stacklevel=2,
+        )
+
+    def draw(count: int, stream: np.random.Generator) -> Array:
+        return initial_parameters(
+            network,
+            count,
+            stream,
+            initialisation=initialisation,
+            scale=scale,
+            as_depth=as_depth,
+        )
+
+    own = list(itertools.islice(streams(rng), shape[1]))
+    drawn = np.concatenate([draw(1, stream) for stream in own])
+    if start is None:
+        initial = np.tile(drawn, (shape[0], 1))
+        standing = Standing.at(initial)
+    else:
+        standing = _going_on(start, network, shape, optimizer, tolerance)
+        initial = start.arrays["initial_parameters"][1].reshape(-1, network.size)
+        # not the numbers that the run before has seen
+        own = [_another(stream, int(standing.taken.max())) for stream in own]
+    batches = standing.batches()
+    methods = [
+        OPTIMIZERS[optimizer](
+            Setup(
+                np.repeat(rates, shape[1])[members],
+                # copies: what a network sees does not depend on its neighbours
+                [copy.deepcopy(own[member % shape[1]]) for member in members],
+                network,
+                draw,
+                initialisation,
+                scale,
+            )
+        )
+        for _, members in batches
+    ]
+    kind = getattr(xp, dtype)
+    data = problem.reduced.to(xp, kind)
+    observer = Observer(network, problem, data, layers)
+    begun = [step for step, _ in batches] or [int(standing.taken.max())]
+    schedule = _schedule(wanted, begun[0], begun[-1] + steps) if batches else ()
+    history: dict[str, Array] = {}
+
+    def note_of(batch: Array) -> Callable[[Any, Array, int], None]:
+        def note(parameters: Any, members: Array, place: int) -> None:
+            for name, values in observer(parameters).items():
+                if name not in history:
+                    whole = (len(initial), len(schedule), *values.shape[1:])
+                    history[name] = np.full(whole, np.nan)
+                history[name][batch[members], place] = values
+
+        return note
+
+    with _bar(progress, optimizer, begun[0], steps) as tell:
+        for (step, members), method in zip(batches, methods, strict=True):
+            ledger = Ledger(
+                [xp.asarray(array[members], dtype=kind) for array in standing.state],
+                steps,
+                tolerance,
+                divergence,
+                schedule,
+                note_of(members),
+                tell,
+                step,
+                standing.first[members],
+            )
+            interrupted = False
+            try:
+                with np.errstate(over="ignore", invalid="ignore"):  # the ledger sees to divergence
+                    method.run(Objective(network, data), ledger)
+            except KeyboardInterrupt:
+                interrupted = True
+            standing.update(members, ledger)
+            if interrupted:
+                warnings.warn(
+                    f"interrupted at step {standing.taken.max()}: the result holds what there is, "
+                    "and train(start=result) goes on",
+                    UserWarning,
+                    stacklevel=2,
+                )
+                break
+    with np.errstate(over="ignore", invalid="ignore"):
+        final = observer(xp.asarray(standing.state[0], dtype=kind))
+    for name, values in final.items():
+        if name != "loss":
+            values[standing.status == Status.DIVERGED] = np.nan
+    settings = {
+        "optimizer": optimizer,
+        "steps": steps,
+        "tolerance": tolerance,
+        "divergence": divergence,
+        "initialisation": initialisation,
+        "scale": scale,
+        "as_depth": as_depth,
+        "dtype": dtype,
+        "depth": network.depth,
+    }
+    arrays: Arrays = {
+        "learning_rate": (("learning_rate",), rates),
+        "seed": (("seed",), np.arange(shape[1])),
+        "step": (("step",), np.array(schedule, dtype=np.intp)),
+        "threshold": (("threshold",), np.array(THRESHOLDS)),
+    }
+    batch = ("learning_rate", "seed")
+    kept = {
+        "status": standing.status,
+        "taken": standing.taken,
+        "initial_loss": standing.first,
+        "initial_parameters": initial,
+    }
+    for prefix, found, dimensions in (
+        ("", kept, batch),
+        ("", history, (*batch, "step")),
+        ("final_", final, batch),
+    ):
+        split = {name: v.reshape(*shape, *v.shape[1:]) for name, v in found.items()}
+        named = with_measures(split, dimensions)
+        arrays |= {prefix + name: value for name, value in named.items()}
+    if start is not None:
+        arrays = joined(start.arrays, arrays)
+    return TrainingResult(network, settings, arrays, standing.state)
+
+
+def _rates(optimizer: str, learning_rate: float | Sequence[float] | None) -> Array:
+    default = LEARNING_RATES[optimizer]
+    if default is None:
+        if learning_rate is not None:
+            raise ValueError(f"{optimizer} has no learning rate, got {learning_rate!r}")
+        return np.array([np.nan])
+    chosen = default if learning_rate is None else learning_rate
+    rates = real_array("learning_rate", chosen, above=0)
+    if rates.ndim > 1:
+        raise ValueError(f"learning_rate must be a number or a list, got the shape {rates.shape}")
+    return np.atleast_1d(rates)
+
+
+def _wanted(record: int | Iterable[int]) -> int | list[int]:
+    if isinstance(record, Iterable):
+        return sorted({integer("record", step, at_least=0) for step in record})
+    return integer("record", record, at_least=1)
+
+
+def _schedule(wanted: int | list[int], first: int, last: int) -> tuple[int, ...]:
+    if isinstance(wanted, list):
+        return tuple(step for step in wanted if first <= step <= last)
+    return tuple(first + step for step in recording_schedule(last - first, wanted))
+
+
+def _going_on(
+    start: TrainingResult,
+    network: LinearNetwork,
+    shape: tuple[int, int],
+    optimizer: str,
+    tolerance: float,
+) -> Standing:
+    """Where a run goes on from: networks that the tolerance still stops stay as they are."""
+    if not isinstance(start, TrainingResult):
+        raise TypeError(f"start must be a TrainingResult, got {type(start).__name__}")
+    theirs = start.arrays["status"][1].shape
+    if start.network != network or theirs != shape:
+        raise ValueError(
+            f"start must be a result of networks of the same shape, and of as many learning rates "
+            f"and seeds, {shape}, got {start.network} and {theirs}"
+        )
+    state = list(start.state)
+    if start.settings["optimizer"] != optimizer:
+        if optimizer == "adam":
+            raise ValueError(
+                "start must be a run of 'adam', which counts its steps from the first, got one of "
+                f"{start.settings['optimizer']!r}"
+            )
+        state = state[:1]
+    status, taken, first, loss = (
+        start.arrays[name][1].ravel().copy()
+        for name in ("status", "taken", "initial_loss", "final_loss")
+    )
+    status[(status != Status.DIVERGED) & (loss > tolerance)] = Status.RUNNING
+    return Standing(state, status, taken, first)
+
+
+def _another(stream: np.random.Generator, number: int) -> np.random.Generator:
+    """A stream of a number's own."""
+    return np.random.Generator(np.random.SFC64([int(stream.integers(2**63)), number]))
+
+
+def _bar(progress: bool, what: str, begun: int, steps: int) -> Any:
+    """Progress on a terminal, as a context manager that gives a function of the step."""
+    if not progress:
+        return nullcontext(lambda _step: None)
+    from contextlib import contextmanager
+
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    @contextmanager
+    def shown() -> Any:
+        columns = (
+            TextColumn(what),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} steps"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+            task = bar.add_task(what, total=steps)
+            yield lambda step: bar.update(task, completed=step - begun)
+
+    return shown()
