@@ -18,8 +18,8 @@ def test_examples_of_the_pages(page, monkeypatch):
 def test_code_of_the_readme_runs():
     text = (ROOT / "README.md").read_text()
     blocks = text.split("```python\n")[1:]
-    assert len(blocks) == 5
-    first, second, third, finite, fourth = (block.split("```")[0] for block in blocks)
+    assert len(blocks) == 6
+    first, second, third, finite, fourth, trained = (block.split("```")[0] for block in blocks)
     names = {}
     *body, last = first.strip().splitlines()
     exec("\n".join(body), names)
@@ -36,6 +36,8 @@ def test_code_of_the_readme_runs():
     assert names["answer"].method == "corrected"
     exec(fourth, names)
     assert names["result"].standard_error <= 1e-3
+    exec(trained, names)
+    assert names["result"].dataset.gram_effective_rank.dims == ("learning_rate", "seed", "step")
 
 
 def test_what_the_readme_shows_is_the_committed_report():

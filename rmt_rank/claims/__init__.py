@@ -18,6 +18,7 @@ from rmt_rank.claims import (
     every_measure,
     finite_width,
     fixed_spectrum,
+    learning_dynamics,
     limit_measures,
     rectangular,
     singular_values,
@@ -43,6 +44,7 @@ CLAIMS: tuple[Claim, ...] = (
     *definitions.CLAIMS,
     *errata_definitions.CLAIMS,
     *appendix_h.CLAIMS,
+    *learning_dynamics.CLAIMS,
 )
 
 

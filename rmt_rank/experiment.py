@@ -1,0 +1,185 @@
+"""`rmt-rank experiment`: train linear networks as the paper does, and say what the numbers say."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import multiprocessing
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from rmt_rank._output import Output, refuse_same, write
+from rmt_rank._validation import integer
+from rmt_rank.experiments import EXPERIMENTS, find
+from rmt_rank.experiments.experiment import SIZES, Experiment, run_experiment
+from rmt_rank.experiments.report import report, table
+
+__all__ = ["main"]
+
+# Exit codes: 0 done, 1 a worker died, 2 usage or a folder that cannot be used.
+DONE, WORKER_DIED, USAGE = 0, 1, 2
+
+# Columns where the output is no terminal: enough for any table.
+_WIDTH = 300
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experiment") -> int:
+    """Run `experiment` and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The command line; that of the process by default.
+    prog : str
+        Name of the program in messages.
+
+    Returns
+    -------
+    int
+        0 done, 1 a worker died (what is done is kept), 2 usage, 130 interrupted (likewise).
+    """
+    parser = _parser(prog)
+    options = parser.parse_args(arguments)
+    if options.list:
+        for name in EXPERIMENTS:
+            experiment = find(name)
+            _say(f"{name:24} {experiment.title} ({experiment.reference})")
+        return DONE
+    if options.name is None:
+        parser.error("NAME is required; --list shows them")
+    kept = "" if options.out is None else "; run it again to go on"
+    try:
+        experiment = find(options.name)
+        jobs = integer("--jobs", options.jobs, at_least=1)
+        csv, text = Output("--csv", options.csv), Output("--report", options.report)
+        refuse_same(csv, text)
+        with _executor(jobs) as executor:
+            dataset = _run(experiment, options, executor)
+        # everything first: a closed pipe must not cost the files
+        if csv.path is not None:
+            write(csv.path, dataset.to_dataframe().to_csv().encode())
+        if text.path is not None:
+            write(text.path, report(dataset).encode())
+    except BrokenPipeError:
+        raise
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        parser.error(str(error))
+    except BrokenProcessPool:
+        _say(f"{prog}: a worker died{kept}", sys.stderr)
+        return WORKER_DIED
+    except KeyboardInterrupt:
+        _say(f"{prog}: interrupted{kept}", sys.stderr)
+        return 130
+    _show(experiment, dataset)
+    return DONE
+
+
+def _run(experiment: Experiment, options: argparse.Namespace, executor: Executor | None) -> Any:
+    console = Console(stderr=True)
+    columns = (
+        TextColumn(experiment.name),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} cells"),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("", total=None)
+
+        def progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        return run_experiment(
+            experiment,
+            options.size,
+            folder=options.out,
+            seed=options.seed,
+            executor=executor,
+            progress=progress,
+        )
+
+
+@contextlib.contextmanager
+def _executor(jobs: int) -> Iterator[Executor | None]:
+    if jobs == 1:
+        yield None
+        return
+    # fresh processes: threads of BLAS and locks do not survive a fork
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_leave_to_parent)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        # workers begin with a task, and leave Ctrl-C to their parent even while they begin
+        for _ in range(jobs):
+            pool.submit(int)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    try:
+        yield pool
+    except BaseException:
+        # the pool forgets the cells that it has not begun; those that it has may take minutes, and
+        # what they have does not count
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in multiprocessing.active_children():
+            child.terminate()
+            child.join()
+        raise
+    pool.shutdown()
+
+
+def _leave_to_parent() -> None:
+    """Let the process that started a worker say what Ctrl-C means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Train linear networks as the paper does, and say what the numbers say.",
+        epilog="Exit code: 0 done, 1 a worker died, 2 usage, 130 interrupted; what is done stays "
+        "in --out.",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="which experiment; see --list")
+    parser.add_argument("--list", action="store_true", help="name all experiments, and stop")
+    sizes = parser.add_mutually_exclusive_group()
+    for size, meaning in zip(
+        SIZES, ("a smoke test, seconds", "about a minute (default)", "many minutes"), strict=True
+    ):
+        sizes.add_argument(f"--{size}", dest="size", action="store_const", const=size, help=meaning)
+    parser.set_defaults(size="quick")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="keep results there, or go on")
+    parser.add_argument("--seed", type=int, default=0, metavar="k", help="of all randomness (0)")
+    parser.add_argument("--jobs", type=int, default=1, metavar="n", help="processes (1)")
+    parser.add_argument("--csv", type=Path, metavar="PATH", help="write all numbers as CSV")
+    parser.add_argument("--report", type=Path, metavar="PATH", help="write a report in Markdown")
+    return parser
+
+
+def _show(experiment: Experiment, dataset: Any) -> None:
+    terminal = sys.stdout.isatty()
+    columns, rows = table(dataset, quartiles=False)
+    shown = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
+    for column in columns:
+        shown.add_column(column, justify="right")
+    for row in rows:
+        shown.add_row(*row)
+    _say(f"{experiment.title}: medians (quartiles are in --report)")
+    Console(width=None if terminal else _WIDTH, highlight=False).print(shown)
+    for finding in experiment.judge(dataset):
+        _say(f"{finding.verdict.value}: {finding.sentence} ({finding.reference})")
+        _say(f"    {finding.statistic}")
+
+
+def _say(line: str, file: TextIO | None = None) -> None:
+    (file or sys.stdout).write(f"{line}\n")

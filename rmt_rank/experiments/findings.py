@@ -1,0 +1,245 @@
+"""From numbers to verdicts: trends over depth, and what they say of a sentence of the paper."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+__all__ = [
+    "ENOUGH",
+    "SIGNIFICANCE",
+    "Finding",
+    "Trend",
+    "Verdict",
+    "in_all",
+    "judge_converged",
+    "judge_shift",
+    "judge_trend",
+    "trend",
+]
+
+# A trend counts if chance alone would show it with this probability.
+SIGNIFICANCE = 0.01
+# Share of runs that must have converged where their rank is judged: others read as lower rank.
+ENOUGH = 0.9
+# Pairs up to which SciPy counts all signs, by itself only where there are no ties.
+_EXACT = 50
+
+
+class Verdict(enum.Enum):
+    """What the numbers say of a sentence."""
+
+    SUPPORTED = "supported"
+    IN_PART = "supported in part"
+    NOT_SUPPORTED = "not supported"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence of the paper, and the verdict.
+
+    Attributes
+    ----------
+    sentence : str
+        What is claimed, where it is looked at.
+    reference : str
+        Where the paper says it.
+    verdict : Verdict
+    statistic : str
+        The numbers behind it.
+    """
+
+    sentence: str
+    reference: str
+    verdict: Verdict
+    statistic: str
+
+
+class Trend(NamedTuple):
+    """Page's test for an ordered alternative (doi:10.1080/01621459.1963.10500843), both ways."""
+
+    blocks: int
+    levels: int
+    falls: float  # p-value of the alternative that values fall along the levels
+    rises: float
+    change: float  # median over blocks of the last level less the first
+
+
+def trend(values: npt.ArrayLike) -> Trend:
+    """Test whether values fall or rise along the last axis.
+
+    Parameters
+    ----------
+    values : array_like, shape (blocks, levels)
+        Such as ranks of seeds at increasing depths.  Blocks with a nan are left out.
+
+    Returns
+    -------
+    Trend
+        p-values are nan with no complete block, or less than three levels.
+    """
+    array = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    array = array[np.isfinite(array).all(axis=1)]
+    blocks, levels = array.shape
+    change = float(np.median(array[:, -1] - array[:, 0])) if array.size else math.nan
+    if blocks == 0 or levels < 3:
+        return Trend(blocks, levels, math.nan, math.nan, change)
+    up = stats.page_trend_test(array, method="asymptotic" if blocks > 30 else "auto")
+    down = stats.page_trend_test(array[:, ::-1], method="asymptotic" if blocks > 30 else "auto")
+    return Trend(blocks, levels, float(down.pvalue), float(up.pvalue), change)
+
+
+def judge_trend(
+    sentence: str,
+    reference: str,
+    values: npt.ArrayLike,
+    *,
+    falls: bool,
+    complete: float = 1.0,
+    comparisons: int = 1,
+) -> Finding:
+    """Verdict on the sentence that values fall (or rise) along the levels.
+
+    Parameters
+    ----------
+    sentence, reference : str
+        See `Finding`.
+    values : array_like, shape (blocks, levels)
+        As in `trend`.
+    falls : bool
+        Which way the sentence says.
+    complete : float, default 1
+        Share of the runs behind the values that did what they should, such as converge.  Below
+        `ENOUGH` nothing is decided.
+    comparisons : int, default 1
+        Number of trends that are looked at together (Bonferroni).
+    """
+    found = trend(values)
+    there, back = (found.falls, found.rises) if falls else (found.rises, found.falls)
+    level = SIGNIFICANCE / comparisons
+    verdict = Verdict.UNDECIDED
+    if complete >= ENOUGH and there < level:
+        verdict = Verdict.SUPPORTED
+    elif complete >= ENOUGH and back < level:
+        verdict = Verdict.NOT_SUPPORTED
+    way = "fall" if falls else "rise"
+    text = (
+        f"Page's test, {found.blocks} blocks, {found.levels} levels: p = {there:.2g} that they "
+        f"{way}, {back:.2g} the other way; median change {found.change:+.3g}"
+    )
+    if complete < 1:
+        text += f"; {complete:.0%} of the runs converged"
+    return Finding(sentence, reference, verdict, text)
+
+
+def judge_converged(
+    sentence: str,
+    reference: str,
+    values: npt.ArrayLike,
+    converged: npt.ArrayLike,
+    levels: Sequence[object],
+    *,
+    falls: bool,
+    comparisons: int = 1,
+) -> Finding:
+    """Verdict on a trend among the runs that converged.
+
+    Levels at which less than `ENOUGH` of the runs converged are left out, and named; with less
+    than three that remain nothing is decided.
+
+    Parameters
+    ----------
+    sentence, reference, values, falls, comparisons
+        As in `judge_trend`.
+    converged : array_like of bool, shape (blocks, levels)
+        Which of the values count.
+    levels : sequence
+        What the levels are, such as depths.
+    """
+    array, good = np.asarray(values, dtype=np.float64), np.asarray(converged, dtype=bool)
+    share = good.mean(axis=0)
+    kept = share >= ENOUGH
+    masked = np.where(good, array, np.nan)[:, kept]
+    complete = float(share[kept].min()) if kept.sum() >= 3 else 0.0
+    found = judge_trend(
+        sentence,
+        reference,
+        masked,
+        falls=falls,
+        complete=complete or math.nan,
+        comparisons=comparisons,
+    )
+    text = found.statistic
+    if not kept.all():
+        parts = zip(levels, share, strict=True)
+        out = ", ".join(f"{level} ({part:.0%})" for level, part in parts if part < ENOUGH)
+        text += f"; left out, as too few runs converged: {out}"
+    return Finding(sentence, reference, found.verdict, text)
+
+
+def judge_shift(
+    sentence: str, reference: str, differences: npt.ArrayLike, *, comparisons: int = 1
+) -> Finding:
+    """Verdict on the sentence that paired differences are negative, by Wilcoxon's test.
+
+    Parameters
+    ----------
+    sentence, reference : str
+        See `Finding`.
+    differences : array_like
+        One number a pair; nan are left out.
+    comparisons : int, default 1
+        Number of tests that are looked at together (Bonferroni).
+    """
+    d = np.ravel(np.asarray(differences, dtype=np.float64))
+    d = d[np.isfinite(d)]
+    if not d.any():
+        return Finding(sentence, reference, Verdict.UNDECIDED, f"{d.size} pairs, no difference")
+    method = "exact" if d.size <= _EXACT else "asymptotic"
+    down = float(stats.wilcoxon(d, alternative="less", method=method).pvalue)
+    up = float(stats.wilcoxon(d, alternative="greater", method=method).pvalue)
+    level = SIGNIFICANCE / comparisons
+    verdict = Verdict.UNDECIDED
+    if down < level:
+        verdict = Verdict.SUPPORTED
+    elif up < level:
+        verdict = Verdict.NOT_SUPPORTED
+    low, middle, high = np.quantile(d, (0.25, 0.5, 0.75))
+    text = (
+        f"Wilcoxon's signed-rank test, {d.size} pairs: p = {down:.2g} that differences are "
+        f"negative, {up:.2g} positive; median {middle:+.3g}, quartiles {low:+.3g} and {high:+.3g}"
+    )
+    return Finding(sentence, reference, verdict, text)
+
+
+def in_all(sentence: str, reference: str, cases: dict[str, Finding]) -> Finding:
+    """One verdict from those on the same sentence in several cases.
+
+    Supported or not if all decided cases say so, in part if they disagree; undecided ones are
+    counted, and nothing is decided if they are more than half.
+
+    Parameters
+    ----------
+    sentence, reference : str
+        See `Finding`.
+    cases : dict of str to Finding
+        By name.
+    """
+    groups: dict[Verdict, list[str]] = {}
+    for name, finding in cases.items():
+        groups.setdefault(finding.verdict, []).append(name)
+    undecided = len(groups.get(Verdict.UNDECIDED, ()))
+    decided = set(groups) - {Verdict.UNDECIDED}
+    verdict = Verdict.UNDECIDED
+    if 2 * undecided <= len(cases) and decided:
+        verdict = decided.pop() if len(decided) == 1 else Verdict.IN_PART
+    parts = (f"{found.value}: {'; '.join(names)}" for found, names in groups.items())
+    return Finding(sentence, reference, verdict, " | ".join(parts))

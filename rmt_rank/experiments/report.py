@@ -1,0 +1,116 @@
+"""The results of an experiment as tables: medians and quartiles, findings, settings."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rmt_rank.experiments import find
+
+__all__ = ["OVER", "Table", "report", "table"]
+
+# Dimensions that medians and quartiles are taken over.
+OVER = ("problem", "repeat", "seed")
+
+_ROUNDING = 1e-12
+
+
+class Table(NamedTuple):
+    """Names of columns, and rows of words."""
+
+    columns: list[str]
+    rows: list[list[str]]
+
+
+def table(dataset: Any, *, quartiles: bool = True) -> Table:
+    """Medians and quartiles of the variables that the experiment names.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        From `run`.
+    quartiles : bool, default True
+        Whether to show quartiles beside medians.
+
+    Returns
+    -------
+    Table
+        A row for each combination of the cells' keys, those of `OVER` left out.  Flags are
+        shown as the share of those that are set, and constant variables as one number.
+    """
+    names = [n for n in find(dataset.attrs["experiment"]).shown if n in dataset]
+    over = [d for d in OVER if d in dataset.dims]
+    dims = [d for d in _dimensions(dataset, names) if d not in over]
+    rows = []
+    for values in itertools.product(*(dataset[d].values.tolist() for d in dims)):
+        here = dict(zip(dims, values, strict=True))
+        cells = []
+        for name in names:
+            variable = dataset[name]
+            part = variable.sel({d: v for d, v in here.items() if d in variable.dims})
+            numbers = np.ravel(part.values.astype(np.float64))
+            cells.append(_summary(numbers, "flag" in variable.attrs, quartiles))
+        if any(cell != "-" for cell in cells):
+            rows.append([*map(str, values), *cells])
+    return Table([each.replace("_", " ") for each in (*dims, *names)], rows)
+
+
+def _dimensions(dataset: Any, names: list[str]) -> list[str]:
+    found: dict[str, None] = {}
+    for name in names:
+        found |= dict.fromkeys(dataset[name].dims)
+    return list(found)
+
+
+def _summary(values: Any, share: bool, quartiles: bool) -> str:
+    values = values[~np.isnan(values)]
+    if values.size == 0:
+        return "-"
+    if share:
+        return f"{values.mean():.0%}"
+    values = np.where(abs(values) < _ROUNDING, 0, values)
+    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
+    if not quartiles or values.min() == values.max():
+        return f"{middle:.4g}"
+    return f"{middle:.4g} [{low:.4g}, {high:.4g}]"
+
+
+def report(dataset: Any) -> str:
+    """The whole result as Markdown.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        From `run`.
+    """
+    experiment = find(dataset.attrs["experiment"])
+    columns, rows = table(dataset)
+    size, seed = dataset.attrs["size"], dataset.attrs["seed"]
+    versions = json.loads(dataset.attrs["versions"])
+    lines = [
+        f"# {experiment.title}",
+        "",
+        f"{experiment.reference}. Made by `rmt-rank experiment {experiment.name} --{size} "
+        f"--seed {seed}`; {float(dataset.seconds.sum()):.0f} s of processor time; "
+        f"{', '.join(f'{name} {version}' for name, version in versions.items())}.",
+        "",
+        "## Findings",
+        "",
+    ]
+    for finding in experiment.judge(dataset):
+        lines += [
+            f"- **{finding.verdict.value}**: {finding.sentence} ({finding.reference})",
+            f"  {finding.statistic}",
+        ]
+    lines += ["", "## Numbers", "", "Medians, with quartiles in brackets; shares in percent.", ""]
+    lines += [_row(columns), _row(["--:"] * len(columns)), *map(_row, rows)]
+    lines += ["", "## Settings", ""]
+    lines += [f"- {k}: {v}" for k, v in json.loads(dataset.attrs["settings"]).items()]
+    return "\n".join(lines) + "\n"
+
+
+def _row(words: list[str]) -> str:
+    return f"| {' | '.join(words)} |"

@@ -1,0 +1,144 @@
+"""`rmt-rank experiment`: runs, goes on, writes files, and ends with a sentence."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from rmt_rank.__main__ import run
+from rmt_rank.experiments import EXPERIMENTS, find, generalization
+from rmt_rank.experiments.report import report, table
+
+pytest.importorskip("xarray", reason="xarray is not installed")
+
+TINY = ["experiment", "generalization", "--tiny"]
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return generalization.run("tiny")
+
+
+def test_run(tmp_path, capsys, dataset):
+    files = {"--csv": tmp_path / "all.csv", "--report": tmp_path / "report.md"}
+    options = [str(word) for pair in files.items() for word in pair]
+    assert run([*TINY, "--out", str(tmp_path / "run"), *options]) == 0
+    printed = capsys.readouterr().out
+    lines = printed.splitlines()
+    assert lines[0].startswith("Test error over depth")
+    assert [line.split()[:4] for line in lines[2:8]] == [
+        [rank, "3", "1.0", depth] for rank in "15" for depth in "123"
+    ]
+    for finding in generalization.verdict(dataset):
+        assert f"{finding.verdict.value}: {finding.sentence} ({finding.reference})" in lines
+        assert f"    {finding.statistic}" in lines
+    header, *rows = files["--csv"].read_text().splitlines()
+    assert header.startswith("task_rank,examples,scale,depth,repeat,")
+    assert len(rows) == 2 * 3 * 6
+    assert "Made by `rmt-rank experiment generalization --tiny --seed 0`" in (
+        files["--report"].read_text()
+    )
+    # nothing is left to do
+    assert run([*TINY, "--out", str(tmp_path / "run")]) == 0
+    assert capsys.readouterr().out == printed
+
+
+def test_jobs_give_the_same_numbers(capsys):
+    assert run(TINY) == 0
+    one = capsys.readouterr().out
+    assert run([*TINY, "--jobs", "2"]) == 0
+    assert capsys.readouterr().out == one
+
+
+def test_table(dataset):
+    columns, rows = table(dataset)
+    assert columns[:5] == ["task rank", "examples", "scale", "depth", "converged"]
+    assert len(rows) == 6
+    errors = dataset.test_error.sel(task_rank=1, depth=2, examples=3, scale=1.0)
+    low, middle, high = errors.quantile([0.25, 0.5, 0.75]).values
+    row = dict(zip(columns, rows[1], strict=True))
+    assert row["test error"] == f"{middle:.4g} [{low:.4g}, {high:.4g}]"
+    assert row["converged"] == "100%"
+    medians = table(dataset, quartiles=False).rows
+    assert medians[1][columns.index("test error")] == f"{middle:.4g}"
+
+
+def test_report(dataset):
+    text = report(dataset)
+    for words in ("## Findings", "## Numbers", "## Settings", "- steps: 2000", "NumPy"):
+        assert words in text
+    assert text.count("\n| ") == 2 + 6
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment(name):
+    experiment = find(name)
+    assert experiment.name == name
+    for size in ("tiny", "quick", "full"):
+        cells = experiment.cells(experiment.settings(size))
+        assert cells
+        # keys are the dimensions, and name the files
+        assert len({tuple(cell.items()) for cell in cells}) == len(cells)
+        assert len({tuple(cell) for cell in cells}) == 1
+
+
+def test_list(capsys):
+    assert run(["experiment", "--list"]) == 0
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == list(EXPERIMENTS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "NAME is required; --list shows them"),
+        (["nothing"], "experiment must be one of 'convergence', "),
+        (["generalization", "--jobs", "0"], "--jobs must be an integer >= 1, got 0"),
+        (["generalization", "--seed", "-1"], "seed must be an integer >= 0, got -1"),
+        (["generalization", "--csv", "no/such/folder.csv"], "--csv cannot be written"),
+        (["generalization", "--csv", "same", "--report", "same"], "must be different files"),
+        (["generalization", "--tiny", "--full"], "not allowed with"),
+    ],
+)
+def test_usage(arguments, message, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        run(["experiment", *arguments])
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_folder_of_another_run(tmp_path, capsys):
+    (tmp_path / "letter.txt").touch()
+    with pytest.raises(SystemExit) as stopped:
+        run([*TINY, "--out", str(tmp_path)])
+    assert stopped.value.code == 2
+    assert "exists and holds no experiment" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_interrupted(jobs, tmp_path):
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "rmt_rank", "experiment", "convergence", "--full"]
+    # a process group of its own, which gets the signal as it would from a terminal
+    process = subprocess.Popen(
+        [*command, "--out", str(folder), "--jobs", jobs],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        cwd=tmp_path,
+    )
+    deadline = time.monotonic() + 120
+    while not list(folder.glob("*.npz")) and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == "rmt-rank experiment: interrupted; run it again to go on\n"
+    assert output == ""
+    assert list(folder.glob("*.npz"))
