@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
@@ -27,20 +26,14 @@ from rmt_rank.experiments.findings import (
     judge_converged,
     judge_shift,
 )
-from rmt_rank.metrics.gram import gram_effective_rank
-from rmt_rank.metrics.spectrum import effective_rank
-from rmt_rank.networks.identities import (
-    converged_weight,
-    converged_weight_error,
-    effective_weight,
-)
-from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
+from rmt_rank.experiments.fitting import identity, references
+from rmt_rank.networks.problem import least_squares_problem
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult
 from rmt_rank.training.search import learning_rate_search
 from rmt_rank.training.train import train
 
-__all__ = ["EXPERIMENT", "identity", "references", "run", "verdict"]
+__all__ = ["EXPERIMENT", "run", "verdict"]
 
 Array = npt.NDArray[np.float64]
 
@@ -177,61 +170,6 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
     fast_rank = found["identity_gram_rank"][: len(slow_rank)]
     arrays["faster_less_slower"] = (("slow_seed",), fast_rank - slow_rank)
     return arrays
-
-
-def references(problem: LeastSquaresProblem) -> dict[str, float]:
-    """Effective ranks that those of trained networks are shown beside.
-
-    Returns
-    -------
-    dict of str to float
-        `task_...` of W*, `minimal_...` of the solution of least norm, W* P; `..._gram_rank` of the
-        cosine kernel of held-out examples, `..._weight_rank` of the weight.
-    """
-    weights = {"task": problem.task, "minimal": problem.minimum_norm_weight}
-    found: dict[str, float] = {}
-    for name, weight in weights.items():
-        if weight is None or problem.test_inputs is None:
-            raise ValueError("problem must have a task and held-out data")
-        rank, gram_rank = _ranks(problem, weight)
-        found |= {f"{name}_weight_rank": float(rank), f"{name}_gram_rank": float(gram_rank)}
-    return found
-
-
-def identity(problem: LeastSquaresProblem, result: TrainingResult) -> dict[str, Array]:
-    """What the data and the first layer's start make of weights, at zero training error.
-
-    See `rmt_rank.networks.identities.converged_weight`.  A network whose loss is not quite 0 reads
-    as lower rank, by hundredths of a nat; this does not.
-
-    Returns
-    -------
-    dict of str to ndarray, shape (learning rates, seeds)
-        `identity_weight_rank`, `identity_gram_rank`: ranks of the weight that the identity gives.
-        `identity_error`: Frobenius norm of the difference to the weight reached, relative to that.
-        `identity_bound`: what the loss allows of it.  All are nan where a network did not converge.
-    """
-    ended = result.arrays["status"][1] == Status.CONVERGED
-    names = ("weight_rank", "gram_rank", "error", "bound")
-    found = {f"identity_{name}": np.full(ended.shape, math.nan) for name in names}
-    if not ended.any():
-        return found
-    first, *later = (w[ended].astype(np.float64) for w in result.weights)
-    weight = effective_weight([first, *later])
-    predicted = converged_weight(problem, result.initial_weights[0][ended], later)
-    size = np.linalg.norm(weight, axis=(-2, -1))
-    error = np.linalg.norm(weight - predicted, axis=(-2, -1)) / size
-    ranks = _ranks(problem, predicted)
-    bound = converged_weight_error(problem, problem.loss(weight)) / size
-    for name, values in zip(names, (*ranks, error, bound), strict=True):
-        found[f"identity_{name}"][ended] = values
-    return found
-
-
-def _ranks(problem: LeastSquaresProblem, weight: Array) -> tuple[Any, Any]:
-    """Effective ranks of weights and of the Gram matrices of held-out examples."""
-    features = np.asarray(problem.test_inputs) @ np.swapaxes(weight, -1, -2)
-    return effective_rank(np.linalg.svd(weight)[1]), gram_effective_rank(features)
 
 
 # --- what it says -----------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank.experiments.convergence import identity, references
 from rmt_rank.experiments.experiment import (
     Arrays,
     Cell,
@@ -27,6 +26,7 @@ from rmt_rank.experiments.findings import (
     judge_shift,
     judge_trend,
 )
+from rmt_rank.experiments.fitting import identity, references
 from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from rmt_rank.experiments.experiment import (
     Arrays,
@@ -19,26 +18,24 @@ from rmt_rank.experiments.experiment import (
     shared_seed,
 )
 from rmt_rank.experiments.findings import (
-    SIGNIFICANCE,
     Finding,
-    Verdict,
+    correlation,
     in_all,
     judge_converged,
+    judge_correlation,
     judge_shift,
 )
-from rmt_rank.experiments.parameterization import SHOWN, blocks, medians, train_to_the_end
+from rmt_rank.experiments.fitting import SHOWN, blocks, medians, train_to_the_end
 from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.problem import least_squares_problem
 
-__all__ = ["EXPERIMENT", "correlation", "judge_correlation", "run", "verdict"]
+__all__ = ["EXPERIMENT", "run", "verdict"]
 
 Array = npt.NDArray[np.float64]
 
 _REFERENCE = "Appendix D, Figure 10"
 # Of threshold ranks, the paper's choice.
 _TAU = 0.01
-# What a rank correlation must exceed to be called good.
-_GOOD = 0.5
 
 _MEASURES = {
     "weight_rank": "effective rank",
@@ -102,54 +99,6 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
     )
     network = LinearNetwork((settings["width"],) * (cell["depth"] + 1))
     return train_to_the_end(problem, network, settings, seed)
-
-
-def correlation(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
-    """Spearman's correlation of the numbers that are known; 0 where one is always the same."""
-    x, y = np.ravel(np.asarray(a, dtype=np.float64)), np.ravel(np.asarray(b, dtype=np.float64))
-    known = np.isfinite(x) & np.isfinite(y)
-    if not known.any() or min(np.ptp(x[known]), np.ptp(y[known])) == 0:
-        return 0.0
-    return float(stats.spearmanr(x[known], y[known]).statistic)
-
-
-def judge_correlation(
-    sentence: str, reference: str, correlations: npt.ArrayLike, *, comparisons: int = 1
-) -> Finding:
-    """Verdict on the sentence that two measures are correlated by more than 0.5.
-
-    Parameters
-    ----------
-    sentence, reference : str
-        See `Finding`.
-    correlations : array_like
-        A number for each repeat; Fisher's transforms of them are held against that of 0.5 by a
-        t-test.
-    comparisons : int, default 1
-        Number of tests that are looked at together (Bonferroni).
-    """
-    r = np.ravel(np.asarray(correlations, dtype=np.float64))
-    # a correlation of 1 has no transform
-    z = np.arctanh(np.clip(r, -0.999, 0.999)) - np.arctanh(_GOOD)
-    if z.size < 3:
-        return Finding(sentence, reference, Verdict.UNDECIDED, f"{z.size} repeats are too few")
-    if np.ptp(z) == 0:
-        above, under = (0.0, 1.0) if z[0] > 0 else (1.0, 0.0)
-    else:
-        above, under = (
-            float(stats.ttest_1samp(z, 0, alternative=way).pvalue) for way in ("greater", "less")
-        )
-    verdict = Verdict.UNDECIDED
-    if above < SIGNIFICANCE / comparisons:
-        verdict = Verdict.SUPPORTED
-    elif under < SIGNIFICANCE / comparisons:
-        verdict = Verdict.NOT_SUPPORTED
-    text = (
-        f"Spearman's correlation in {r.size} repeats: median {np.median(r):.2f}, from "
-        f"{r.min():.2f} to {r.max():.2f}; t-test, p = {above:.2g} that it exceeds {_GOOD}, "
-        f"{under:.2g} that it does not reach it"
-    )
-    return Finding(sentence, reference, verdict, text)
 
 
 # --- what it says -----------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from rmt_rank.experiments.findings import (
     judge_shift,
     judge_trend,
 )
-from rmt_rank.experiments.parameterization import (
+from rmt_rank.experiments.fitting import (
     SHOWN,
     blocks,
     fitted_depths,

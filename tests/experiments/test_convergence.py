@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rmt_rank.experiments import convergence
+from rmt_rank.experiments import convergence, fitting
 from rmt_rank.experiments.findings import Verdict
 from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
 from rmt_rank.training.train import train
@@ -57,7 +57,7 @@ def test_it_goes_on_with_the_same_numbers(tmp_path):
 def test_identity_by_hand():
     problem = least_squares_problem(6, 2, 3, rng=0)
     result = train(problem, 2, learning_rate=0.1, seeds=2, tolerance=1e-9, record=1, rng=0)
-    found = convergence.identity(problem, result)
+    found = fitting.identity(problem, result)
     error, bound = found["identity_error"], found["identity_bound"]
     first, second = (w[0, 1] for w in result.weights)
     x = problem.inputs.T
@@ -76,17 +76,17 @@ def test_identity_by_hand():
 def test_identity_is_broken_by_adam():
     problem = least_squares_problem(6, 2, 3, rng=0)
     result = train(problem, 2, optimizer="adam", learning_rate=0.01, rng=0, record=1)
-    found = convergence.identity(problem, result)
+    found = fitting.identity(problem, result)
     assert found["identity_error"] > 10 * found["identity_bound"]
 
 
 def test_references():
     problem = least_squares_problem(6, 1, 3, rng=0)
-    found = convergence.references(problem)
+    found = fitting.references(problem)
     assert found["task_weight_rank"] == pytest.approx(0, abs=1e-12)
     assert found["minimal_gram_rank"] == pytest.approx(0, abs=1e-12)
     with pytest.raises(ValueError, match="problem must have a task"):
-        convergence.references(LeastSquaresProblem(np.eye(3)[:2], np.ones((2, 1))))
+        fitting.references(LeastSquaresProblem(np.eye(3)[:2], np.ones((2, 1))))
 
 
 def test_depth(tiny):
@@ -174,7 +174,7 @@ def test_cells_that_are_not_run(tiny):
 def test_the_identity_of_networks_that_diverged_is_not_asked_for():
     problem = least_squares_problem(6, 2, 3, rng=0)
     result = train(problem, 2, learning_rate=[1e3, 0.1], rng=0, record=1, tolerance=1e-3)
-    for values in convergence.identity(problem, result).values():
+    for values in fitting.identity(problem, result).values():
         assert np.isnan(values[0]).all()
         assert np.isfinite(values[1]).all()
 

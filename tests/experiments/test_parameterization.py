@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rmt_rank.experiments import parameterization
+from rmt_rank.experiments import fitting, parameterization
 from rmt_rank.experiments.findings import Verdict
 from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
@@ -50,7 +50,7 @@ def train(depth=2, problem=None, settings=SETTINGS, **initialisation):
     rng = np.random.SeedSequence(1)
     return {
         name: values
-        for name, (_, values) in parameterization.train_to_the_end(
+        for name, (_, values) in fitting.train_to_the_end(
             problem, network, settings, rng, **initialisation
         ).items()
     }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rmt_rank.experiments import rank_measures
-from rmt_rank.experiments.findings import Verdict
+from rmt_rank.experiments.findings import Verdict, correlation, judge_correlation
 
 xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 
@@ -55,11 +55,11 @@ def test_it_goes_on_with_the_same_numbers(tiny, folder):
 
 
 def test_correlation():
-    assert rank_measures.correlation([1, 2, 4, np.nan], [1, 4, 9, 0]) == 1
+    assert correlation([1, 2, 4, np.nan], [1, 4, 9, 0]) == 1
     # ranks 1 2 3 4 and 1 2 4 3: 1 - 6 * 2 / (4 * 15)
-    assert rank_measures.correlation([1, 2, 3, 4], [1, 2, 9, 8]) == pytest.approx(0.8, abs=1e-15)
-    assert rank_measures.correlation([1, 2, 3], [5, 5, 5]) == 0
-    assert rank_measures.correlation([np.nan, 2], [5, np.nan]) == 0
+    assert correlation([1, 2, 3, 4], [1, 2, 9, 8]) == pytest.approx(0.8, abs=1e-15)
+    assert correlation([1, 2, 3], [5, 5, 5]) == 0
+    assert correlation([np.nan, 2], [5, np.nan]) == 0
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ def test_correlation():
     ],
 )
 def test_judge_correlation(correlations, expected):
-    assert rank_measures.judge_correlation("", "", correlations).verdict is expected
+    assert judge_correlation("", "", correlations).verdict is expected
 
 
 def test_the_level_is_shared():
     values = [0.9, 0.95, 0.8, 0.9, 0.85]
-    assert rank_measures.judge_correlation("", "", values).verdict is Verdict.SUPPORTED
-    many = rank_measures.judge_correlation("", "", values, comparisons=10**6)
+    assert judge_correlation("", "", values).verdict is Verdict.SUPPORTED
+    many = judge_correlation("", "", values, comparisons=10**6)
     assert many.verdict is Verdict.UNDECIDED
 
 
