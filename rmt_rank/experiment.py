@@ -15,13 +15,16 @@ from typing import Any, TextIO
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from rmt_rank._output import Output, refuse_same, write
 from rmt_rank._validation import integer
 from rmt_rank.experiments import EXPERIMENTS, find
 from rmt_rank.experiments.experiment import SIZES, Experiment, run_experiment
+from rmt_rank.experiments.findings import Verdict
 from rmt_rank.experiments.report import report, table
 
 __all__ = ["main"]
@@ -29,8 +32,15 @@ __all__ = ["main"]
 # Exit codes: 0 done, 1 a worker died, 2 usage or a folder that cannot be used.
 DONE, WORKER_DIED, USAGE = 0, 1, 2
 
-# Columns where the output is no terminal: enough for any table.
-_WIDTH = 300
+# Text that goes to a file or a pipe has no terminal to tell its width.
+_WIDTH = 100
+
+_STYLES = {
+    Verdict.SUPPORTED: "green",
+    Verdict.IN_PART: "yellow",
+    Verdict.NOT_SUPPORTED: "magenta",
+    Verdict.UNDECIDED: "dim",
+}
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experiment") -> int:
@@ -168,17 +178,42 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 def _show(experiment: Experiment, dataset: Any) -> None:
     terminal = sys.stdout.isatty()
-    columns, rows = table(dataset, quartiles=False)
-    shown = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
-    for column in columns:
-        shown.add_column(column, justify="right")
-    for row in rows:
-        shown.add_row(*row)
-    _say(f"{experiment.title}: medians (quartiles are in --report)")
-    Console(width=None if terminal else _WIDTH, highlight=False).print(shown)
+    console = Console(width=None if terminal else _WIDTH, highlight=False)
+    console.print(f"{experiment.title}: medians (quartiles are in --report)")
+    for heading, shown in _tables(*table(dataset, quartiles=False)):
+        if heading:
+            console.print(f"\n{heading}")
+        console.print(shown)
     for finding in experiment.judge(dataset):
-        _say(f"{finding.verdict.value}: {finding.sentence} ({finding.reference})")
-        _say(f"    {finding.statistic}")
+        console.print(
+            Text.assemble(
+                (finding.verdict.value, _STYLES[finding.verdict]),
+                f": {finding.sentence} ({finding.reference})",
+            )
+        )
+        console.print(Padding(finding.statistic, (0, 0, 0, 4)))
+
+
+def _tables(columns: list[str], rows: list[list[str]]) -> Iterator[tuple[str, Table]]:
+    """A table for all that is the same but depth: a row a variable, a column a depth."""
+    depth = columns.index("depth")
+    # the keys of a cell come first, and depth is one of them; so may a threshold be
+    keys = depth + 1 + (columns[depth + 1] == "threshold")
+    groups: dict[tuple[str, ...], list[list[str]]] = {}
+    for row in rows:
+        others = tuple(row[i] for i in range(keys) if i != depth)
+        groups.setdefault(others, []).append(row)
+    names = [columns[i] for i in range(keys) if i != depth]
+    for others, group in groups.items():
+        shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        shown.add_column("depth", overflow="fold")
+        for row in group:
+            shown.add_column(row[depth], justify="right", overflow="fold")
+        for i in range(keys, len(columns)):
+            values = [row[i] for row in group]
+            if any(value != "-" for value in values):
+                shown.add_row(columns[i], *values)
+        yield ", ".join(f"{k} {v}" for k, v in zip(names, others, strict=True)), shown
 
 
 def _say(line: str, file: TextIO | None = None) -> None:

@@ -29,12 +29,21 @@ def test_run(tmp_path, capsys, dataset):
     printed = capsys.readouterr().out
     lines = printed.splitlines()
     assert lines[0].startswith("Test error over depth")
-    assert [line.split()[:4] for line in lines[2:8]] == [
-        [rank, "3", "1.0", depth] for rank in "15" for depth in "123"
+    # a table a task rank, a row a variable, a column a depth
+    assert [line for line in lines if line.startswith("task rank")] == [
+        f"task rank {rank}, examples 3, scale 1.0" for rank in (1, 5)
     ]
+    assert [line.split() for line in lines if line.startswith(" depth")] == 2 * [
+        ["depth", "1", "2", "3"]
+    ]
+    columns, rows = table(dataset, quartiles=False)
+    shown = columns.index("test error")
+    (line, _) = (line.split() for line in lines if line.startswith(" test error"))
+    assert line[2:] == [row[shown] for row in rows[:3]]
+    words = " ".join(printed.split())
     for finding in generalization.verdict(dataset):
-        assert f"{finding.verdict.value}: {finding.sentence} ({finding.reference})" in lines
-        assert f"    {finding.statistic}" in lines
+        assert f"{finding.verdict.value}: {finding.sentence} ({finding.reference})" in words
+        assert " ".join(finding.statistic.split()) in words
     header, *rows = files["--csv"].read_text().splitlines()
     assert header.startswith("task_rank,examples,scale,depth,repeat,")
     assert len(rows) == 2 * 3 * 6
