@@ -7,6 +7,7 @@ import pytest
 
 from rmt_rank.claims import Context, Verdict, corrections, fixed_spectrum, select
 from rmt_rank.claims.fixed_spectrum import mean_at_width_two
+from rmt_rank.metrics.spectrum import effective_rank
 
 
 def evidence(name, seed=0, field="real"):
@@ -78,3 +79,23 @@ def test_a_sum_that_matters_is_seen(monkeypatch):
     monkeypatch.setattr(fixed_spectrum, "_log_nuclear", lambda t, field: right(t, field) + 1e-9 * t)
     lines = evidence("finite-width.two-by-two")
     assert lines["real: E log |G diag(d)|_* depends on d_1 + d_2 only"].verdict is Verdict.FAILS
+
+
+@pytest.mark.parametrize("beta", [1, 2])
+@pytest.mark.parametrize("width", [2, 3, 5])
+def test_laplacian_by_differences(width, beta):
+    x = np.linspace(1, -0.8, width) ** 3  # no two alike
+    step = 1e-3 * np.eye(width)
+
+    def rank(x):
+        return effective_rank(np.exp(x))
+
+    up, down, here = (np.array([rank(x + h) for h in d]) for d in (step, -step, 0 * step))
+    first, second = (up - down) / 2e-3, (up - 2 * here + down) / 1e-6
+    pairs = [(i, j) for i in range(width) for j in range(i)]
+    found = second.sum() + beta * sum(
+        (first[i] - first[j]) / np.tanh(x[i] - x[j]) for i, j in pairs
+    )
+    # step^2/12 times fourth derivatives below 10, step^2/6 times third ones over differences of
+    # 0.1 and more, and rounding, 1e-16/step^2 a term
+    assert fixed_spectrum.laplacian(x, beta) == pytest.approx(found, abs=1e-4)

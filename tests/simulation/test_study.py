@@ -230,6 +230,15 @@ class TestStore:
         with pytest.raises(study_store.StoreError, match=f"{others[0].name} belongs to another"):
             open_study(other)
 
+    def test_a_block_of_another_size_is_named(self, tmp_path):
+        path, files = self.begun(tmp_path)
+        with np.load(files[0]) as archive:
+            arrays = dict(archive)
+        arrays["count_0"] = arrays["count_0"] + 1
+        np.savez(files[0], **arrays)
+        with pytest.raises(study_store.StoreError, match="has another number of samples"):
+            open_study(path)
+
     def test_two_studies_are_not_mixed(self, tmp_path):
         path, _ = self.begun(tmp_path)
         with pytest.raises(study_store.StoreError, match="holds another study"):
