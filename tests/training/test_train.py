@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from rmt_rank import metrics
+from rmt_rank._array import namespace
+from rmt_rank._errors import BackendUnavailableError
 from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
 from rmt_rank.training.ledger import Status
@@ -233,12 +235,24 @@ def test_float32(name):
         assert (values(single, "final_loss") < 1e-3).all()
 
 
-@pytest.mark.parametrize("library", ["array_api_strict", "torch"])
+def backend(name):
+    try:
+        return namespace(name)
+    except BackendUnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda: array_api_strict, id="array_api_strict"),
+        pytest.param(lambda: backend("torch"), id="torch"),
+        pytest.param(lambda: backend("cupy"), id="cupy", marks=pytest.mark.gpu),
+    ],
+)
 @pytest.mark.parametrize("name", [*FIRST_ORDER, "lbfgs"])
-def test_other_array_libraries(name, library):
-    xp = array_api_strict
-    if library == "torch":
-        xp = pytest.importorskip("torch", reason="PyTorch is not installed")
+def test_other_array_libraries(name, make):
+    xp = make()
     rates = {} if name == "lbfgs" else {"learning_rate": [0.01, 1e12]}
     options = {"optimizer": name, "seeds": 2, "steps": 12, "tolerance": 0, "rng": 1} | rates
     mine, theirs = train(PROBLEM, 2, **options), train(PROBLEM, 2, xp=xp, **options)
