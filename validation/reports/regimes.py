@@ -46,8 +46,8 @@ def main():
     lines = [
         f"# The three regimes at width {WIDTH}",
         "",
-        "Made by `python validation/reports/regimes.py`. Mean effective rank in nats, real entries; "
-        f"Monte Carlo with {SAMPLES} samples. *Independent logs*: log singular values as "
+        "Made by `python validation/reports/regimes.py`. Mean effective rank in nats, real "
+        f"entries; Monte Carlo with {SAMPLES} samples. *Independent logs*: log singular values as "
         "independent normal numbers with the exponents' means and variances. *Typical spectrum*: "
         "the exponents alone. Where depth is far above the width the standard error is too small.",
         "",
