@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["choice", "integer", "real", "real_array"]
+__all__ = ["choice", "integer", "integer_widths", "real", "real_array"]
 
 
 def _shown(value: object) -> str:
@@ -88,6 +88,24 @@ def integer(name: str, value: Any, *, at_least: int) -> int:
     if value < at_least:
         raise ValueError(f"{name} must be an integer >= {at_least}, got {int(value)}")
     return int(value)
+
+
+def integer_widths(widths: Any) -> tuple[int, ...]:
+    """Return widths n_0, ..., n_L of layers as integers >= 1, at least two.
+
+    Raises
+    ------
+    TypeError
+        If widths is no sequence, or one is not an integer.
+    ValueError
+        If there are fewer than 2, or one is too small.
+    """
+    if np.ndim(widths) != 1:
+        raise TypeError(f"widths must be a sequence of integers, got {_shown(widths)}")
+    found = tuple(integer("widths", n, at_least=1) for n in widths)
+    if len(found) < 2:
+        raise ValueError(f"widths must have at least 2 entries, got {found}")
+    return found
 
 
 def choice(name: str, value: object, allowed: tuple[str, ...]) -> str:

@@ -12,7 +12,8 @@ from rmt_rank.claims.claim import Claim, Context, Evidence, at_most, below, refu
 from rmt_rank.claims.finite_width import errors_allowed
 from rmt_rank.simulation.estimation import Estimate, estimate
 from rmt_rank.simulation.expected import expected_effective_rank
-from rmt_rank.theory.complex_moments import complex_covariance, complex_power_sum
+from rmt_rank.theory.complex_covariance import complex_covariance
+from rmt_rank.theory.complex_moments import complex_power_sum
 from rmt_rank.theory.effective_rank import differential_effective_rank
 from rmt_rank.theory.finite_width import finite_width_correction
 from rmt_rank.theory.lyapunov import (

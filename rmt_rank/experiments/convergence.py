@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
-from pathlib import Path
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from rmt_rank.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
+    grid,
     run_experiment,
     shared_seed,
 )
@@ -91,11 +91,13 @@ def _settings(size: str) -> dict[str, Any]:
 
 def _cells(settings: Mapping[str, Any]) -> list[Cell]:
     return [
-        {"task_rank": rank, "problem": problem, "depth": depth}
-        for rank in settings["task_ranks"]
-        for problem in range(settings["problems"])
-        for depth in settings["depths"]
-        if depth <= settings["deepest"].get(str(rank), depth)
+        cell
+        for cell in grid(
+            task_rank=settings["task_ranks"],
+            problem=range(settings["problems"]),
+            depth=settings["depths"],
+        )
+        if cell["depth"] <= settings["deepest"].get(str(cell["task_rank"]), cell["depth"])
     ]
 
 
@@ -342,21 +344,5 @@ EXPERIMENT = Experiment(
     ),
 )
 
-
-def run(
-    size: str = "quick",
-    *,
-    folder: str | Path | None = None,
-    seed: int = 0,
-    executor: Executor | None = None,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> Any:
-    """Run it; see `rmt_rank.experiments.experiment.run_experiment`."""
-    return run_experiment(
-        EXPERIMENT, size, folder=folder, seed=seed, executor=executor, progress=progress
-    )
-
-
-def verdict(dataset: Any) -> list[Finding]:
-    """What the numbers say, a finding for each sentence."""
-    return EXPERIMENT.judge(dataset)
+# the experiment as Python functions, see `run_experiment`
+run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge

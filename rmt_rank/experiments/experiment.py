@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
+import itertools
 import json
 import platform
 import time
@@ -40,6 +41,7 @@ __all__ = [
     "Cell",
     "Experiment",
     "best_rate",
+    "grid",
     "run_experiment",
     "shared_seed",
 ]
@@ -83,6 +85,11 @@ class Experiment:
     compute: Callable[[Mapping[str, Any], Cell, np.random.SeedSequence], Arrays]
     judge: Callable[[Any], list[Finding]]
     shown: tuple[str, ...] = ()
+
+
+def grid(**keys: Iterable[Any]) -> list[Cell]:
+    """Cells for all combinations of the values of keys, the last varying fastest."""
+    return [dict(zip(keys, values, strict=True)) for values in itertools.product(*keys.values())]
 
 
 def run_experiment(

@@ -17,9 +17,8 @@ is far less noisy than one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
-from pathlib import Path
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from rmt_rank.experiments.experiment import (
     Cell,
     Experiment,
     best_rate,
+    grid,
     run_experiment,
     shared_seed,
 )
@@ -96,13 +96,12 @@ def _settings(size: str) -> dict[str, Any]:
 
 
 def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return [
-        {"task_rank": rank, "examples": examples, "scale": scale, "depth": depth}
-        for rank in settings["task_ranks"]
-        for examples in settings["examples"]
-        for scale in settings["scales"]
-        for depth in settings["depths"]
-    ]
+    return grid(
+        task_rank=settings["task_ranks"],
+        examples=settings["examples"],
+        scale=settings["scales"],
+        depth=settings["depths"],
+    )
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
@@ -345,21 +344,5 @@ EXPERIMENT = Experiment(
     ),
 )
 
-
-def run(
-    size: str = "quick",
-    *,
-    folder: str | Path | None = None,
-    seed: int = 0,
-    executor: Executor | None = None,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> Any:
-    """Run it; see `rmt_rank.experiments.experiment.run_experiment`."""
-    return run_experiment(
-        EXPERIMENT, size, folder=folder, seed=seed, executor=executor, progress=progress
-    )
-
-
-def verdict(dataset: Any) -> list[Finding]:
-    """What the numbers say, a finding for each sentence."""
-    return EXPERIMENT.judge(dataset)
+# the experiment as Python functions, see `run_experiment`
+run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
-from pathlib import Path
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from rmt_rank.experiments.experiment import (
     Cell,
     Experiment,
     best_rate,
+    grid,
     run_experiment,
     shared_seed,
 )
@@ -91,11 +91,13 @@ def _of(setting: Mapping[str, Any], optimizer: str) -> Any:
 
 def _cells(settings: Mapping[str, Any]) -> list[Cell]:
     return [
-        {"optimizer": optimizer, "task_rank": rank, "depth": depth}
-        for optimizer in settings["rates"]
-        for rank in settings["task_ranks"]
-        for depth in settings["depths"]
-        if depth <= settings["deepest"].get(optimizer, depth)
+        cell
+        for cell in grid(
+            optimizer=settings["rates"],
+            task_rank=settings["task_ranks"],
+            depth=settings["depths"],
+        )
+        if cell["depth"] <= settings["deepest"].get(cell["optimizer"], cell["depth"])
     ]
 
 
@@ -314,21 +316,5 @@ EXPERIMENT = Experiment(
     ),
 )
 
-
-def run(
-    size: str = "quick",
-    *,
-    folder: str | Path | None = None,
-    seed: int = 0,
-    executor: Executor | None = None,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> Any:
-    """Run it; see `rmt_rank.experiments.experiment.run_experiment`."""
-    return run_experiment(
-        EXPERIMENT, size, folder=folder, seed=seed, executor=executor, progress=progress
-    )
-
-
-def verdict(dataset: Any) -> list[Finding]:
-    """What the numbers say, a finding for each sentence."""
-    return EXPERIMENT.judge(dataset)
+# the experiment as Python functions, see `run_experiment`
+run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
-from pathlib import Path
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from rmt_rank.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
+    grid,
     run_experiment,
     shared_seed,
 )
@@ -83,11 +83,7 @@ def _settings(size: str) -> dict[str, Any]:
 
 
 def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return [
-        {"depth": depth, "repeat": repeat}
-        for depth in settings["depths"]
-        for repeat in range(settings["repeats"])
-    ]
+    return grid(depth=settings["depths"], repeat=range(settings["repeats"]))
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
@@ -185,21 +181,5 @@ EXPERIMENT = Experiment(
     ),
 )
 
-
-def run(
-    size: str = "quick",
-    *,
-    folder: str | Path | None = None,
-    seed: int = 0,
-    executor: Executor | None = None,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> Any:
-    """Run it; see `rmt_rank.experiments.experiment.run_experiment`."""
-    return run_experiment(
-        EXPERIMENT, size, folder=folder, seed=seed, executor=executor, progress=progress
-    )
-
-
-def verdict(dataset: Any) -> list[Finding]:
-    """What the numbers say, a finding for each sentence."""
-    return EXPERIMENT.judge(dataset)
+# the experiment as Python functions, see `run_experiment`
+run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge

@@ -8,9 +8,8 @@ proportion to 1/depth it stays near that of one layer.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
-from pathlib import Path
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from rmt_rank.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
+    grid,
     run_experiment,
     shared_seed,
 )
@@ -94,12 +94,11 @@ def _settings(size: str) -> dict[str, Any]:
 
 
 def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return [
-        {"network": network, "depth": depth, "repeat": repeat}
-        for network in settings["networks"]
-        for depth in settings["depths"]
-        for repeat in range(settings["repeats"])
-    ]
+    return grid(
+        network=settings["networks"],
+        depth=settings["depths"],
+        repeat=range(settings["repeats"]),
+    )
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
@@ -240,21 +239,5 @@ EXPERIMENT = Experiment(
     shown=("initial_weight_rank", "initial_loss", *SHOWN),
 )
 
-
-def run(
-    size: str = "quick",
-    *,
-    folder: str | Path | None = None,
-    seed: int = 0,
-    executor: Executor | None = None,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> Any:
-    """Run it; see `rmt_rank.experiments.experiment.run_experiment`."""
-    return run_experiment(
-        EXPERIMENT, size, folder=folder, seed=seed, executor=executor, progress=progress
-    )
-
-
-def verdict(dataset: Any) -> list[Finding]:
-    """What the numbers say, a finding for each sentence."""
-    return EXPERIMENT.judge(dataset)
+# the experiment as Python functions, see `run_experiment`
+run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from rmt_rank._array import namespace_of
-from rmt_rank._validation import integer
+from rmt_rank._validation import integer, integer_widths
 from rmt_rank.networks.problem import ReducedData, squared_error
 
 __all__ = ["LinearNetwork", "Objective"]
@@ -57,9 +57,7 @@ class LinearNetwork:
     batch_norm: bool = False
 
     def __post_init__(self) -> None:
-        widths = tuple(integer("widths", n, at_least=1) for n in self.widths)
-        if len(widths) < 2:
-            raise ValueError(f"widths must have at least 2 entries, got {widths}")
+        widths = integer_widths(self.widths)
         object.__setattr__(self, "widths", widths)
         skip = integer("skip", self.skip, at_least=0)
         if skip and (len(set(widths)) > 1 or self.depth % skip):

@@ -6,10 +6,8 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from rmt_rank._random import FIELDS
-from rmt_rank._validation import choice, integer
+from rmt_rank._validation import choice, integer, integer_widths
 
 __all__ = ["METHODS", "Chain", "new_chain"]
 
@@ -73,11 +71,7 @@ def new_chain(
         depth = integer("depth", depth, at_least=1)
         all_widths = (width,) * (depth + 1)
     else:
-        if np.ndim(widths) != 1:
-            raise TypeError(f"widths must be a sequence of integers, got {widths!r}")
-        all_widths = tuple(integer("widths", n, at_least=1) for n in widths)
-        if len(all_widths) < 2:
-            raise ValueError(f"widths must have at least 2 entries, got {all_widths}")
+        all_widths = integer_widths(widths)
         for name, value, expected in (
             ("width", width, min(all_widths)),
             ("depth", depth, len(all_widths) - 1),

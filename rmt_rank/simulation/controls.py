@@ -18,7 +18,8 @@ import numpy.typing as npt
 from scipy import special
 
 from rmt_rank.simulation.chain import Chain
-from rmt_rank.theory.complex_moments import complex_covariance, complex_power_sum
+from rmt_rank.theory.complex_covariance import complex_covariance
+from rmt_rank.theory.complex_moments import complex_power_sum
 from rmt_rank.theory.trace_moments import trace_moments
 
 __all__ = ["Controls"]

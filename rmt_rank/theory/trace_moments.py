@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from rmt_rank._random import FIELDS
-from rmt_rank._validation import choice, integer
+from rmt_rank._validation import choice, integer, integer_widths
 
 __all__ = ["trace_moments"]
 
@@ -46,16 +46,13 @@ def trace_moments(
     function of those for X, with n to the number of closed row indices as coefficients, summed over
     all pairings of the 2k factors (for complex entries, of G with conj(G) only).
     """
-    widths = [integer("widths", n, at_least=1) for n in widths]
-    if len(widths) < 2:
-        raise ValueError(f"widths must have at least 2 entries, got {widths}")
+    widths = integer_widths(widths)
     choice("field", field, FIELDS)
     if integer("order", order, at_least=1) > 4:
         raise ValueError(f"order must be an integer from 1 to 4, got {order}")
     N = min(widths)
     means = dict.fromkeys(_partitions(order), 1.0)  # of X = 1, over N to the number of parts
-    first = widths.index(N)
-    for n in (*widths[:first], *widths[first + 1 :]):
+    for n in sorted(widths)[1:]:
         means = {
             outer: math.fsum(
                 count

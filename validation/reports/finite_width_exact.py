@@ -16,12 +16,11 @@ from rmt_rank import (
     sample_singular_values,
 )
 from rmt_rank.exact import finite_width as exact
+from rmt_rank.theory.complex_covariance import complex_covariance, nuclear_norm_log_variance
 from rmt_rank.theory.complex_moments import (
     annealed_effective_rank,
-    complex_covariance,
     complex_moment_correction,
     complex_power_sum,
-    nuclear_norm_log_variance,
 )
 from rmt_rank.theory.finite_width import finite_width_correction
 
