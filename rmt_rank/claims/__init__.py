@@ -22,6 +22,8 @@ from rmt_rank.claims import (
     limit_measures,
     rectangular,
     singular_values,
+    superharmonic,
+    width_two,
 )
 from rmt_rank.claims.claim import Claim, Context, Evidence, Verdict, broken
 
@@ -40,6 +42,8 @@ CLAIMS: tuple[Claim, ...] = (
     rectangular.CLAIM,
     *corrections.CLAIMS,
     *fixed_spectrum.CLAIMS,
+    *width_two.CLAIMS,
+    *superharmonic.CLAIMS,
     singular_values.CLAIM,
     *definitions.CLAIMS,
     *errata_definitions.CLAIMS,

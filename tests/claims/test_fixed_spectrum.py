@@ -5,9 +5,19 @@ import math
 import numpy as np
 import pytest
 
-from rmt_rank.claims import Context, Verdict, corrections, fixed_spectrum, select
-from rmt_rank.claims.fixed_spectrum import mean_at_width_two
+from rmt_rank.claims import (
+    Context,
+    Verdict,
+    corrections,
+    fixed_spectrum,
+    select,
+    superharmonic,
+    width_two,
+)
+from rmt_rank.claims.width_two import mean_at_width_two
 from rmt_rank.metrics.spectrum import effective_rank
+
+CLAIMS = (*fixed_spectrum.CLAIMS, *width_two.CLAIMS, *superharmonic.CLAIMS)
 
 
 def evidence(name, seed=0, field="real"):
@@ -17,7 +27,7 @@ def evidence(name, seed=0, field="real"):
 
 
 @pytest.mark.parametrize("field", ["real", "complex"])
-@pytest.mark.parametrize("name", [claim.name for claim in fixed_spectrum.CLAIMS])
+@pytest.mark.parametrize("name", [claim.name for claim in CLAIMS])
 def test_hold(name, field):
     (claim,) = select([name])
     verdicts = {line.verdict for line in evidence(name, 1, field).values()}
@@ -62,10 +72,10 @@ def test_a_wrong_correction_is_seen(monkeypatch):
 
 def test_shares_that_do_not_majorise_are_seen(monkeypatch):
     # a factor that is not exchangeable: its first column is small
-    right = fixed_spectrum._gaussian
+    right = fixed_spectrum.gaussian
     monkeypatch.setattr(
         fixed_spectrum,
-        "_gaussian",
+        "gaussian",
         lambda width, *a: right(width, *a) * np.where(np.arange(width) == 0, 0.1, 1),
     )
     lines = evidence("finite-width.size-biased")
@@ -75,8 +85,8 @@ def test_shares_that_do_not_majorise_are_seen(monkeypatch):
 
 
 def test_a_sum_that_matters_is_seen(monkeypatch):
-    right = fixed_spectrum._log_nuclear
-    monkeypatch.setattr(fixed_spectrum, "_log_nuclear", lambda t, field: right(t, field) + 1e-9 * t)
+    right = width_two._log_nuclear
+    monkeypatch.setattr(width_two, "_log_nuclear", lambda t, field: right(t, field) + 1e-9 * t)
     lines = evidence("finite-width.two-by-two")
     assert lines["real: E log |G diag(d)|_* depends on d_1 + d_2 only"].verdict is Verdict.FAILS
 
@@ -98,4 +108,4 @@ def test_laplacian_by_differences(width, beta):
     )
     # step^2/12 times fourth derivatives below 10, step^2/6 times third ones over differences of
     # 0.1 and more, and rounding, 1e-16/step^2 a term
-    assert fixed_spectrum.laplacian(x, beta) == pytest.approx(found, abs=1e-4)
+    assert superharmonic.laplacian(x, beta) == pytest.approx(found, abs=1e-4)
