@@ -72,11 +72,7 @@ def test_cupy_without_a_device(monkeypatch, count, message):
 
 
 @pytest.mark.gpu
-def test_cupy_on_a_device():
-    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
-    try:
-        xp = namespace("cupy")
-    except BackendUnavailableError as error:
-        pytest.skip(str(error))
+def test_cupy_on_a_device(library):
+    xp = library("cupy")
     assert makes_random_numbers(xp)
-    np.testing.assert_array_equal(to_numpy(cupy.arange(3)), [0, 1, 2])
+    np.testing.assert_array_equal(to_numpy(xp.arange(3)), [0, 1, 2])

@@ -1,6 +1,5 @@
 """Linear networks: forward map, losses and gradients."""
 
-import array_api_strict
 import numpy as np
 import pytest
 
@@ -139,12 +138,12 @@ def test_test_data_do_not_move_the_statistics(network, problem_of):
     np.testing.assert_allclose(same, network.loss(parameters, problem.reduced), rtol=1e-9)
 
 
-@pytest.mark.parametrize("library", ["array_api_strict", "torch"])
+@pytest.mark.parametrize(
+    "other", ["array_api_strict", "torch", pytest.param("cupy", marks=pytest.mark.gpu)]
+)
 @pytest.mark.parametrize("network", NETWORKS)
-def test_other_array_libraries(network, problem_of, library):
-    xp = array_api_strict
-    if library == "torch":
-        xp = pytest.importorskip("torch", reason="PyTorch is not installed")
+def test_other_array_libraries(network, problem_of, library, other):
+    xp = library(other)
     problem, parameters = problem_of(network), points(network)
     loss, gradient = network.loss_and_gradient(parameters, problem.reduced)
     theirs = network.loss_and_gradient(xp.asarray(parameters), problem.reduced.to(xp, xp.float64))

@@ -12,7 +12,6 @@ def loss(points):
     return np.sum((points * np.linspace(1, 3, points.shape[1])) ** 2, axis=1)
 
 
-@pytest.mark.filterwarnings("ignore")  # pycma warns of options that its users rarely set
 @pytest.mark.parametrize("n", [64, 512])
 def test_same_means_and_deviations(n):
     from cma.sigma_adaptation import CMAAdaptSigmaTPA

@@ -139,6 +139,7 @@ def test_the_best_of_many_has_its_law():
     ],
     ids=["bottleneck", "residual", "batch norm", "orthogonal"],
 )
+# one of the networks is a bottleneck, of which `train` warns; tests/training/test_train.py looks
 @pytest.mark.filterwarnings("ignore:a hidden width:UserWarning")
 def test_the_dense_road(network, options):
     # networks that are no Gaussian chain, or too narrow for the frames

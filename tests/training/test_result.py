@@ -43,7 +43,6 @@ def test_dataset(result):
 
 
 def test_dataset_is_one_that_xarray_can_write(result, tmp_path):
-    pytest.importorskip("scipy")
     result.dataset.to_netcdf(tmp_path / "run.nc", engine="scipy")
 
 
