@@ -71,3 +71,21 @@ def test_variances_of_the_monte_carlo_page_are_the_committed_report():
         exact = float(line.strip("|").split("|")[-1])
         # two digits are shown
         assert float(shown.replace(" ", "")) == pytest.approx(exact, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "depths"),
+    [
+        ("convergence", "| task rank | depth 1 |", (1, 2, 4, 8, 16)),
+        ("parameterization", "| initial weights | depth 1 |", (1, 2, 4, 8)),
+    ],
+)
+def test_medians_of_the_experiments_page_are_the_committed_reports(name, head, depths):
+    report = (ROOT / f"validation/reports/experiment-{name}.md").read_text()
+    page = (ROOT / "docs/experiments.md").read_text()
+    rows = page.split(head)[1].split("\n\n")[0].splitlines()[2:]
+    assert len(rows) == 3
+    for row in rows:
+        numbers = [cell.strip() for cell in row.strip("|").split("|")][1 : 1 + len(depths)]
+        shown = [f"{depth}: {x}" for depth, x in zip(depths, numbers, strict=True) if x]
+        assert ", ".join(shown) in report
