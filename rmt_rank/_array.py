@@ -14,12 +14,13 @@ from typing import Any
 import array_api_compat
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from rmt_rank._errors import BackendUnavailableError
 from rmt_rank._validation import choice
 
 __all__ = ["BACKENDS", "default_namespace", "makes_random_numbers", "namespace"]
-__all__ += ["as_floating", "inf_as_nan", "jordan_wielandt", "known", "namespace_of"]
+__all__ += ["as_floating", "erf", "inf_as_nan", "jordan_wielandt", "known", "namespace_of"]
 __all__ += ["namespace_or_default"]
 __all__ += ["svdvals", "to_numpy"]
 
@@ -179,3 +180,13 @@ def namespace_of(array: Any) -> Any:
     if type(array) is np.ndarray:
         return default_namespace()
     return array_api_compat.array_namespace(array)
+
+
+def erf(x: Any) -> Any:
+    """Error function, which the standard lacks: the library's own, or SciPy's on the host."""
+    if array_api_compat.is_torch_array(x):
+        return x.erf()
+    if array_api_compat.is_cupy_array(x):
+        return importlib.import_module("cupyx.scipy.special").erf(x)
+    values = special.erf(to_numpy(x))
+    return values if isinstance(x, np.ndarray | np.generic) else namespace_of(x).asarray(values)

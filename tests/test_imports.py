@@ -14,12 +14,13 @@ import pytest
 import rmt_rank
 
 PACKAGE = Path(rmt_rank.__file__).parent
-FOUNDATIONS = {"_array", "_errors", "_output", "_random", "_validation", "__init__"}
+FOUNDATIONS = {"_activations", "_array", "_errors", "_output", "_random", "_validation", "__init__"}
 # each layer may import what stands in the layers before it, and itself
 LAYERS = [
     FOUNDATIONS,
     {"theory", "exact", "metrics"},
-    {"simulation", "networks"},
+    {"networks"},
+    {"simulation"},
     {"training"},
     {"experiments"},
     {"claims", "figures"},

@@ -1,0 +1,155 @@
+"""Activation functions by name, for arrays of any library, with their derivatives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rmt_rank._array import erf, namespace_of
+from rmt_rank._validation import real
+
+__all__ = ["ACTIVATIONS", "Activation", "activation", "sine"]
+
+Function = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An activation function and what is known of it.
+
+    Attributes
+    ----------
+    name : str
+        For tables and messages.
+    function : callable
+        From an array to one of the same shape, entry by entry.
+    derivative : callable, optional
+        The same for its derivative; what needs one refuses an activation without.
+    odd : bool, default False
+        Whether f(-x) = -f(x).
+    kinks : tuple of float
+        Points where it is not smooth; quadrature is split there.
+    """
+
+    name: str
+    function: Function
+    derivative: Function | None = None
+    odd: bool = False
+    kinks: tuple[float, ...] = ()
+
+    def __call__(self, x: Any) -> Any:
+        """The function."""
+        return self.function(x)
+
+
+def sine(omega: float = 1.0) -> Activation:
+    """sin(omega x), the activation of SIREN; its authors' omega is 30.
+
+    Parameters
+    ----------
+    omega : float, default 1
+        Frequency, > 0.
+
+    References
+    ----------
+    .. [1] V. Sitzmann et al., "Implicit Neural Representations with Periodic Activation Functions",
+       arXiv:2006.09661.
+    """
+    omega = real("omega", omega, above=0)
+    return Activation(
+        "sine" if omega == 1 else f"sine({omega:g})",
+        lambda x: namespace_of(x).sin(omega * x),
+        lambda x: omega * namespace_of(x).cos(omega * x),
+        odd=True,
+    )
+
+
+def _relu_slope(x: Any) -> Any:
+    xp = namespace_of(x)
+    return xp.astype(x > 0, x.dtype)
+
+
+def _tanh_slope(x: Any) -> Any:
+    t = namespace_of(x).tanh(x)
+    return 1 - t * t
+
+
+def _gaussian(x: Any) -> Any:
+    return namespace_of(x).exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+
+
+def _gaussian_cdf(x: Any) -> Any:
+    return 0.5 * (1 + erf(x / math.sqrt(2)))
+
+
+ACTIVATIONS = {
+    "identity": Activation(
+        "identity", lambda x: x, lambda x: namespace_of(x).ones_like(x), odd=True
+    ),
+    "relu": Activation("relu", lambda x: x * _relu_slope(x), _relu_slope, kinks=(0.0,)),
+    "tanh": Activation("tanh", lambda x: namespace_of(x).tanh(x), _tanh_slope, odd=True),
+    "gelu": Activation(
+        "gelu", lambda x: x * _gaussian_cdf(x), lambda x: _gaussian_cdf(x) + x * _gaussian(x)
+    ),
+    "erf": Activation(
+        "erf", erf, lambda x: math.sqrt(2) * 2 * _gaussian(math.sqrt(2) * x), odd=True
+    ),
+    "sine": sine(),
+}
+
+
+def activation(given: str | Function | Activation) -> Activation:
+    """The activation that is meant by a name, an Activation or a function on arrays.
+
+    Parameters
+    ----------
+    given : str, Activation or callable
+        One of `ACTIVATIONS`, or a function of arrays that works entry by entry.
+
+    Raises
+    ------
+    TypeError
+        If it is none of these, or the function is not vectorised.
+    ValueError
+        If the name is unknown, or the function gives numbers that are not finite near 0.
+    """
+    if isinstance(given, Activation):
+        found = given
+    elif isinstance(given, str):
+        if given not in ACTIVATIONS:
+            listed = ", ".join(map(repr, ACTIVATIONS))
+            raise ValueError(
+                f"activation must be one of {listed}, sine(omega) or a function, got {given!r}"
+            )
+        return ACTIVATIONS[given]
+    elif callable(given):
+        found = Activation(getattr(given, "__name__", "activation"), given)
+    else:
+        raise TypeError(f"activation must be a name or a function on arrays, got {given!r}")
+    _check(found)
+    return found
+
+
+def _check(found: Activation) -> None:
+    """Refuse functions that do not work on arrays entry by entry."""
+    x = np.linspace(-1.5, 1.5, 12).reshape(3, 4)
+    try:
+        values = np.asarray(found.function(x))
+        alone = np.asarray(found.function(x[1:2, 2:3]))
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"activation {found.name!r} must take arrays of any shape, got {error}"
+        ) from error
+    if values.shape != x.shape or values.dtype.kind not in "iuf":
+        raise TypeError(
+            f"activation {found.name!r} must give real arrays of the shape it is given, got "
+            f"{values.dtype} of shape {values.shape} for {x.shape}"
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(f"activation {found.name!r} must be finite on [-1.5, 1.5]")
+    if alone.shape != (1, 1) or not np.isclose(alone[0, 0], values[1, 2], rtol=1e-12, atol=1e-300):
+        raise TypeError(f"activation {found.name!r} must work entry by entry")
