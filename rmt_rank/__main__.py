@@ -26,12 +26,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     # each command parses what follows its name
     commands.add_parser("experiment", help="train linear networks as in the paper", add_help=False)
+    commands.add_parser("figure", help="make the paper's figures again", add_help=False)
     commands.add_parser("measure", help="measure the rank of matrices in files", add_help=False)
     commands.add_parser("study", help="run a study of random products", add_help=False)
     commands.add_parser("verify", help="check the paper's claims", add_help=False)
     known, rest = parser.parse_known_args(arguments)
     module = {
         "experiment": "rmt_rank.experiment",
+        "figure": "rmt_rank.figure",
         "measure": "rmt_rank.measure",
         "study": "rmt_rank.study",
         "verify": "rmt_rank.verify.command",

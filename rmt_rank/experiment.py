@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import multiprocessing
-import signal
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TextIO
 
 from rich import box
-from rich.console import Console
-from rich.padding import Padding
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 
 from rmt_rank._output import Output, refuse_same, write
 from rmt_rank._validation import integer
 from rmt_rank.experiments import EXPERIMENTS, find
-from rmt_rank.experiments.experiment import SIZES, Experiment, run_experiment
-from rmt_rank.experiments.findings import Verdict
-from rmt_rank.experiments.report import report, table
+from rmt_rank.experiments.experiment import SIZES, Experiment
+from rmt_rank.experiments.report import output_console, print_findings, report, table
+from rmt_rank.experiments.workers import run_with_bar, workers
 
 __all__ = ["main"]
 
 # Exit codes: 0 done, 1 a worker died, 2 usage or a folder that cannot be used.
 DONE, WORKER_DIED, USAGE = 0, 1, 2
-
-# Text that goes to a file or a pipe has no terminal to tell its width.
-_WIDTH = 100
-
-_STYLES = {
-    Verdict.SUPPORTED: "green",
-    Verdict.IN_PART: "yellow",
-    Verdict.NOT_SUPPORTED: "magenta",
-    Verdict.UNDECIDED: "dim",
-}
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experiment") -> int:
@@ -73,8 +55,14 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experimen
         jobs = integer("--jobs", options.jobs, at_least=1)
         csv, text = Output("--csv", options.csv), Output("--report", options.report)
         refuse_same(csv, text)
-        with _executor(jobs) as executor:
-            dataset = _run(experiment, options, executor)
+        with workers(jobs) as executor:
+            dataset = run_with_bar(
+                experiment,
+                options.size,
+                folder=options.out,
+                seed=options.seed,
+                executor=executor,
+            )
         # everything first: a closed pipe must not cost the files
         if csv.path is not None:
             write(csv.path, dataset.to_dataframe().to_csv().encode())
@@ -92,65 +80,6 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experimen
         return 130
     _show(experiment, dataset)
     return DONE
-
-
-def _run(experiment: Experiment, options: argparse.Namespace, executor: Executor | None) -> Any:
-    console = Console(stderr=True)
-    columns = (
-        TextColumn(experiment.name),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total} cells"),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("", total=None)
-
-        def progress(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        return run_experiment(
-            experiment,
-            options.size,
-            folder=options.out,
-            seed=options.seed,
-            executor=executor,
-            progress=progress,
-        )
-
-
-@contextlib.contextmanager
-def _executor(jobs: int) -> Iterator[Executor | None]:
-    if jobs == 1:
-        yield None
-        return
-    # fresh processes: threads of BLAS and locks do not survive a fork
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_leave_to_parent)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        # workers begin with a task, and leave Ctrl-C to their parent even while they begin
-        for _ in range(jobs):
-            pool.submit(int)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    try:
-        yield pool
-    except BaseException:
-        # the pool forgets the cells that it has not begun; those that it has may take minutes, and
-        # what they have does not count
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in multiprocessing.active_children():
-            child.terminate()
-            child.join()
-        raise
-    pool.shutdown()
-
-
-def _leave_to_parent() -> None:
-    """Let the process that started a worker say what Ctrl-C means."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -177,21 +106,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _show(experiment: Experiment, dataset: Any) -> None:
-    terminal = sys.stdout.isatty()
-    console = Console(width=None if terminal else _WIDTH, highlight=False)
+    console = output_console()
     console.print(f"{experiment.title}: medians (quartiles are in --report)")
     for heading, shown in _tables(*table(dataset, quartiles=False)):
         if heading:
             console.print(f"\n{heading}")
         console.print(shown)
-    for finding in experiment.judge(dataset):
-        console.print(
-            Text.assemble(
-                (finding.verdict.value, _STYLES[finding.verdict]),
-                f": {finding.sentence} ({finding.reference})",
-            )
-        )
-        console.print(Padding(finding.statistic, (0, 0, 0, 4)))
+    print_findings(console, experiment.judge(dataset))
 
 
 def _tables(columns: list[str], rows: list[list[str]]) -> Iterator[tuple[str, Table]]:

@@ -24,7 +24,7 @@ LAYERS = [
     {"training"},
     {"experiments"},
     {"claims", "figures"},
-    {"verify", "measure", "study", "experiment"},
+    {"verify", "measure", "study", "experiment", "figure"},
     {"__main__"},
 ]
 # the public names are gathered from above
@@ -40,7 +40,7 @@ def modules():
 def room(path):
     """The subpackage, or the module at the top level, that a file belongs to."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return parts[0]
+    return parts[-1] if parts[-1] == "__main__" else parts[0]
 
 
 def imported_rooms(path):

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
 from rmt_rank.experiments import find
+from rmt_rank.experiments.findings import Finding, Verdict
 
-__all__ = ["OVER", "Table", "report", "table"]
+__all__ = ["OVER", "Table", "output_console", "print_findings", "report", "table"]
 
 # Dimensions that medians and quartiles are taken over.
 OVER = ("problem", "repeat", "seed")
 
 _ROUNDING = 1e-12
+
+# Text that goes to a file or a pipe has no terminal to tell its width.
+_WIDTH = 100
+
+_STYLES = {
+    Verdict.SUPPORTED: "green",
+    Verdict.IN_PART: "yellow",
+    Verdict.NOT_SUPPORTED: "magenta",
+    Verdict.UNDECIDED: "dim",
+}
 
 
 class Table(NamedTuple):
@@ -114,3 +130,20 @@ def report(dataset: Any) -> str:
 
 def _row(words: list[str]) -> str:
     return f"| {' | '.join(words)} |"
+
+
+def output_console() -> Console:
+    """Standard output, as wide as the terminal."""
+    return Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
+
+
+def print_findings(console: Console, findings: Iterable[Finding]) -> None:
+    """A verdict and a sentence each, with the numbers below."""
+    for finding in findings:
+        console.print(
+            Text.assemble(
+                (finding.verdict.value, _STYLES[finding.verdict]),
+                f": {finding.sentence} ({finding.reference})",
+            )
+        )
+        console.print(Padding(finding.statistic, (0, 0, 0, 4)))
