@@ -14,7 +14,16 @@ import pytest
 import rmt_rank
 
 PACKAGE = Path(rmt_rank.__file__).parent
-FOUNDATIONS = {"_activations", "_array", "_errors", "_output", "_random", "_validation", "__init__"}
+FOUNDATIONS = {
+    "_activations",
+    "_array",
+    "_errors",
+    "_output",
+    "_random",
+    "_validation",
+    "__init__",
+    "paper",
+}
 # each layer may import what stands in the layers before it, and itself
 LAYERS = [
     FOUNDATIONS,
