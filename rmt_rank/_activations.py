@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -59,7 +61,12 @@ def sine(omega: float = 1.0) -> Activation:
     .. [1] V. Sitzmann et al., "Implicit Neural Representations with Periodic Activation Functions",
        arXiv:2006.09661.
     """
-    omega = real("omega", omega, above=0)
+    return _sine(real("omega", omega, above=0))
+
+
+@cache
+def _sine(omega: float) -> Activation:
+    """The same object for the same frequency, so that it equals itself."""
     return Activation(
         "sine" if omega == 1 else f"sine({omega:g})",
         lambda x: namespace_of(x).sin(omega * x),
@@ -108,7 +115,8 @@ def activation(given: str | Function | Activation) -> Activation:
     Parameters
     ----------
     given : str, Activation or callable
-        One of `ACTIVATIONS`, or a function of arrays that works entry by entry.
+        One of `ACTIVATIONS`, "sine(30)" for another frequency, or a function of arrays that works
+        entry by entry.
 
     Raises
     ------
@@ -120,18 +128,22 @@ def activation(given: str | Function | Activation) -> Activation:
     if isinstance(given, Activation):
         found = given
     elif isinstance(given, str):
-        if given not in ACTIVATIONS:
-            listed = ", ".join(map(repr, ACTIVATIONS))
-            raise ValueError(
-                f"activation must be one of {listed}, sine(omega) or a function, got {given!r}"
-            )
-        return ACTIVATIONS[given]
+        return _named(given)
     elif callable(given):
         found = Activation(getattr(given, "__name__", "activation"), given)
     else:
         raise TypeError(f"activation must be a name or a function on arrays, got {given!r}")
     _check(found)
     return found
+
+
+def _named(name: str) -> Activation:
+    if name in ACTIVATIONS:
+        return ACTIVATIONS[name]
+    if omega := re.fullmatch(r"sine\((\d+\.?\d*)\)", name):
+        return sine(float(omega[1]))
+    listed = ", ".join(map(repr, ACTIVATIONS))
+    raise ValueError(f"activation must be one of {listed}, 'sine(30)' or a function, got {name!r}")
 
 
 def _check(found: Activation) -> None:

@@ -63,12 +63,15 @@ def test_functions_of_users():
     assert (made.name, made.derivative) == ("sinh", None)
     assert activation(made) is made
     assert activation("sine") is ACTIVATIONS["sine"]
+    assert activation("sine(30)") == sine(30) != sine(2)
+    assert activation("sine(2.5)").name == sine(2.5).name
 
 
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
         ("swish", ValueError, "activation must be one of 'identity', 'relu'"),
+        ("sine(0)", ValueError, "omega must be"),
         (3, TypeError, "a name or a function on arrays, got 3"),
         (lambda x: x if x > 0 else 0, TypeError, "must take arrays of any shape"),
         (lambda x: x.sum(), TypeError, "of the shape it is given"),

@@ -27,7 +27,7 @@ FOUNDATIONS = {
 # each layer may import what stands in the layers before it, and itself
 LAYERS = [
     FOUNDATIONS,
-    {"theory", "exact", "metrics"},
+    {"theory", "exact", "metrics", "data"},
     {"networks"},
     {"simulation"},
     {"training"},

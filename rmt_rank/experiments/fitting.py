@@ -92,6 +92,8 @@ def identity(problem: LeastSquaresProblem, result: TrainingResult) -> dict[str, 
         converge, or has batch normalisation, which the identity does not cover.
     """
     ended = result.arrays["status"][1] == Status.CONVERGED
+    if not isinstance(result.network, LinearNetwork):
+        raise TypeError("result must be one of linear networks")
     ended &= not result.network.batch_norm
     names = ("weight_rank", "gram_rank", "error", "bound")
     found = {f"identity_{name}": np.full(ended.shape, math.nan) for name in names}

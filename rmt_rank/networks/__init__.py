@@ -1,1 +1,1 @@
-"""Linear networks as plain arrays: problems, parameters, losses and gradients in closed form."""
+"""Linear and nonlinear networks as plain arrays: loss and gradients in closed form."""

@@ -1,4 +1,4 @@
-"""Initial weights of linear networks.
+"""Initial weights of networks.
 
 Variances are in units of 1/fan-in: scale 1 keeps the mean square of a signal from layer to layer.
 """
@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from rmt_rank._validation import choice, integer, real
 from rmt_rank.networks.linear import LinearNetwork
+from rmt_rank.networks.network import Network
+from rmt_rank.networks.nonlinear import NonlinearNetwork
 
 __all__ = ["INITIALISATIONS", "initial_parameters", "orthonormal"]
 
@@ -21,7 +23,7 @@ Array = npt.NDArray[np.float64]
 
 
 def initial_parameters(
-    network: LinearNetwork,
+    network: Network,
     count: int,
     stream: np.random.Generator,
     *,
@@ -33,7 +35,7 @@ def initial_parameters(
 
     Parameters
     ----------
-    network : LinearNetwork
+    network : LinearNetwork or NonlinearNetwork
         Their shape.
     count : int
         Number B of networks.
@@ -43,11 +45,12 @@ def initial_parameters(
         "normal", "uniform": independent entries of variance scale^2/fan-in.
         "orthogonal": scale times a random matrix with orthonormal rows or columns.
         "balanced": scale times a Gaussian matrix of depth `as_depth` (1 by default), split evenly
-        over the layers so that W_(l+1)^T W_(l+1) = W_l W_l^T.
+        over the layers so that W_(l+1)^T W_(l+1) = W_l W_l^T.  Linear networks only.
         "marginals": every weight has independent entries with the law of an entry of a product
         of `as_depth` Gaussian matrices, times scale.
     scale : float, default 1
-        Scale of each layer; of the whole product for "balanced".
+        Scale of each layer; of the whole product for "balanced".  Of a layer that is a product of
+        weights, each has its k-th root.  sqrt(2) keeps the mean square of a signal through ReLUs.
     as_depth : int, optional
         Depth D for "balanced" and "marginals": the two readings of "initialised with the
         distribution of the D-layer network" (Section 3.3 of the paper).
@@ -71,12 +74,14 @@ def initial_parameters(
                 "as_depth goes with the initialisations 'balanced' and 'marginals', got "
                 f"{initialisation!r}"
             )
+    if isinstance(network, NonlinearNetwork):
+        scale **= 1 / network.expansion
     weights = INITIALISATIONS[initialisation](network, count, stream, scale, as_depth or 1)
     return np.asarray(network.parameters(weights))
 
 
 def _normal(
-    network: LinearNetwork, count: int, stream: np.random.Generator, scale: float, _: int
+    network: Network, count: int, stream: np.random.Generator, scale: float, _: int
 ) -> list[Array]:
     return [
         stream.standard_normal((count, *shape)) * (scale / math.sqrt(shape[1]))
@@ -85,7 +90,7 @@ def _normal(
 
 
 def _uniform(
-    network: LinearNetwork, count: int, stream: np.random.Generator, scale: float, _: int
+    network: Network, count: int, stream: np.random.Generator, scale: float, _: int
 ) -> list[Array]:
     return [
         stream.uniform(-1, 1, (count, *shape)) * (scale * math.sqrt(3 / shape[1]))
@@ -104,14 +109,16 @@ def orthonormal(count: int, rows: int, columns: int, stream: np.random.Generator
 
 
 def _orthogonal(
-    network: LinearNetwork, count: int, stream: np.random.Generator, scale: float, _: int
+    network: Network, count: int, stream: np.random.Generator, scale: float, _: int
 ) -> list[Array]:
     return [scale * orthonormal(count, *shape, stream) for shape in network.shapes]
 
 
 def _balanced(
-    network: LinearNetwork, count: int, stream: np.random.Generator, scale: float, as_depth: int
+    network: Network, count: int, stream: np.random.Generator, scale: float, as_depth: int
 ) -> list[Array]:
+    if not isinstance(network, LinearNetwork):
+        raise ValueError("'balanced' splits the weight that a linear network is, got another")
     widths = network.widths
     n = min(widths[0], widths[-1])
     if network.bottleneck is not None:
@@ -141,7 +148,7 @@ def _chain(widths: list[int], count: int, stream: np.random.Generator) -> Array:
 
 
 def _marginals(
-    network: LinearNetwork, count: int, stream: np.random.Generator, scale: float, as_depth: int
+    network: Network, count: int, stream: np.random.Generator, scale: float, as_depth: int
 ) -> list[Array]:
     weights = []
     for rows, columns in network.shapes:

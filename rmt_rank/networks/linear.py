@@ -24,7 +24,8 @@ import numpy as np
 
 from rmt_rank._array import namespace_of
 from rmt_rank._validation import integer, integer_widths
-from rmt_rank.networks.problem import ReducedData, squared_error
+from rmt_rank.networks.network import Network
+from rmt_rank.networks.problem import LeastSquaresProblem, ReducedData, squared_error
 
 __all__ = ["LinearNetwork", "Objective"]
 
@@ -77,6 +78,11 @@ class LinearNetwork:
         narrow = min(self.widths)
         return narrow if narrow < min(self.widths[0], self.widths[-1]) else None
 
+    @property
+    def plain(self) -> bool:
+        """Whether the map is the product of the weights, and nothing else is trained."""
+        return not (self.skip or self.batch_norm)
+
     @cached_property
     def shapes(self) -> tuple[tuple[int, int], ...]:
         """Shapes of the weights W_1, ..., W_d."""
@@ -119,6 +125,10 @@ class LinearNetwork:
                 parts += [xp.ones((*batch, n), dtype=parts[0].dtype)]
                 parts += [xp.zeros((*batch, n), dtype=parts[0].dtype)]
         return xp.concat(parts, axis=-1)
+
+    def data(self, problem: LeastSquaresProblem) -> tuple[ReducedData, ReducedData | None]:
+        """Training and held-out data, reduced to a basis of the space that they span."""
+        return problem.reduced, problem.reduced_test
 
     # --- the map ------------------------------------------------------------------------------
 
@@ -215,13 +225,13 @@ class LinearNetwork:
 class Objective:
     """Loss and gradient of one network on some data, as a function of parameters (B, size).
 
-    For NumPy arrays and plain networks it keeps its buffers: a gradient is then overwritten by the
-    next call.  Nothing is copied as long as it is called with the same array, changed in place.
+    For NumPy arrays and plain linear networks it keeps its buffers: a gradient is then overwritten
+    by the next call.  Nothing is copied as long as it is called with the same array, changed in
+    place.
     """
 
-    def __init__(self, network: LinearNetwork, data: ReducedData) -> None:
+    def __init__(self, network: Network, data: ReducedData) -> None:
         self.network, self.data = network, data
-        self._plain = not (network.skip or network.batch_norm)
         self._bound: _Buffers | None = None
         self._copies = False
 
@@ -243,7 +253,7 @@ class Objective:
         return buffers.backward(scale)
 
     def _buffered(self, parameters: Any) -> bool:
-        return self._plain and type(parameters) is np.ndarray
+        return self.network.plain and type(parameters) is np.ndarray
 
     def _buffers(self, parameters: Any) -> _Buffers:
         bound = self._bound
@@ -265,7 +275,7 @@ class _Buffers:
     Inputs and targets are divided by sqrt(examples), which takes that number out of the rest.
     """
 
-    def __init__(self, network: LinearNetwork, data: ReducedData, parameters: Any) -> None:
+    def __init__(self, network: Network, data: ReducedData, parameters: Any) -> None:
         self.parameters = parameters
         root = math.sqrt(data.examples)
         inputs, self._targets = data.inputs / root, data.targets / root

@@ -33,7 +33,8 @@ class ReducedData:
     """Examples in an orthonormal basis of the space that they span; examples are columns.
 
     The squared error of any affine map is the same in these coordinates, up to `rest`, and there
-    are at most as many of them as features, and one more.
+    are at most as many of them as features, and one more.  For maps that are not affine the basis
+    must be that of the examples themselves.
 
     Attributes
     ----------
@@ -74,6 +75,11 @@ def _reduced(x: Array, y: Array) -> ReducedData:
     rest = float(np.sum(r[k:, n + 1 :] ** 2))
     top = r[:k]
     return ReducedData(top[:, :n].T.copy(), top[:, n + 1 :].T.copy(), top[:, n], rest, len(x))
+
+
+def _whole(x: Array, y: Array) -> ReducedData:
+    """Examples one by one."""
+    return ReducedData(x.T.copy(), y.T.copy(), np.ones(len(x)), 0.0, len(x))
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +183,7 @@ class LeastSquaresProblem:
 
     @cached_property
     def reduced(self) -> ReducedData:
-        """Training data as networks see them."""
+        """Training data as linear networks see them."""
         return _reduced(self.inputs, self.targets)
 
     @cached_property
@@ -186,6 +192,18 @@ class LeastSquaresProblem:
         if self.test_inputs is None or self.test_targets is None:
             return None
         return _reduced(self.test_inputs, self.test_targets)
+
+    @cached_property
+    def whole(self) -> ReducedData:
+        """Training data as nonlinear networks see them: the examples themselves."""
+        return _whole(self.inputs, self.targets)
+
+    @cached_property
+    def whole_test(self) -> ReducedData | None:
+        """Held-out data, likewise."""
+        if self.test_inputs is None or self.test_targets is None:
+            return None
+        return _whole(self.test_inputs, self.test_targets)
 
     @cached_property
     def projector(self) -> Array:

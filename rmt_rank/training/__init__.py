@@ -1,1 +1,1 @@
-"""Training linear networks: one loop, and optimizers with the same verb, one a file."""
+"""Training networks: one loop, and optimizers with the same verb, one a file."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from rmt_rank._array import namespace_of, svdvals, to_numpy
 from rmt_rank.metrics import spectrum
 from rmt_rank.networks.linear import LinearNetwork
+from rmt_rank.networks.nonlinear import NonlinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem, ReducedData
 
 __all__ = ["THRESHOLDS", "Observer", "joined", "measures", "with_measures"]
@@ -28,18 +29,23 @@ class Observer:
 
     Parameters
     ----------
-    network, problem, data
-        The data are those of the problem, as arrays of the library that trains.
+    network, problem, data, test
+        The data are those of the problem as the network needs them, arrays of the library that
+        trains; the held-out ones become that.
     layers : bool
         Whether to look at every layer, too.
     """
 
     def __init__(
-        self, network: LinearNetwork, problem: LeastSquaresProblem, data: ReducedData, layers: bool
+        self,
+        network: LinearNetwork | NonlinearNetwork,
+        problem: LeastSquaresProblem,
+        data: ReducedData,
+        test: ReducedData | None,
+        layers: bool,
     ) -> None:
         xp, dtype = namespace_of(data.inputs), data.inputs.dtype
         self.network, self.data, self.layers = network, data, layers
-        test = problem.reduced_test
         self.test = None if test is None else test.to(xp, dtype)
         # the Gram matrix is that of held-out examples, as functions they were not fitted to
         examples = problem.inputs if problem.test_inputs is None else problem.test_inputs
@@ -48,37 +54,55 @@ class Observer:
     def __call__(self, parameters: Any) -> dict[str, Array]:
         """Numbers of each network, (b, ...), nan for those that are not finite."""
         xp = namespace_of(parameters)
-        weight, bias = self.network.effective(parameters, self.data)
-        features = self.examples @ xp.matrix_transpose(weight)
-        if bias is not None:
-            features = features + bias[:, None, :]
+        matrices, features = self._seen(parameters)
         lengths = xp.sqrt(xp.sum(features * features, axis=-1, keepdims=True))
         # decompositions are not asked about what has overflown
-        flat = [xp.reshape(each, (each.shape[0], -1)) for each in (weight, lengths)]
+        flat = [xp.reshape(each, (each.shape[0], -1)) for each in (*matrices.values(), lengths)]
         finite = xp.all(xp.isfinite(xp.concat(flat, axis=1)), axis=1)[:, None, None]
-        weight = xp.where(finite, weight, xp.zeros_like(weight))
         unit = features / xp.where(lengths > 0, lengths, xp.ones_like(lengths))
         unit = xp.where(finite, unit, xp.zeros_like(unit))
-        found = {
-            "loss": self.network.loss(parameters, self.data),
-            "singular_values": svdvals(xp, weight),
-            # eigenvalues of the cosine kernel; those beyond the number of outputs are 0
-            "gram_values": svdvals(xp, unit) ** 2,
-        }
+        found = {"loss": self.network.loss(parameters, self.data)}
+        for name, matrix in matrices.items():
+            found[name] = svdvals(xp, xp.where(finite, matrix, xp.zeros_like(matrix)))
+        # eigenvalues of the cosine kernel; those beyond the number of features are 0
+        found["gram_values"] = svdvals(xp, unit) ** 2
         if self.test is not None:
             found["test_loss"] = self.network.test_loss(parameters, self.data, self.test)
-        if self.layers:
-            for i, w in enumerate(self.network.weights(parameters), 1):
-                kept = xp.where(finite, w, xp.zeros_like(w))
-                found[f"layer_{i}_singular_values"] = svdvals(xp, kept)
+        if isinstance(self.network, NonlinearNetwork) and self.network.criterion == "cross-entropy":
+            found["accuracy"] = self.network.accuracy(parameters, self.data)
+            if self.test is not None:
+                found["test_accuracy"] = self.network.accuracy(parameters, self.test)
         mask = to_numpy(finite)[:, 0, 0]
         host = {name: to_numpy(values).astype(np.float64) for name, values in found.items()}
         for values in host.values():
             values[~mask] = np.nan
         return host
 
+    def _seen(self, parameters: Any) -> tuple[dict[str, Any], Any]:
+        """Matrices whose singular values are recorded, by name, and features (b, samples, n).
 
-def measures(singular_values: Array, gram_values: Array) -> Arrays:
+        Features are outputs of linear networks, and the last hidden activations of others.
+        """
+        if isinstance(self.network, NonlinearNetwork):
+            features = self.network.features(parameters, self.examples)
+            weights = self.network.effective_weights(parameters) if self.layers else []
+            matrices = {}
+        else:
+            xp = namespace_of(parameters)
+            weight, bias = self.network.effective(parameters, self.data)
+            features = self.examples @ xp.matrix_transpose(weight)
+            if bias is not None:
+                features = features + bias[:, None, :]
+            weights = self.network.weights(parameters) if self.layers else []
+            matrices = {"singular_values": weight}
+        return matrices | _by_layer(weights), features
+
+
+def _by_layer(weights: list[Any]) -> dict[str, Any]:
+    return {f"layer_{i}_singular_values": w for i, w in enumerate(weights, 1)}
+
+
+def measures(singular_values: Array) -> Arrays:
     """Every measure of rank, (...), of singular values (..., k), with the dimensions they add."""
     s = singular_values
     return {
@@ -87,7 +111,6 @@ def measures(singular_values: Array, gram_values: Array) -> Arrays:
         "participation_ratio": ((), spectrum.participation_ratio(s)),
         "nuclear_norm": ((), spectrum.nuclear_norm(s)),
         "condition_number": ((), spectrum.condition_number(s)),
-        "gram_effective_rank": ((), spectrum.effective_rank(gram_values)),
         "threshold_rank": (
             ("threshold",),
             np.stack([spectrum.threshold_rank(s, tau) for tau in THRESHOLDS], axis=-1),
@@ -101,8 +124,10 @@ def with_measures(found: dict[str, Array], batch: tuple[str, ...]) -> Arrays:
     for name, values in found.items():
         last = (_AXES.get(name, name.removesuffix("_singular_values") + "_value"),)
         arrays[name] = (batch + last[: values.ndim - len(batch)], values)
+    if "gram_values" in found:
+        arrays["gram_effective_rank"] = (batch, spectrum.effective_rank(found["gram_values"]))
     if "singular_values" in found:
-        ranks = measures(found["singular_values"], found["gram_values"])
+        ranks = measures(found["singular_values"])
         arrays |= {name: (batch + last, values) for name, (last, values) in ranks.items()}
     return arrays
 

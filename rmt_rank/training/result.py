@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rmt_rank._activations import activation
 from rmt_rank._output import write
 from rmt_rank.networks.linear import LinearNetwork
+from rmt_rank.networks.nonlinear import NonlinearNetwork
 from rmt_rank.training.ledger import Status
 
 __all__ = ["TrainingResult"]
@@ -28,7 +30,7 @@ class TrainingResult:
 
     Attributes
     ----------
-    network : LinearNetwork
+    network : LinearNetwork or NonlinearNetwork
         Their shape.
     settings : dict
         How they were trained.
@@ -38,7 +40,7 @@ class TrainingResult:
         Parameters, then what the optimizer remembers, in the order of learning_rate, seed.
     """
 
-    network: LinearNetwork
+    network: LinearNetwork | NonlinearNetwork
     settings: dict[str, Any]
     arrays: Mapping[str, tuple[tuple[str, ...], Array]]
     state: list[Array]
@@ -66,13 +68,13 @@ class TrainingResult:
 
     @property
     def weights(self) -> list[Array]:
-        """Final W_1, ..., W_d, each of shape (learning rates, seeds, n_l, n_(l-1))."""
+        """Final weights W_1, W_2, ..., each of shape (learning rates, seeds, rows, columns)."""
         shape = self.arrays["status"][1].shape
         return [w.reshape(*shape, *w.shape[1:]) for w in self.network.weights(self.state[0])]
 
     @property
     def initial_weights(self) -> list[Array]:
-        """W_1, ..., W_d where training began."""
+        """The same where training began."""
         shape = self.arrays["status"][1].shape
         begun = self.arrays["initial_parameters"][1].reshape(len(self.state[0]), -1)
         return [w.reshape(*shape, *w.shape[1:]) for w in self.network.weights(begun)]
@@ -83,12 +85,18 @@ class TrainingResult:
         return bool(np.any(self.arrays["status"][1] == Status.RUNNING))
 
     def save(self, path: str | Path) -> None:
-        """Write everything to one .npz file, whole or not at all."""
+        """Write everything to one .npz file, whole or not at all.
+
+        Raises
+        ------
+        ValueError
+            If the network's activation is none that its name leads back to.
+        """
         content: dict[str, Any] = {name: values for name, (_, values) in self.arrays.items()}
         content |= {f"state_{i}": array for i, array in enumerate(self.state)}
         header = {
             "rmt_rank": "training result",
-            "network": [list(self.network.widths), self.network.skip, self.network.batch_norm],
+            "network": _header(self.network),
             "settings": self.settings,
             "dimensions": {name: list(dimensions) for name, (dimensions, _) in self.arrays.items()},
             "state": len(self.state),
@@ -113,13 +121,33 @@ class TrainingResult:
                 header = json.loads(str(archive["header"]))
                 if header["rmt_rank"] != "training result":
                     raise ValueError(f"it is a {header['rmt_rank']}")
-                widths, skip, batch_norm = header["network"]
                 arrays = {
                     name: (tuple(dimensions), archive[name])
                     for name, dimensions in header["dimensions"].items()
                 }
                 state = [archive[f"state_{i}"] for i in range(header["state"])]
-                network = LinearNetwork(tuple(widths), skip, batch_norm)
-                return cls(network, header["settings"], arrays, state)
+                return cls(_network(header["network"]), header["settings"], arrays, state)
         except (zipfile.BadZipFile, KeyError, EOFError, ValueError, TypeError) as error:
             raise ValueError(f"{path} is no training result, or damaged ({error})") from error
+
+
+def _header(network: LinearNetwork | NonlinearNetwork) -> Any:
+    """What a file says of a network."""
+    if isinstance(network, LinearNetwork):
+        return [list(network.widths), network.skip, network.batch_norm]
+    name = network.activation.name
+    try:
+        known = activation(name) == network.activation
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError(f"activation must be one with a name of its own to be saved, got {name!r}")
+    return [list(network.widths), name, network.expansion, network.criterion]
+
+
+def _network(header: Any) -> LinearNetwork | NonlinearNetwork:
+    widths, *rest = header
+    if isinstance(rest[0], str):
+        name, expansion, criterion = rest
+        return NonlinearNetwork(widths, name, expansion, criterion=criterion)
+    return LinearNetwork(widths, *rest)

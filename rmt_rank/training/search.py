@@ -12,6 +12,7 @@ import numpy.typing as npt
 from rmt_rank._random import RNG, streams
 from rmt_rank._validation import choice, integer, real_array
 from rmt_rank.networks.linear import LinearNetwork
+from rmt_rank.networks.nonlinear import NonlinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.optimizers import LEARNING_RATES
@@ -59,7 +60,7 @@ class LearningRateSearch:
 
 def learning_rate_search(
     problem: LeastSquaresProblem,
-    network: LinearNetwork | int,
+    network: LinearNetwork | NonlinearNetwork | int,
     rates: Sequence[float],
     *,
     optimizer: str = "gradient_descent",

@@ -1,4 +1,4 @@
-"""Train linear networks on a least-squares problem: many seeds and learning rates as one batch."""
+"""Train networks on a problem: many seeds and learning rates as one batch."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rmt_rank._random import RNG, streams
 from rmt_rank._validation import choice, integer, real, real_array
 from rmt_rank.networks.initialisation import initial_parameters
 from rmt_rank.networks.linear import LinearNetwork, Objective
+from rmt_rank.networks.nonlinear import NonlinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem
 from rmt_rank.training.ledger import Ledger, Standing, Status
 from rmt_rank.training.optimizers import LEARNING_RATES, OPTIMIZERS
@@ -28,6 +29,8 @@ from rmt_rank.training.result import TrainingResult
 __all__ = ["recording_schedule", "train"]
 
 Array = npt.NDArray[Any]
+
+_WITHOUT_GRADIENT = ("cma_es", "random_search")
 
 
 def recording_schedule(steps: int, count: int = 50) -> tuple[int, ...]:
@@ -40,7 +43,7 @@ def recording_schedule(steps: int, count: int = 50) -> tuple[int, ...]:
 
 def train(
     problem: LeastSquaresProblem,
-    network: LinearNetwork | int,
+    network: LinearNetwork | NonlinearNetwork | int,
     *,
     optimizer: str = "gradient_descent",
     learning_rate: float | Sequence[float] | None = None,
@@ -59,15 +62,15 @@ def train(
     xp: Any = None,
     progress: bool = False,
 ) -> TrainingResult:
-    """Train linear networks and record their rank on the way.
+    """Train networks and record their rank on the way.
 
     Parameters
     ----------
     problem : LeastSquaresProblem
         Data.
-    network : LinearNetwork or int
-        Shape of the networks; an int is the depth of a plain one, whose hidden layers are as wide
-        as the wider end.
+    network : LinearNetwork, NonlinearNetwork or int
+        Shape of the networks; an int is the depth of a plain linear one, whose hidden layers are as
+        wide as the wider end.
     optimizer : str, default "gradient_descent"
         "gradient_descent", "momentum", "nesterov", "adam", "lbfgs", "cma_es" or
         "random_search".
@@ -79,7 +82,8 @@ def train(
     steps : int, default 4000
         Budget: gradient steps, generations of "cma_es", draws of "random_search".
     tolerance : float, default 1e-6
-        Loss, half the mean squared error, at which a network has converged and stops.
+        Loss, half the mean squared error or the network's own, at which a network has converged
+        and stops.
     divergence : float, default 1e6
         A network has diverged where its loss exceeds this multiple of the first.
     initialisation, scale, as_depth
@@ -87,7 +91,8 @@ def train(
     record : int or iterable of int, default 50
         Number of steps at which networks are measured, denser at the beginning, or the steps.
     layers : bool, default False
-        Whether the singular values of every layer are recorded.
+        Whether the singular values of every layer are recorded; of a layer that is a product of
+        weights, those of the product.
     start : TrainingResult, optional
         Go on where that run stopped, each network from its own step, with what the optimizer
         remembers (not that of "lbfgs", which begins anew from the parameters).
@@ -127,7 +132,7 @@ def train(
     """
     if not isinstance(problem, LeastSquaresProblem):
         raise TypeError(f"problem must be a LeastSquaresProblem, got {type(problem).__name__}")
-    if not isinstance(network, LinearNetwork):
+    if not isinstance(network, LinearNetwork | NonlinearNetwork):
         depth = integer("network", network, at_least=1)
         hidden = max(problem.features, problem.outputs)
         network = LinearNetwork((problem.features, *[hidden] * (depth - 1), problem.outputs))
@@ -145,7 +150,10 @@ def train(
     choice("dtype", dtype, ("float64", "float32"))
     xp = namespace_or_default(xp)
     wanted = _wanted(record)
-    if network.bottleneck is not None:
+    reduced, held_out = network.data(problem)
+    if isinstance(network, NonlinearNetwork) and optimizer not in _WITHOUT_GRADIENT:
+        network.require_derivative()
+    if isinstance(network, LinearNetwork) and network.bottleneck is not None:
         warnings.warn(
             f"a hidden width of {network.bottleneck} is a bottleneck: the weight's rank is at most "
             "that",
@@ -189,8 +197,8 @@ def train(
         for _, members in batches
     ]
     kind = getattr(xp, dtype)
-    data = problem.reduced.to(xp, kind)
-    observer = Observer(network, problem, data, layers)
+    data = reduced.to(xp, kind)
+    observer = Observer(network, problem, data, held_out, layers)
     begun = [step for step, _ in batches] or [int(standing.taken.max())]
     schedule = _schedule(wanted, begun[0], begun[-1] + steps) if batches else ()
     history: dict[str, Array] = {}
@@ -249,6 +257,12 @@ def train(
         "dtype": dtype,
         "depth": network.depth,
     }
+    if isinstance(network, NonlinearNetwork):
+        settings |= {
+            "activation": network.activation.name,
+            "expansion": network.expansion,
+            "criterion": network.criterion,
+        }
     arrays: Arrays = {
         "learning_rate": (("learning_rate",), rates),
         "seed": (("seed",), np.arange(shape[1])),
@@ -302,7 +316,7 @@ def _schedule(wanted: int | list[int], first: int, last: int) -> tuple[int, ...]
 
 def _going_on(
     start: TrainingResult,
-    network: LinearNetwork,
+    network: LinearNetwork | NonlinearNetwork,
     shape: tuple[int, int],
     optimizer: str,
     tolerance: float,

@@ -82,7 +82,7 @@ class RandomSearch:
     ) -> Callable[[np.random.Generator], tuple[Array, Callable[[int], Array]]]:
         """A function of a stream: losses of a block of networks, and parameters of one of them."""
         network, data = objective.network, objective.data
-        if self.setup.initialisation == "normal" and not (network.skip or network.batch_norm):
+        if self.setup.initialisation == "normal" and network.plain:
             if network.depth == 1:
                 return _OneLayer(objective, self.setup.scale).draw
             if min(network.widths) >= min(data.inputs.shape):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank.networks.linear import LinearNetwork
+from rmt_rank.networks.network import Network
 
 __all__ = ["Setup"]
 
@@ -23,7 +23,7 @@ class Setup:
         Of each network; nan for optimizers without one.
     streams : list of numpy.random.Generator
         A source of randomness for each network.
-    network : LinearNetwork
+    network : Network
         Their shape.
     draw : callable
         Initial parameters (count, size) from a count and a stream.
@@ -35,7 +35,7 @@ class Setup:
 
     learning_rate: npt.NDArray[np.float64]
     streams: list[np.random.Generator]
-    network: LinearNetwork
+    network: Network
     draw: Callable[[int, np.random.Generator], npt.NDArray[np.float64]]
     initialisation: str
     scale: float

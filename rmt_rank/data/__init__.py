@@ -1,0 +1,8 @@
+"""Images with labels: small ones that come with scikit-learn, MNIST and CIFAR."""
+
+from rmt_rank.data.cifar import load_cifar
+from rmt_rank.data.digits import load_digits
+from rmt_rank.data.images import Images
+from rmt_rank.data.mnist import load_mnist
+
+__all__ = ["Images", "load_cifar", "load_digits", "load_mnist"]

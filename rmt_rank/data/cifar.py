@@ -1,0 +1,103 @@
+"""CIFAR-10 and CIFAR-100, from their files for Python or OpenML."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rmt_rank._errors import DataUnavailableError
+from rmt_rank._validation import choice
+from rmt_rank.data.images import Images, of_bytes
+from rmt_rank.data.sources import folders, openml
+
+__all__ = ["load_cifar"]
+
+_SHAPE = (3, 32, 32)
+_OPENML = {10: "CIFAR_10", 100: "CIFAR-100"}
+_FOLDERS = {10: "cifar-10-batches-py", 100: "cifar-100-python"}
+_FILES = {
+    (10, "train"): [f"data_batch_{i}" for i in range(1, 6)],
+    (10, "test"): ["test_batch"],
+    (100, "train"): ["train"],
+    (100, "test"): ["test"],
+}
+
+
+def load_cifar(path: str | Path | None = None, *, classes: int = 10, part: str = "train") -> Images:
+    """Small colour images of 3 x 32 x 32 pixels, 50000 for training and 10000 held out.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        The folder of the files for Python (cifar-10-batches-py or cifar-100-python), or the one
+        that it is in.  By default the folder that the environment variable RMT_RANK_DATA names;
+        and if there is nothing, scikit-learn's OpenML loader, which keeps what it fetched.
+    classes : {10, 100}
+        CIFAR-10 or CIFAR-100, with its fine labels.
+    part : {"train", "test"}
+        Which of them; of OpenML's rows the first 50000 are taken to be for training.
+
+    Returns
+    -------
+    Images
+
+    Raises
+    ------
+    DataUnavailableError
+        If the path holds none, or there are no local files and no network.
+    ImportError
+        If scikit-learn (the extra `data`) would be needed and is not installed.
+    ValueError
+        If a file is damaged, or an argument is not one of those allowed.
+
+    Notes
+    -----
+    The files are pickles.  Of those, nothing but arrays, and lists and dicts of them, is read.
+
+    References
+    ----------
+    .. [1] A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
+    """
+    choice("part", part, ("train", "test"))
+    if classes not in _OPENML:
+        raise ValueError(f"classes must be 10 or 100, got {classes!r}")
+    name, names = f"CIFAR-{classes}", _FILES[classes, part]
+    for place in folders(path, [_FOLDERS[classes]]):
+        files = [place / each for each in names]
+        if all(file.is_file() for file in files):
+            batches = [_batch(file, classes) for file in files]
+            pixels, labels = (np.concatenate(each) for each in zip(*batches, strict=True))
+            return of_bytes(name, pixels, labels, _SHAPE, classes)
+    if path is not None:
+        raise DataUnavailableError(
+            f"path must be the folder of {name}'s files for Python ({', '.join(names)}), or the "
+            f"one that {_FOLDERS[classes]} is in, got {str(path)!r}"
+        )
+    return openml(name, _OPENML[classes], _SHAPE, classes, train=5 / 6, part=part)
+
+
+def _batch(file: Path, classes: int) -> tuple[Any, Any]:
+    """Pixels and labels of a file."""
+    try:
+        content = _Unpickler(io.BytesIO(file.read_bytes()), encoding="bytes").load()
+        labels = content[b"labels" if classes == 10 else b"fine_labels"]
+        return content[b"data"], np.asarray(labels)
+    except (pickle.UnpicklingError, KeyError, EOFError, TypeError, ValueError) as error:
+        raise ValueError(f"{file} is no batch of CIFAR-{classes}, or damaged ({error})") from error
+
+
+class _Unpickler(pickle.Unpickler):
+    """Of all that a pickle may name, what arrays are made of."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
+            return getattr(np, name)
+        if module.startswith("numpy") and name == "_reconstruct":
+            return np.zeros(0).__reduce__()[0]
+        if (module, name) == ("_codecs", "encode"):  # bytes of Python 3 in old protocols
+            return lambda text, coding: text.encode(coding)
+        raise pickle.UnpicklingError(f"it holds {module}.{name}")

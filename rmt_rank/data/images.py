@@ -1,0 +1,128 @@
+"""Images with labels, as rows of numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from rmt_rank._random import RNG, streams
+from rmt_rank._validation import integer
+
+__all__ = ["Images", "of_bytes"]
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images and what they show.
+
+    Attributes
+    ----------
+    name : str
+        Which images.
+    inputs : ndarray, shape (examples, features)
+        Pixels; rows are samples.  In [0, 1] as they are loaded.
+    labels : ndarray of int, shape (examples,)
+        From 0 to classes - 1.
+    shape : tuple of int
+        Of one image: rows and columns, after colours if it has any.
+    classes : int
+        Number of classes.
+    """
+
+    name: str
+    inputs: Array
+    labels: npt.NDArray[np.intp]
+    shape: tuple[int, ...]
+    classes: int
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @cached_property
+    def one_hot(self) -> Array:
+        """Labels as targets of a network, shape (examples, classes)."""
+        return np.eye(self.classes)[self.labels]
+
+    def subset(self, count: int, rng: RNG = None, *, balanced: bool = False) -> Images:
+        """Images drawn at random, without repetition.
+
+        Parameters
+        ----------
+        count : int
+            Their number.
+        rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
+            Source of randomness.
+        balanced : bool, default False
+            Whether there are as many of every class; it must then divide the count.
+
+        Returns
+        -------
+        Images
+            In random order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is of the wrong type, or there are not as many images.
+
+        Examples
+        --------
+        >>> from rmt_rank.data import load_digits
+        >>> some = load_digits().subset(20, rng=0, balanced=True)
+        >>> some.inputs.shape, sorted(set(some.labels.tolist())) == list(range(10))
+        ((20, 64), True)
+        """
+        count = integer("count", count, at_least=1)
+        order = next(streams(rng)).permutation(len(self))
+        if balanced:
+            order = order[self._balanced(order, count)]
+        elif count > len(self):
+            raise ValueError(
+                f"count must be at most {len(self)}, the images there are, got {count}"
+            )
+        chosen = order[:count]
+        return replace(self, inputs=self.inputs[chosen], labels=self.labels[chosen])
+
+    def _balanced(self, order: npt.NDArray[np.intp], count: int) -> npt.NDArray[np.intp]:
+        """Places in an order of the first images of each class."""
+        share, rest = divmod(count, self.classes)
+        least = int(np.bincount(self.labels, minlength=self.classes).min())
+        if rest or share > least:
+            raise ValueError(
+                f"count must be a multiple of the {self.classes} classes, of which one has {least} "
+                f"images, to be balanced, got {count}"
+            )
+        labels = self.labels[order]
+        places = [np.flatnonzero(labels == label)[:share] for label in range(self.classes)]
+        return np.sort(np.concatenate(places))
+
+    def standardised(self) -> Images:
+        """The same images, less the mean of each pixel, scaled to a mean square of 1."""
+        centred = self.inputs - self.inputs.mean(axis=0)
+        size = np.sqrt(np.mean(centred**2))
+        return replace(self, inputs=centred / (size if size > 0 else 1.0))
+
+
+def of_bytes(
+    name: str,
+    pixels: npt.NDArray[np.uint8],
+    labels: npt.ArrayLike,
+    shape: tuple[int, ...],
+    classes: int,
+) -> Images:
+    """Images of pixels from 0 to 255, (examples, ...); ValueError if they do not fit together."""
+    whole = np.asarray(labels).astype(np.intp)
+    features = int(np.prod(shape))
+    if whole.ndim != 1 or len(pixels) != len(whole) or pixels.size != len(pixels) * features:
+        raise ValueError(
+            f"{name}: expected as many labels as images of shape {shape}, got {whole.shape} and "
+            f"{pixels.shape}"
+        )
+    if whole.size and not 0 <= whole.min() <= whole.max() < classes:
+        raise ValueError(f"{name}: expected labels from 0 to {classes - 1}, got {whole.max()}")
+    return Images(name, pixels.reshape(len(pixels), features) / 255, whole, shape, classes)

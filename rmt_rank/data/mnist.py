@@ -1,0 +1,102 @@
+"""MNIST, from its own files, NumPy's, or OpenML."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from rmt_rank._errors import DataUnavailableError
+from rmt_rank._validation import choice
+from rmt_rank.data.images import Images, of_bytes
+from rmt_rank.data.sources import folders, openml
+
+__all__ = ["load_mnist"]
+
+_SHAPE = (28, 28)
+_OPENML = "mnist_784"
+_PREFIXES = {"train": "train", "test": "t10k"}
+
+
+def load_mnist(path: str | Path | None = None, *, part: str = "train") -> Images:
+    """Handwritten digits of 28 x 28 pixels, 60000 for training and 10000 held out.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        A folder with the original files (train-images-idx3-ubyte and so on, .gz or not) or with
+        mnist.npz (arrays x_train, y_train, x_test, y_test), or that file.  By default the folder
+        that the environment variable RMT_RANK_DATA names, or its subfolder mnist; and if there is
+        nothing, scikit-learn's OpenML loader, which keeps what it fetched.
+    part : {"train", "test"}
+        Which of them.
+
+    Returns
+    -------
+    Images
+
+    Raises
+    ------
+    DataUnavailableError
+        If the path holds none, or there are no local files and no network.
+    ImportError
+        If scikit-learn (the extra `data`) would be needed and is not installed.
+    ValueError
+        If a file is damaged, or part is unknown.
+
+    References
+    ----------
+    .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
+       recognition", doi:10.1109/5.726791.
+    """
+    choice("part", part, ("train", "test"))
+    for place in folders(path, ["mnist", "MNIST/raw"]):
+        for file in (place, place / "mnist.npz"):
+            if file.suffix == ".npz" and file.is_file():
+                return of_bytes("MNIST", *_npz(file, part), _SHAPE, 10)
+        files = [_idx_file(place, f"{_PREFIXES[part]}-{kind}") for kind in ("images", "labels")]
+        if files[0] and files[1]:
+            return of_bytes("MNIST", _idx(files[0]), _idx(files[1]), _SHAPE, 10)
+    if path is not None:
+        raise DataUnavailableError(
+            f"path must be mnist.npz, or a folder with it or with MNIST's files "
+            f"{_PREFIXES[part]}-images-idx3-ubyte and {_PREFIXES[part]}-labels-idx1-ubyte, got "
+            f"{str(path)!r}"
+        )
+    return openml("MNIST", _OPENML, _SHAPE, 10, train=6 / 7, part=part)
+
+
+def _idx_file(folder: Path, start: str) -> Path | None:
+    """The file of a folder that begins so, whether its dot was lost, compressed or not."""
+    kind = "idx3" if start.endswith("images") else "idx1"
+    names = [f"{start}{dot}{kind}-ubyte{end}" for dot in "-." for end in ("", ".gz")]
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _idx(file: Path) -> npt.NDArray[np.uint8]:
+    """An array of bytes: 0, 0, 8, the number of axes, their lengths (big-endian), the entries."""
+    try:
+        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        zeros, kind, axes = struct.unpack(">HBB", content[:4])
+        shape = struct.unpack(f">{axes}I", content[4 : 4 + 4 * axes])
+        if (zeros, kind) != (0, 8):
+            raise ValueError(f"its first bytes are {content[:4]!r}")
+        return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape)
+    except (struct.error, EOFError, gzip.BadGzipFile, ValueError) as error:
+        raise ValueError(f"{file} is no idx file of bytes, or damaged ({error})") from error
+
+
+def _npz(file: Path, part: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    try:
+        # from memory: NumPy leaves a damaged file open
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as archive:
+            return archive[f"x_{part}"], archive[f"y_{part}"]
+    except (zipfile.BadZipFile, KeyError, EOFError, ValueError) as error:
+        raise ValueError(
+            f"{file} holds no x_{part} and y_{part}, or is damaged ({error})"
+        ) from error

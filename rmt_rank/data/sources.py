@@ -1,0 +1,101 @@
+"""Where images come from: local files, or scikit-learn's OpenML loader."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rmt_rank._errors import DataUnavailableError
+from rmt_rank.data.images import Images, of_bytes
+
+__all__ = ["VARIABLE", "folders", "openml", "scikit_learn"]
+
+# Environment variable that names a folder of local files.
+VARIABLE = "RMT_RANK_DATA"
+
+
+def scikit_learn() -> Any:
+    """scikit-learn's `datasets`, which is imported when it is asked for."""
+    try:
+        return importlib.import_module("sklearn.datasets")
+    except ImportError as error:
+        raise ImportError(
+            "these images need scikit-learn: install the extra 'data', for example pip install "
+            "scikit-learn"
+        ) from error
+
+
+def folders(path: str | Path | None, names: Sequence[str]) -> list[Path]:
+    """Folders or files to look for images in: the path alone, or those of the variable.
+
+    Raises
+    ------
+    DataUnavailableError
+        If the path or the variable's folder does not exist.
+    """
+    if path is None and not os.environ.get(VARIABLE):
+        return []
+    given = Path(os.environ[VARIABLE]) if path is None else Path(path)
+    if not given.exists():
+        what = f"the folder of {VARIABLE}" if path is None else "path"
+        raise DataUnavailableError(f"{what} must exist, got {str(given)!r}")
+    return [given, *(given / name for name in names)]
+
+
+def openml(
+    name: str, title: str, shape: tuple[int, ...], classes: int, *, train: float, part: str
+) -> Images:
+    """Part of a data set of OpenML, which scikit-learn keeps on disk once it was fetched.
+
+    It keeps it in the folder of `RMT_RANK_DATA`, if that is set.  Reading takes minutes each time.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    title : str
+        OpenML's name of the data set, of which the first version is taken.
+    shape, classes
+        As in `Images`.
+    train : float
+        Share of the rows, from the first on, that are for training.
+    part : {"train", "test"}
+        Which rows.
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn is missing.
+    DataUnavailableError
+        If it was never fetched, and there is no network.
+    """
+    datasets = scikit_learn()
+    try:
+        with warnings.catch_warnings():
+            # it warns of every attempt; the last one is told below
+            warnings.simplefilter("ignore")
+            bunch = datasets.fetch_openml(
+                title,
+                version=1,
+                as_frame=False,
+                # slow, but the faster one fails on numbers as classes with pandas 3
+                parser="liac-arff",
+                n_retries=1,
+                data_home=os.environ.get(VARIABLE) or None,
+            )
+    except OSError as error:
+        raise DataUnavailableError(
+            f"{name} is in no local file, and OpenML cannot be reached ({error}): give the path of "
+            f"local files, or set {VARIABLE} to their folder"
+        ) from error
+    stop = round(len(bunch.data) * train)
+    rows = slice(0, stop) if part == "train" else slice(stop, None)
+    # bytes, or scaled already
+    data = bunch.data[rows] * (255 if bunch.data.max() <= 1 else 1)
+    return of_bytes(name, data, bunch.target[rows].astype(np.intp), shape, classes)
