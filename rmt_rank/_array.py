@@ -182,11 +182,43 @@ def namespace_of(array: Any) -> Any:
     return array_api_compat.array_namespace(array)
 
 
+# atanh(erf(x))/x as a polynomial in x^2, lowest power first: least-squares weights iterated until the
+# relative errors of erf were level, 1e-7, for |x| < 4.2, beyond which single precision has 1.
+_ERF_SINGLE = (
+    1.12837927,
+    1.02769052e-1,
+    -1.91820200e-4,
+    -6.19795794e-4,
+    8.76421972e-5,
+    -5.66937158e-6,
+    1.41908633e-7,
+)
+_ERF_IS_ONE = 4.2
+
+
 def erf(x: Any) -> Any:
-    """Error function, which the standard lacks: the library's own, or SciPy's on the host."""
+    """Error function, which the standard lacks: the library's own, or SciPy's on the host.
+
+    Of NumPy's single precision to four units in the last place, by tanh, which NumPy vectorises.
+    """
     if array_api_compat.is_torch_array(x):
         return x.erf()
     if array_api_compat.is_cupy_array(x):
         return importlib.import_module("cupyx.scipy.special").erf(x)
+    if isinstance(x, np.ndarray) and x.dtype == np.float32:
+        return _erf_single(x)
     values = special.erf(to_numpy(x))
     return values if isinstance(x, np.ndarray | np.generic) else namespace_of(x).asarray(values)
+
+
+def _erf_single(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    x = np.clip(x, -_ERF_IS_ONE, _ERF_IS_ONE)
+    square = x * x
+    *lower, value = _ERF_SINGLE
+    result = square * value
+    for coefficient in lower[:0:-1]:
+        result += coefficient
+        result *= square
+    result += lower[0]
+    result *= x
+    return np.tanh(result, out=result)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rmt_rank import experiments
-from rmt_rank._output import write
+from rmt_rank._output import Output, write
 from rmt_rank._validation import integer
 from rmt_rank.experiments.experiment import SIZES
 from rmt_rank.experiments.report import output_console, print_findings, report
@@ -54,9 +54,9 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank figure") 
     try:
         jobs = integer("--jobs", options.jobs, at_least=1)
         chosen = _chosen(options.names)
-        if options.numbers is not None and len(chosen) > 1:
-            raise ValueError("--numbers goes with one figure")
-        options.out.mkdir(parents=True, exist_ok=True)
+        if options.numbers is not None and (len(chosen) > 1 or chosen[0].experiment is None):
+            raise ValueError("--numbers goes with one figure, and not with a diagram")
+        _folder(options.out)
         with workers(jobs) as executor:
             computed: dict[str, Any] = {}
             for figure in chosen:
@@ -72,6 +72,15 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank figure") 
         _say(f"{prog}: interrupted; run it again to go on", sys.stderr)
         return 130
     return DONE
+
+
+def _folder(path: Path) -> None:
+    """Make the folder, and try whether files can be made there, before the work starts."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"--out cannot be a folder: {path} ({error.strerror})") from error
+    Output("--out", path / "figure.nc")
 
 
 def _chosen(names: Sequence[str]) -> list[PaperFigure]:
@@ -97,12 +106,13 @@ def _make(
             written.append(_keep(options.out / f"{figure.name}.md", report(dataset).encode()))
     with style(options.style):
         canvas = drawn(figure, dataset)
-        for suffix in ("png", "pdf"):
+        # without a date, so that the same numbers give the same file
+        for suffix, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
             buffer = io.BytesIO()
-            canvas.savefig(buffer, format=suffix)
+            canvas.savefig(buffer, format=suffix, metadata=metadata)
             written.append(_keep(options.out / f"{figure.name}.{suffix}", buffer.getvalue()))
     console = output_console()
-    console.print(f"{figure.name}: {figure.title}", style="bold")
+    console.print(f"{figure.name}: {figure.title}", style="bold", soft_wrap=True)
     print_findings(console, findings)
     console.print(f"    written: {', '.join(written)}", soft_wrap=True)
 
@@ -114,7 +124,10 @@ def _numbers(
     if options.numbers is not None:
         import xarray
 
-        dataset = xarray.load_dataset(options.numbers, engine="scipy")
+        try:
+            dataset = xarray.load_dataset(options.numbers, engine="scipy")
+        except (OSError, TypeError, ValueError) as error:
+            raise ValueError(f"--numbers cannot be read: {options.numbers} ({error})") from error
         if dataset.attrs.get("experiment") != name:
             found = dataset.attrs.get("experiment")
             raise ValueError(

@@ -14,6 +14,7 @@ from rmt_rank.exact.balls import (
     enclose_derivative,
     enclose_effective_rank,
 )
+from rmt_rank.exact.conjugate_kernel import conjugate_kernel_entropy, linear_kernel_entropy
 from rmt_rank.exact.coupling import (
     GrowthCertificate,
     certify_levy_growth,
@@ -21,6 +22,7 @@ from rmt_rank.exact.coupling import (
     levy_khintchine,
 )
 from rmt_rank.exact.derivation import Step, StepResult, derivation
+from rmt_rank.exact.dual_activations import dual_activation, dual_activation_closed
 from rmt_rank.exact.errata import (
     integrand_derivative,
     integrand_derivative_area,
@@ -32,6 +34,11 @@ from rmt_rank.exact.finite_width import (
     complex_power_sum,
     complex_power_sum_slope,
     expected_characteristic_polynomial,
+)
+from rmt_rank.exact.free_products import (
+    effective_rank_of_free_product,
+    gaussian,
+    residual,
 )
 from rmt_rank.exact.measures import measures, singular_values
 from rmt_rank.exact.printed import density, jacobian, paper_equation_8_ratio, singular_value
@@ -48,6 +55,11 @@ from rmt_rank.exact.rectangular import (
     rectangular_law,
     rectangular_moment,
 )
+from rmt_rank.exact.residual_limit import (
+    residual_limit_effective_rank,
+    residual_limit_law,
+    residual_limit_moment,
+)
 
 __all__ = [
     "Certificate",
@@ -62,13 +74,18 @@ __all__ = [
     "complex_covariance",
     "complex_power_sum",
     "complex_power_sum_slope",
+    "conjugate_kernel_entropy",
     "density",
     "derivation",
     "differential_effective_rank",
     "differential_effective_rank_derivative",
+    "dual_activation",
+    "dual_activation_closed",
+    "effective_rank_of_free_product",
     "enclose_derivative",
     "enclose_effective_rank",
     "expected_characteristic_polynomial",
+    "gaussian",
     "integrand_derivative",
     "integrand_derivative_area",
     "integrand_derivative_signs",
@@ -76,6 +93,7 @@ __all__ = [
     "law",
     "levy_density",
     "levy_khintchine",
+    "linear_kernel_entropy",
     "measures",
     "moment",
     "paper_equation_8_ratio",
@@ -83,6 +101,10 @@ __all__ = [
     "rectangular_effective_rank",
     "rectangular_law",
     "rectangular_moment",
+    "residual",
+    "residual_limit_effective_rank",
+    "residual_limit_law",
+    "residual_limit_moment",
     "singular_value",
     "singular_values",
 ]

@@ -1,4 +1,4 @@
-"""The experiments of the paper on linear networks: computed, kept, and judged by statistics."""
+"""The experiments of the paper, and ours: computed, kept, and judged by statistics."""
 
 from __future__ import annotations
 
@@ -16,13 +16,21 @@ __all__ = ["EXPERIMENTS", "find"]
 EXPERIMENTS = {
     name: f"rmt_rank.experiments.{name.replace('-', '_')}"
     for name in (
+        "nonlinear-init",
+        "phases",
         "convergence",
         "optimizers",
         "parameterization",
         "least-squares-ablation",
         "rank-measures",
+        "residual-init",
         "residual",
         "generalization",
+        "singular-values",
+        "depth-width-map",
+        "landscape",
+        "kernel-landscape",
+        "kernel-vs-weight",
     )
 }
 

@@ -22,6 +22,7 @@ __all__ = [
     "in_all",
     "judge_converged",
     "judge_correlation",
+    "judge_drops",
     "judge_shift",
     "judge_trend",
     "trend",
@@ -220,6 +221,35 @@ def judge_shift(
     text = (
         f"Wilcoxon's signed-rank test, {d.size} pairs: p = {down:.2g} that differences are "
         f"negative, {up:.2g} positive; median {middle:+.3g}, quartiles {low:+.3g} and {high:+.3g}"
+    )
+    return Finding(sentence, reference, verdict, text)
+
+
+def judge_drops(
+    sentence: str, reference: str, means: npt.ArrayLike, errors: npt.ArrayLike
+) -> Finding:
+    """Verdict on the sentence that means fall from each level to the next, by their errors.
+
+    Parameters
+    ----------
+    sentence, reference : str
+        See `Finding`.
+    means, errors : array_like, shape (..., levels)
+        Means over many draws, independent from level to level or positively correlated, and their
+        standard errors.
+    """
+    mean, error = np.asarray(means, dtype=np.float64), np.asarray(errors, dtype=np.float64)
+    drop = mean[..., :-1] - mean[..., 1:]
+    z = drop / np.hypot(error[..., :-1], error[..., 1:])
+    enough = float(stats.norm.isf(SIGNIFICANCE / z.size))
+    verdict = Verdict.UNDECIDED
+    if z.min() > enough:
+        verdict = Verdict.SUPPORTED
+    elif z.min() < -enough:
+        verdict = Verdict.NOT_SUPPORTED
+    text = (
+        f"{z.size} steps: the smallest drop is {drop.min():.4f} nat, the least significant one "
+        f"{z.min():.1f} standard errors, {enough:.1f} decide"
     )
     return Finding(sentence, reference, verdict, text)
 

@@ -19,9 +19,20 @@ FIGURES = {
     "convergence-pdf": "convergence_pdf",
     "optimizers": "optimizers",
     "parameterization": "parameterization",
+    "singular-values": "singular_values",
+    "reparameterization": "reparameterization",
     "residual": "residual",
     "rank-measures": "rank_measures",
     "least-squares-ablation": "least_squares_ablation",
+    "landscape": "landscape",
+    "kernel-landscape": "kernel_landscape",
+    "kernel-vs-weight": "kernel_vs_weight",
+    # beyond the paper
+    "singular-values-log": "singular_values:LOGARITHMIC",
+    "depth-width-map": "depth_width_map",
+    "residual-init": "residual_init",
+    "nonlinear-init": "nonlinear_init",
+    "phases": "phases",
 }
 
 

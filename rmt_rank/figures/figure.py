@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
 __all__ = ["AxesArray", "PaperFigure", "drawn"]
 
 Shared = Literal["none", "all", "row", "col"]
-AxesArray = npt.NDArray[np.object_]
+# of matplotlib.axes.Axes, two-dimensional
+AxesArray = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,12 @@ from matplotlib import style as styles
 
 from rmt_rank._validation import choice
 
-__all__ = ["STYLES", "depth_colours", "ink", "markers", "style"]
+__all__ = ["STYLES", "TASK", "depth_colours", "ground", "ink", "markers", "style"]
 
 STYLES = ("paper", "screen", "dark")
+
+# Lines at the rank of a task, green as in the paper.
+TASK = "#009E73"
 
 _COMMON: dict[str, Any] = {
     "axes.spines.right": False,
@@ -62,11 +65,16 @@ def ink() -> str:
     return str(mpl.rcParams["text.color"])
 
 
+def ground() -> str:
+    """The colour of the ground, which hollow markers are filled with."""
+    return str(mpl.rcParams["axes.facecolor"])
+
+
 def depth_colours(count: int) -> list[tuple[float, float, float, float]]:
     """Colours from shallow to deep, distinct in grey and to the colour-blind."""
-    # the end of the ramp that is nearest to the ground is left out
-    first, last = (0.15, 1.0) if ink() in ("white", "w") else (0.0, 0.92)
-    ramp = mpl.colormaps["viridis"]
+    # the end of the ramp that is nearest to the ground is left out; no green, which marks tasks
+    first, last = (0.3, 1.0) if ink() in ("white", "w") else (0.0, 0.85)
+    ramp = mpl.colormaps["plasma"]
     return [ramp(first + (last - first) * i / max(1, count - 1)) for i in range(count)]
 
 

@@ -1,0 +1,143 @@
+# The public names and where they are: `__init__.py` reads this file, and so do type checkers.
+
+from . import exact
+from .metrics.gram import gram_effective_rank, gram_matrix
+from .metrics.matrix import (
+    RankMeasures,
+    condition_number,
+    effective_rank,
+    effective_rank_gradient,
+    energy_rank,
+    nuclear_norm,
+    numerical_rank,
+    participation_ratio,
+    rank_measures,
+    renyi_effective_rank,
+    stable_rank,
+    threshold_rank,
+    threshold_rank_area,
+)
+from .networks.linear import LinearNetwork
+from .networks.nonlinear import NonlinearNetwork
+from .networks.problem import LeastSquaresProblem, least_squares_problem
+from .simulation.estimation import Estimate, estimate
+from .simulation.expected import ExpectedRank, expected_effective_rank
+from .simulation.expected_gram import ExpectedGramRank, expected_gram_effective_rank
+from .simulation.residual import sample_residual_limit, sample_residual_singular_values
+from .simulation.sampling import sample_singular_values
+from .simulation.study import Study
+from .simulation.study_run import open_study, run_study
+from .theory.correlation_maps import correlation_map, correlations
+from .theory.coupling import DepthRatio
+from .theory.dual_activations import dual_activation
+from .theory.effective_rank import (
+    differential_effective_rank,
+    differential_effective_rank_derivative,
+)
+from .theory.free_products import (
+    FreeFactor,
+    FreeProductLaw,
+    GaussianFactor,
+    OrthogonalFactor,
+    ResidualFactor,
+    deep_effective_rank,
+    effective_depth,
+    effective_rank_of_free_product,
+    free_product_law,
+    free_product_moment,
+)
+from .theory.fuss_catalan import fuss_catalan, singular_value_law
+from .theory.limit_measures import (
+    LimitMeasures,
+    limit_measures,
+    limit_threshold_rank,
+)
+from .theory.moments import fuss_catalan_moment
+from .theory.neural_kernel import neural_kernel, neural_kernel_effective_rank
+from .theory.phases import critical_weight_variance, phase
+from .theory.rectangular import (
+    RectangularLaw,
+    rectangular_effective_rank,
+    rectangular_law,
+    rectangular_moment,
+)
+from .theory.residual_limit import residual_limit_effective_rank, residual_limit_moment
+from .theory.residual_limit_law import ResidualLimitLaw, residual_limit_law
+from .training.result import TrainingResult
+from .training.search import LearningRateSearch, learning_rate_search
+from .training.train import train
+
+__all__ = [
+    "DepthRatio",
+    "Estimate",
+    "ExpectedGramRank",
+    "ExpectedRank",
+    "FreeFactor",
+    "FreeProductLaw",
+    "GaussianFactor",
+    "LearningRateSearch",
+    "LeastSquaresProblem",
+    "LimitMeasures",
+    "LinearNetwork",
+    "NonlinearNetwork",
+    "OrthogonalFactor",
+    "RankMeasures",
+    "RectangularLaw",
+    "ResidualFactor",
+    "ResidualLimitLaw",
+    "Study",
+    "TrainingResult",
+    "condition_number",
+    "correlation_map",
+    "correlations",
+    "critical_weight_variance",
+    "deep_effective_rank",
+    "differential_effective_rank",
+    "differential_effective_rank_derivative",
+    "dual_activation",
+    "effective_depth",
+    "effective_rank",
+    "effective_rank_gradient",
+    "effective_rank_of_free_product",
+    "energy_rank",
+    "estimate",
+    "exact",
+    "expected_effective_rank",
+    "expected_gram_effective_rank",
+    "free_product_law",
+    "free_product_moment",
+    "fuss_catalan",
+    "fuss_catalan_moment",
+    "gram_effective_rank",
+    "gram_matrix",
+    "learning_rate_search",
+    "least_squares_problem",
+    "limit_measures",
+    "limit_threshold_rank",
+    "neural_kernel",
+    "neural_kernel_effective_rank",
+    "nuclear_norm",
+    "numerical_rank",
+    "open_study",
+    "participation_ratio",
+    "phase",
+    "rank_measures",
+    "rectangular_effective_rank",
+    "rectangular_law",
+    "rectangular_moment",
+    "renyi_effective_rank",
+    "residual_limit_effective_rank",
+    "residual_limit_law",
+    "residual_limit_moment",
+    "run_study",
+    "sample_residual_limit",
+    "sample_residual_singular_values",
+    "sample_singular_values",
+    "singular_value_law",
+    "stable_rank",
+    "threshold_rank",
+    "threshold_rank_area",
+    "train",
+]
+
+__version__: str

@@ -1,0 +1,234 @@
+"""Gram matrices of activations by the density of their spectrum, at any precision.
+
+Odd activations, width n, q = gamma n > n Gaussian inputs of n features.  With b^2 the linear share
+of a layer, K_l has the limit law mu_l = MP_gamma (x) [(1-b^2) + b^2 mu_(l-1)], free product with
+the law of Marchenko and Pastur (Fan and Wang, arXiv:2005.11879).  In Silverstein's form, m the
+Stieltjes transform of the n x n companion of K_l at z, and z', m' those of K_(l-1) itself,
+
+    m = -1/(1 - b^2 + b^2 z'),  z = -1/m + (gamma/m) (1 - m'/(b^2 m)),
+
+and K_0 has z = -1/m + gamma/(1 + m).  All is explicit from the m of the innermost layer, and the
+density at z = x is found on the complex curve where z is real.
+
+The identity needs no density: with the S-transforms of the factors the entropy is an integral.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+from mpmath import mp
+
+from rmt_rank.exact._numbers import Number, as_mpf, check_digits, positive
+
+__all__ = ["conjugate_kernel_entropy", "linear_kernel_entropy"]
+
+_ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "tanh": mpmath.tanh,
+    "erf": mpmath.erf,
+    "sine": mpmath.sin,
+}
+
+# Nodes of the midpoint rule over the density, doubled until the entropy keeps its digits.
+_FEWEST, _MOST = 32, 1024
+_NEWTON_STEPS = 60
+
+
+def linear_kernel_entropy(samples_per_width: Number, depth: int, *, digits: int = 30) -> Any:
+    """Return the entropy of the Gram matrix of a deep linear network less log n, in nats.
+
+    Parameters
+    ----------
+    samples_per_width : number
+        gamma = q/n >= 1, for inputs of n features.
+    depth : int
+        Number of layers, >= 0.
+    digits : int
+        Decimal digits.
+
+    Returns
+    -------
+    mpf
+        1 - int_0^1 [1 - x^(L+1) (x + gamma - 1)/gamma]/(1-x) dx, by quadrature.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is outside what is allowed.
+    """
+    gamma = positive("samples_per_width", samples_per_width)
+    if gamma < 1:
+        raise ValueError(f"samples_per_width is {samples_per_width!r}; allowed: a number >= 1")
+    L, digits = _checked_depth(depth, 0), check_digits(digits)
+    with mp.workdps(digits + 15):
+        ratio = as_mpf(gamma)
+        value = 1 - mpmath.quad(
+            lambda x: (1 - x ** (L + 1) * (x + ratio - 1) / ratio) / (1 - x), [0, 1]
+        )
+    with mp.workdps(digits):
+        return +value
+
+
+def conjugate_kernel_entropy(
+    samples_per_width: Number,
+    depth: int,
+    activation: str | Callable[[Any], Any],
+    *,
+    weight_variance: Number = 1,
+    digits: int = 15,
+) -> Any:
+    """Return the entropy of the limit law of the Gram matrix of activations less log n, in nats.
+
+    Parameters
+    ----------
+    samples_per_width : number
+        gamma = q/n > 1, for inputs of n features.
+    depth : int
+        Number of layers, >= 1.
+    activation : {"tanh", "erf", "sine"} or callable
+        An odd, smooth function of an mpf; not linear.
+    weight_variance : number
+        Variance of the weights times the width, > 0.
+    digits : int
+        Decimal digits.
+
+    Returns
+    -------
+    mpf
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is outside what is allowed.
+    ArithmeticError
+        If the density is not found: its mass and mean are known and compared.
+    """
+    gamma = positive("samples_per_width", samples_per_width)
+    if gamma <= 1:
+        raise ValueError(f"samples_per_width is {samples_per_width!r}; allowed: a number > 1")
+    L, digits = _checked_depth(depth, 1), check_digits(digits)
+    variance = positive("weight_variance", weight_variance)
+    if isinstance(activation, str) and activation not in _ACTIVATIONS:
+        raise ValueError(f"activation is {activation!r}; allowed: {', '.join(_ACTIVATIONS)}")
+    phi = _ACTIVATIONS[activation] if isinstance(activation, str) else activation
+    with mp.workdps(2 * digits + 15):
+        shares = _linear_shares(phi, L, as_mpf(variance))
+        value = _entropy(as_mpf(gamma), shares, mpmath.mpf(10) ** (-digits - 2))
+    with mp.workdps(digits):
+        return +value
+
+
+def _checked_depth(depth: int, least: int) -> int:
+    if isinstance(depth, bool) or not isinstance(depth, int):
+        raise TypeError(f"depth is {depth!r}; allowed: an int >= {least}")
+    if depth < least:
+        raise ValueError(f"depth is {depth}; allowed: an int >= {least}")
+    return depth
+
+
+def _linear_shares(phi: Callable[[Any], Any], depth: int, variance: Any) -> list[Any]:
+    """b^2 = (E phi z)^2/E phi^2 of every layer, phi at sqrt(v) z, v' = variance E phi^2."""
+    shares, v = [], variance
+    for _ in range(depth):
+        square, slope = _gaussian_means(phi, mpmath.sqrt(v))
+        shares.append(slope**2 / square)
+        v = variance * square
+    return shares
+
+
+def _gaussian_means(phi: Callable[[Any], Any], root: Any) -> tuple[Any, Any]:
+    """E phi(root z)^2 and E[phi(root z) z]."""
+    points = mpmath.linspace(0, mpmath.sqrt(2 * (mp.dps + 5) * mpmath.log(10)), 9)
+    square = mpmath.quad(lambda z: phi(root * z) ** 2 * mpmath.npdf(z), points)
+    slope = mpmath.quad(lambda z: phi(root * z) * z * mpmath.npdf(z), points)
+    return 2 * square, 2 * slope
+
+
+def _curve(m: Any, gamma: Any, shares: list[Any]) -> list[tuple[Any, Any, Any]]:
+    """(m, z, dz/dm of the innermost layer) of all layers."""
+    z, dz = -1 / m + gamma / (1 + m), 1 / m**2 - gamma / (1 + m) ** 2
+    layers, dm = [(m, z, dz)], mpmath.mpf(1)
+    for share in shares:
+        whole = (m + (1 - gamma) / z) / gamma  # the transform of the q x q matrix
+        dwhole = (dm - (1 - gamma) * dz / z**2) / gamma
+        m = -1 / (1 - share + share * z)
+        dm = share * dz * m**2
+        ratio = whole / (share * m)
+        dratio = dwhole / (share * m) - ratio * dm / m
+        z = -1 / m + gamma / m * (1 - ratio)
+        dz = dm / m**2 * (1 - gamma * (1 - ratio)) - gamma / m * dratio
+        layers.append((m, z, dz))
+    return layers
+
+
+def _edge(gamma: Any, shares: list[Any], upper: bool) -> Any:
+    """The real m of the innermost layer at which the outermost z is an edge of the spectrum."""
+
+    def outside(m: Any) -> bool:
+        layers = _curve(m, gamma, shares)
+        sides = all((m < 0) == upper and dz > 0 for m, _, dz in layers)
+        return sides and (upper or all(z < 0 for _, z, _ in layers[:-1]))
+
+    inside, good = (mpmath.mpf(-1) if upper else 1 / (gamma - 1)), mpmath.mpf(0)
+    for _ in range(2 * mp.prec):
+        middle = (inside + good) / 2
+        inside, good = (inside, middle) if outside(middle) else (middle, good)
+    return good
+
+
+def _entropy(gamma: Any, shares: list[Any], tolerance: Any) -> Any:
+    top = _edge(gamma, shares, upper=True)
+    ends = [_curve(m, gamma, shares)[-1][1] for m in (_edge(gamma, shares, upper=False), top)]
+    low, high = (mpmath.log(z) for z in ends)
+    count, previous = _FEWEST, mpmath.inf
+    while count <= _MOST:
+        mass, mean, value = _sums(gamma, shares, top, low, high, count)
+        if max(abs(mass - 1 / gamma), abs(mean - 1), abs(value - previous)) < tolerance:
+            return mpmath.log(gamma) - value
+        count, previous = 2 * count, value
+    raise ArithmeticError(
+        f"the density has mass {mass} for {1 / gamma} and mean {mean} for 1: no single interval?"
+    )
+
+
+def _sums(gamma: Any, shares: list[Any], m: Any, low: Any, high: Any, count: int) -> list[Any]:
+    """Mass, mean and E[x log x], by the midpoint rule in theta, log x = middle + half cos theta.
+
+    The density is sin theta times an analytic function of cos theta: a periodic integrand.
+    """
+    middle, half = (low + high) / 2, (high - low) / 2
+    sums = [mpmath.mpf(0)] * 3
+    step = mpmath.pi / count
+    for i in range(count):
+        theta = (i + mpmath.mpf(1) / 2) * step
+        log_x = middle + half * mpmath.cos(theta)
+        x = mpmath.exp(log_x)
+        m = _upper_root(gamma, shares, m, x, first=i == 0)
+        outer = _curve(m, gamma, shares)[-1][0]
+        weight = outer.imag / (mpmath.pi * gamma) * x * half * mpmath.sin(theta) * step
+        terms = (weight, weight * x, weight * x * log_x)
+        sums = [a + b for a, b in zip(sums, terms, strict=True)]
+    return sums
+
+
+def _upper_root(gamma: Any, shares: list[Any], m: Any, x: Any, *, first: bool) -> Any:
+    """The m in the upper half plane where the outermost z is x, by Newton's method from nearby."""
+    if first:  # z is quadratic in m at the edge
+        small = abs(m) * mpmath.mpf(10) ** (-mp.dps // 3)
+        (
+            z,
+            _,
+        ) = _curve(m, gamma, shares)[-1][1:]
+        bend = _curve(m + small, gamma, shares)[-1][2] / small
+        m = m + 1j * mpmath.sqrt(2 * (z - x) / bend)
+    for _ in range(_NEWTON_STEPS):
+        _, z, dz = _curve(m, gamma, shares)[-1]
+        change = (x - z) / dz
+        while (m + change).imag <= 0:
+            change /= 2
+        m = m + change
+        if abs(change) < abs(m) * mpmath.mpf(10) ** (-2 * mp.dps // 3):
+            return m
+    raise ArithmeticError(f"Newton's method has not found the density at {x}")

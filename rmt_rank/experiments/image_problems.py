@@ -1,0 +1,52 @@
+"""Images to tell apart, as problems for networks."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from rmt_rank._validation import choice
+from rmt_rank.data import load_cifar, load_digits, load_mnist
+from rmt_rank.data.images import Images
+from rmt_rank.networks.problem import LeastSquaresProblem
+
+__all__ = ["DATA", "image_problem"]
+
+# Those but the first are looked for in the folder that RMT_RANK_DATA names.
+_LOADERS = {"digits": load_digits, "mnist": load_mnist, "cifar": load_cifar}
+DATA = tuple(_LOADERS)
+
+
+@cache
+def _images(data: str) -> Images:
+    return _LOADERS[data]()
+
+
+def image_problem(data: str, examples: int, held_out: int, rng: Any) -> LeastSquaresProblem:
+    """Images drawn at random, with one-hot labels as targets.
+
+    Parameters
+    ----------
+    data : {"digits", "mnist", "cifar"}
+        Which images.
+    examples, held_out : int
+        Numbers of images for training, and of others.
+    rng : {None, int, SeedSequence, BitGenerator, Generator}
+        Source of randomness.
+
+    Returns
+    -------
+    LeastSquaresProblem
+        Pixels less their means, scaled to a mean square of 1.
+
+    Raises
+    ------
+    ValueError
+        If the data are unknown, or there are not as many images.
+    ImportError, DataUnavailableError
+        If they cannot be loaded.
+    """
+    choice("data", data, DATA)
+    drawn = _images(data).subset(examples + held_out, rng).standardised()
+    x, y = drawn.inputs, drawn.one_hot
+    return LeastSquaresProblem(x[:examples], y[:examples], x[examples:], y[examples:])

@@ -1,0 +1,269 @@
+"""Effective ranks of the Gram matrices of many networks at initialisation, at several depths."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from rmt_rank import _activations
+from rmt_rank._activations import ACTIVATIONS, Activation, Function
+from rmt_rank._array import as_floating, makes_random_numbers, namespace_or_default
+from rmt_rank._random import RNG, gaussian, normals, streams
+from rmt_rank._validation import choice, integer, real
+from rmt_rank.metrics.gram import gram_effective_rank
+from rmt_rank.metrics.spectrum import effective_rank
+
+__all__ = ["sample_gram_effective_ranks"]
+
+_IDENTITY = ACTIVATIONS["identity"]
+
+LAWS = ("normal", "uniform")
+KERNELS = ("cosine", "linear")
+FEATURES = ("activations", "pre-activations")
+
+# Bytes of the activations of a block: what fits the second-level cache, and more on a device that
+# draws its own numbers.
+_BLOCK_BYTES, _DEVICE_BLOCK_BYTES = 2**19, 2**26
+# Normal numbers that take longer to draw than compiled code takes to load.
+_COMPILED_NUMBERS = 5 * 10**7
+
+
+@dataclass(frozen=True)
+class _Networks:
+    """What a block needs to know."""
+
+    inputs: Any  # (samples, features), or None for fresh ones
+    shape: tuple[int, int]
+    depths: tuple[int, ...]
+    activation: Activation
+    width: int
+    law: str
+    variance: float
+    kernel: str
+    features: str
+    xp: ModuleType
+    dtype: Any
+    box_muller: Any = None
+
+
+def sample_gram_effective_ranks(
+    inputs: Any,
+    depths: Sequence[int],
+    activation: str | Function | Activation,
+    size: int,
+    *,
+    width: int | None = None,
+    weight_law: str = "normal",
+    weight_variance: float = 1.0,
+    kernel: str = "cosine",
+    features: str = "activations",
+    xp: ModuleType | None = None,
+    dtype: Any = None,
+    rng: RNG = None,
+) -> Any:
+    """Effective ranks of the Gram matrices of random networks without biases.
+
+    Parameters
+    ----------
+    inputs : array, shape (samples, features), or tuple of two int
+        Inputs of all networks, rows are samples; or this shape, for standard Gaussian inputs drawn
+        anew for each network.
+    depths : sequence of int
+        Numbers of layers at which to look, each at least 0; all along the same networks.
+    activation : str, Activation or callable
+        Activation after every layer, see `rmt_rank._activations.activation`.
+    size : int
+        Number of networks, at least 1.
+    width : int, optional
+        Width of all layers; the number of features by default.
+    weight_law : {"normal", "uniform"}, default "normal"
+        Law of the weights; both are centred.
+    weight_variance : float, default 1
+        Their variance times the width of the layer before; 2 is He's, uniform with 1/3 PyTorch's
+        default.
+    kernel : {"cosine", "linear"}, default "cosine"
+        As in `rmt_rank.gram_matrix`.
+    features : {"activations", "pre-activations"}, default "activations"
+        What is compared.  At depth 0 it is the inputs.
+    xp : module, optional
+        Array API namespace to compute in; NumPy by default.
+    dtype : dtype of xp, optional
+        float64 by default; float32 computes in that, with errors of about 1e-5 nat.
+    rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
+        Source of randomness, as for `numpy.random.default_rng`.  The numbers depend on it and on
+        the problem alone.
+
+    Returns
+    -------
+    array of xp, shape (size, len(depths))
+        In nats.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of its range.
+
+    Notes
+    -----
+    A network takes a product of matrices per layer, and per depth the eigenvalues of a matrix of
+    the smaller of samples and width.
+
+    References
+    ----------
+    .. [1] M. Huh et al., "The Low-Rank Simplicity Bias in Deep Networks", Observation 1;
+       arXiv:2103.10427.
+
+    Examples
+    --------
+    >>> from rmt_rank.simulation.random_features import sample_gram_effective_ranks
+    >>> ranks = sample_gram_effective_ranks((256, 32), [1, 8], "tanh", 64, rng=0)
+    >>> ranks.mean(axis=0).round(1)
+    array([3. , 1.9])
+    """
+    size = integer("size", size, at_least=1)
+    xp = namespace_or_default(xp)
+    dtype = xp.float64 if dtype is None else dtype
+    if dtype not in (xp.float64, xp.float32):
+        raise ValueError(f"dtype must be xp.float64 or xp.float32, got {dtype!r}")
+    fixed, shape = _inputs(inputs, xp, dtype)
+    layers = _depths(depths)
+    width = integer("width", shape[1] if width is None else width, at_least=1)
+    networks = _Networks(
+        fixed,
+        shape,
+        layers,
+        _activations.activation(activation),
+        width,
+        choice("weight_law", weight_law, LAWS),
+        real("weight_variance", weight_variance, above=0),
+        choice("kernel", kernel, KERNELS),
+        choice("features", features, FEATURES),
+        xp,
+        dtype,
+        _compiled_box_muller(size * max(layers) * width**2),
+    )
+    most = _block_size(networks)
+    parts = []
+    with threadpool_limits(limits=1, user_api="blas"):
+        for start, stream in zip(range(0, size, most), streams(rng), strict=False):
+            parts.append(_block(networks, min(most, size - start), stream))
+    return xp.concat(parts, axis=0)
+
+
+def _inputs(inputs: Any, xp: ModuleType, dtype: Any) -> tuple[Any, tuple[int, int]]:
+    """The inputs, None if they are fresh, and their shape."""
+    if isinstance(inputs, tuple) and np.ndim(inputs) == 1:
+        if len(inputs) != 2:
+            raise ValueError(
+                f"inputs must be an array or a shape (samples, features), got {inputs}"
+            )
+        samples, features = (integer("inputs", n, at_least=1) for n in inputs)
+        return None, (samples, features)
+    _, array = as_floating("inputs", inputs, least_dimensions=2)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(
+            f"inputs must have shape (samples, features), both at least 1, got {array.shape}"
+        )
+    return xp.asarray(array, dtype=dtype), tuple(array.shape)
+
+
+def _depths(depths: Sequence[int]) -> tuple[int, ...]:
+    if np.ndim(depths) != 1 or len(depths) == 0:
+        raise ValueError(f"depths must be a sequence of at least one integer, got {depths!r}")
+    return tuple(integer("depths", depth, at_least=0) for depth in depths)
+
+
+def _block_size(networks: _Networks) -> int:
+    """Networks per block, a function of the problem alone."""
+    entries = max(networks.shape[0], networks.width) * max(networks.shape[1], networks.width)
+    device = makes_random_numbers(networks.xp)
+    return max(1, (_DEVICE_BLOCK_BYTES if device else _BLOCK_BYTES) // (8 * entries))
+
+
+def _block(networks: _Networks, count: int, stream: np.random.Generator) -> Any:
+    """Effective ranks of some networks, shape (count, depths)."""
+    xp = networks.xp
+    x = networks.inputs
+    if x is None:
+        x = gaussian(stream, (count, *networks.shape), field="real", scale=1.0, xp=xp)
+        x = xp.astype(x, networks.dtype, copy=False)
+    ranks, grams = {}, {}
+    if 0 in networks.depths:
+        ranks[0] = xp.broadcast_to(gram_effective_rank(x, networks.kernel), (count,))
+    for depth, features in _features(networks, x, count, stream):
+        gram = _small_gram(networks, features)
+        if gram is None:
+            ranks[depth] = gram_effective_rank(features, networks.kernel)
+        else:
+            grams[depth] = gram
+    if grams:
+        values = xp.linalg.eigvalsh(xp.stack(list(grams.values())))
+        values = xp.where(values > 0, values, xp.zeros_like(values))  # rounding
+        found = effective_rank(values)
+        ranks |= {depth: found[i, ...] for i, depth in enumerate(grams)}
+    return xp.stack([ranks[depth] for depth in networks.depths], axis=-1)
+
+
+def _small_gram(networks: _Networks, x: Any) -> Any:
+    """Matrix with the spectrum of the cosine kernel, while features are in the cache.
+
+    None for the linear kernel, and where lengths vanish or their squares may under- or overflow:
+    `gram_effective_rank` sees to all that.
+    """
+    xp = networks.xp
+    if networks.kernel != "cosine":
+        return None
+    square = xp.linalg.vecdot(x, x)[..., None]
+    far = float(xp.finfo(x.dtype).max) ** 0.25
+    if not (xp.min(square) > 1 / far and xp.max(square) < far):
+        return None
+    x = x / xp.sqrt(square)
+    transposed = xp.matrix_transpose(x)
+    return transposed @ x if x.shape[-1] < x.shape[-2] else x @ transposed
+
+
+def _features(
+    networks: _Networks, inputs: Any, count: int, stream: np.random.Generator
+) -> Iterator[tuple[int, Any]]:
+    """Depths that are wanted, but 0, and what is compared there."""
+    linear = networks.activation is _IDENTITY and networks.shape[0] > networks.shape[1]
+    x = None if linear else inputs
+    wanted = set(networks.depths)
+    rows = networks.shape[1]
+    for depth in range(1, max(wanted) + 1):
+        weights = _weights(networks, (count, rows, networks.width), stream)
+        rows = networks.width
+        before = weights if x is None else x @ weights
+        x = before if networks.activation is _IDENTITY else networks.activation(before)
+        if depth in wanted:
+            features = x if networks.features == "activations" else before
+            yield depth, inputs @ features if linear else features
+
+
+def _weights(networks: _Networks, shape: tuple[int, ...], stream: np.random.Generator) -> Any:
+    xp = networks.xp
+    scale = math.sqrt(networks.variance / shape[-2])
+    if networks.law == "normal":
+        weights = normals(
+            stream, shape, field="real", scale=scale, xp=xp, box_muller=networks.box_muller
+        )
+    else:
+        source: Any = stream
+        if makes_random_numbers(xp):
+            source = xp.random.default_rng(int(stream.integers(2**63)))
+        weights = (2 * math.sqrt(3) * scale) * (xp.asarray(source.random(shape)) - 0.5)
+    return xp.astype(weights, networks.dtype, copy=False)
+
+
+def _compiled_box_muller(numbers: int) -> Any:
+    """The compiled transform, if numba is installed and there are numbers enough for its start."""
+    if numbers < _COMPILED_NUMBERS or importlib.util.find_spec("numba") is None:
+        return None
+    return importlib.import_module("rmt_rank.simulation.kernels").box_muller

@@ -1,0 +1,51 @@
+"""Roots of increasing functions, many at once: Newton's method inside a bracket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["increasing_root"]
+
+Array = npt.NDArray[np.float64]
+
+# Bisection alone would narrow a bracket of 1000 to the last digit of 1.
+_MOST_STEPS = 70
+# Newton's steps square the error: where one is this small the next would be rounding.
+_SMALL_STEP = 1e-9
+_SMALL_ROOT = 1e-3
+
+
+def increasing_root(
+    function: Callable[[Array], tuple[Array, Array]], low: Array, high: Array
+) -> Array:
+    """Where increasing functions are 0.
+
+    Parameters
+    ----------
+    function : callable
+        From an array of points to the values there, of one function each, and the slopes.
+    low, high : ndarray
+        Ends between which the roots lie.  Roots beyond give the end.
+
+    Returns
+    -------
+    ndarray
+        To the rounding of the function and of the root.
+    """
+    x = (low + high) / 2
+    for _ in range(_MOST_STEPS):
+        value, slope = function(x)
+        low, high = np.where(value < 0, x, low), np.where(value < 0, high, x)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            newton = x - value / slope
+        # a root at an end is found by steps that pass it by rounding
+        slack = _SMALL_STEP * np.maximum(_SMALL_ROOT, np.abs(x))
+        good = (newton >= low - slack) & (newton <= high + slack)
+        following = np.where(good, np.clip(newton, low, high), (low + high) / 2)
+        step, x = np.abs(following - x), following
+        if np.all(good & (step <= slack)):
+            break
+    return x

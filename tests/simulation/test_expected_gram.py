@@ -1,0 +1,117 @@
+"""Expected rank of Gram matrices: methods, regimes, formulas against simulation, bad input."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+
+from rmt_rank.simulation.expected import RegimeWarning
+from rmt_rank.simulation.expected_gram import expected_gram_effective_rank as expected
+from rmt_rank.simulation.random_features import sample_gram_effective_ranks
+
+CELLS = [
+    ("identity", 32, 8, (1, 3)), ("identity", 64, 0.5, (1, 6)), ("identity", 64, 2, (0, 6)),
+    ("tanh", 32, 8, (1, 3)), ("tanh", 64, 2, (0, 6)), ("erf", 64, 1, (1, 6)),
+    ("relu", 32, 8, (1, 3)), ("relu", 64, 0.5, (1, 6)), ("gelu", 64, 2, (1, 6)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kernel", ["cosine", "linear"])
+@pytest.mark.parametrize(("activation", "n", "ratio", "depths"), CELLS)
+def test_formulas_against_simulation(activation, n, ratio, depths, kernel):
+    q, networks = int(ratio * n), 24000 // n
+    ranks = sample_gram_effective_ranks((q, n), depths, activation, networks, kernel=kernel, rng=9)
+    # 36 cells, five standard errors each: one false alarm in 50 000 runs
+    errors = 5 * ranks.std(axis=0, ddof=1) / math.sqrt(networks)
+    for mean, error, L in zip(ranks.mean(axis=0), errors, depths, strict=True):
+        limit = expected(n, L, q, activation, kernel=kernel, method="limit")
+        assert abs(mean - limit.value) <= limit.error + error
+        if activation == "identity":
+            corrected = expected(n, L, q, kernel=kernel, method="corrected")
+            assert abs(mean - corrected.value) <= corrected.error + error
+            assert corrected.error <= limit.error
+
+
+def test_auto_takes_what_holds():
+    linear = expected(256, 8, 2048)
+    assert (linear.method, linear.status, linear.error_kind) == (
+        "corrected",
+        "conjectured",
+        "estimate",
+    )
+    assert expected(256, 1, 2048).status == "verified"
+    assert expected(256, 1, 2048, method="limit").status == "proved"
+    odd = expected(512, 2, 512, "tanh")
+    assert (odd.method, odd.status) == ("limit", "verified")
+    assert "where it holds" in odd.why
+    assert odd.exponentiated == math.exp(odd.value)
+    wide = expected(2000, 1, 8000, "relu")
+    assert (wide.method, wide.status) == ("limit", "conjectured")
+    deep = expected(16, 8, 32, "tanh", rng=0)
+    assert (deep.method, deep.status, deep.error_kind) == (
+        "monte-carlo",
+        "verified",
+        "standard error",
+    )
+    assert deep.error <= 0.02
+    assert "no formula" in deep.why
+    few = expected(64, 1, 16, rng=0)
+    assert "no formula" in few.why
+    precise = expected(64, 1, 64, "relu", target_error=0.02, rng=0)
+    assert "leaves out" in precise.why
+    assert "it was asked for" in expected(8, 1, 8, method="monte-carlo", rng=0).why
+
+
+def test_monte_carlo_stops_at_a_number_of_networks(monkeypatch):
+    monkeypatch.setattr("rmt_rank.simulation.expected_gram._MOST", 80)
+    found = expected(8, 2, 16, "relu", target_error=1e-6, rng=0)
+    assert "it stopped at 80 networks" in found.why
+    assert found.error > 1e-6
+    again = expected(8, 2, 16, "relu", target_error=1e-6, rng=0)
+    assert again.value == found.value
+
+
+def test_simulated_networks_are_those_of_the_sampler():
+    found = expected(8, 3, 20, "gelu", method="monte-carlo", target_error=0.005, rng=1)
+    ranks = sample_gram_effective_ranks((20, 8), [3], "gelu", 4000, rng=2)[:, 0]
+    # five standard errors
+    error = math.hypot(found.error, ranks.std(ddof=1) / math.sqrt(4000))
+    assert abs(found.value - ranks.mean()) < 5 * error
+
+
+def test_forced_methods_warn_outside_their_regime():
+    for arguments in ((16, 4, 128), (16, 1, 4)):
+        with pytest.warns(RegimeWarning, match="not known to hold at width 16"):
+            expected(*arguments, method="limit")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        expected(20, 2, 10, "tanh", method="limit")
+
+
+def test_identity_means_the_identity():
+    def identity(x):
+        return np.tanh(x)
+
+    assert expected(512, 2, 512, identity, method="limit").status == "conjectured"
+    with pytest.raises(ValueError, match="method 'corrected' is for the identity"):
+        expected(64, 1, 64, identity, method="corrected")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"width": 0}, ValueError, "width must be an integer >= 1, got 0"),
+        ({"depth": -1}, ValueError, "depth must be an integer >= 0, got -1"),
+        ({"depth": 1.5}, TypeError, "depth must be an integer >= 0, got 1.5"),
+        ({"samples": 0}, ValueError, "samples must be an integer >= 1, got 0"),
+        ({"activation": "swish"}, ValueError, "activation must be one of"),
+        ({"kernel": "rbf"}, ValueError, "kernel must be one of 'cosine', 'linear'"),
+        ({"weight_variance": 0}, ValueError, "weight_variance must be finite and > 0"),
+        ({"method": "guess"}, ValueError, "method must be one of 'auto', 'limit'"),
+        ({"target_error": 0}, ValueError, "target_error must be finite and > 0"),
+    ],
+)
+def test_bad_input(arguments, error, message):
+    with pytest.raises(error, match=message):
+        expected(**({"width": 8, "depth": 1, "samples": 8} | arguments))
