@@ -18,6 +18,7 @@ from .metrics.matrix import (
     threshold_rank_area,
 )
 from .networks.linear import LinearNetwork
+from .networks.minimal_norm import minimal_norm_effective_rank
 from .networks.nonlinear import NonlinearNetwork
 from .networks.problem import LeastSquaresProblem, least_squares_problem
 from .simulation.estimation import Estimate, estimate
@@ -47,11 +48,13 @@ from .theory.free_products import (
     free_product_moment,
 )
 from .theory.fuss_catalan import fuss_catalan, singular_value_law
+from .theory.least_squares import one_layer_effective_rank
 from .theory.limit_measures import (
     LimitMeasures,
     limit_measures,
     limit_threshold_rank,
 )
+from .theory.mode_dynamics import mode_effective_rank, mode_singular_values, mode_time
 from .theory.moments import fuss_catalan_moment
 from .theory.neural_kernel import neural_kernel, neural_kernel_effective_rank
 from .theory.phases import critical_weight_variance, phase
@@ -63,11 +66,13 @@ from .theory.rectangular import (
 )
 from .theory.residual_limit import residual_limit_effective_rank, residual_limit_moment
 from .theory.residual_limit_law import ResidualLimitLaw, residual_limit_law
+from .training.converged import ConvergedDistance, converged_weight_distance
 from .training.result import TrainingResult
 from .training.search import LearningRateSearch, learning_rate_search
 from .training.train import train
 
 __all__ = [
+    "ConvergedDistance",
     "DepthRatio",
     "Estimate",
     "ExpectedGramRank",
@@ -88,6 +93,7 @@ __all__ = [
     "Study",
     "TrainingResult",
     "condition_number",
+    "converged_weight_distance",
     "correlation_map",
     "correlations",
     "critical_weight_variance",
@@ -114,10 +120,15 @@ __all__ = [
     "least_squares_problem",
     "limit_measures",
     "limit_threshold_rank",
+    "minimal_norm_effective_rank",
+    "mode_effective_rank",
+    "mode_singular_values",
+    "mode_time",
     "neural_kernel",
     "neural_kernel_effective_rank",
     "nuclear_norm",
     "numerical_rank",
+    "one_layer_effective_rank",
     "open_study",
     "participation_ratio",
     "phase",

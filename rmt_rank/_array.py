@@ -182,8 +182,8 @@ def namespace_of(array: Any) -> Any:
     return array_api_compat.array_namespace(array)
 
 
-# atanh(erf(x))/x as a polynomial in x^2, lowest power first: least-squares weights iterated until the
-# relative errors of erf were level, 1e-7, for |x| < 4.2, beyond which single precision has 1.
+# atanh(erf(x))/x as a polynomial in x^2, lowest power first: a least-squares fit whose weights were
+# changed until the relative errors of erf were level, 1e-7, for |x| < 4.2; beyond, it rounds to 1.
 _ERF_SINGLE = (
     1.12837927,
     1.02769052e-1,
@@ -221,4 +221,5 @@ def _erf_single(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         result *= square
     result += lower[0]
     result *= x
-    return np.tanh(result, out=result)
+    np.tanh(result, out=result)
+    return result

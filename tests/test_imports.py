@@ -128,7 +128,7 @@ assert "sympy" not in sys.modules and "exact" in dir(rmt_rank)
 print(rmt_rank.exact.enclose_effective_rank(1))
 """
     assert run(code).startswith("-0.21686166062423")
-    with pytest.raises(AttributeError, match="has no attribute 'inexact'"):
+    with pytest.raises(AttributeError, match="No rmt_rank attribute inexact"):
         _ = rmt_rank.inexact
 
 

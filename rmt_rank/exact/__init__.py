@@ -40,7 +40,9 @@ from rmt_rank.exact.free_products import (
     gaussian,
     residual,
 )
+from rmt_rank.exact.least_squares import one_layer_effective_rank
 from rmt_rank.exact.measures import measures, singular_values
+from rmt_rank.exact.mode_dynamics import mode_singular_value, mode_time
 from rmt_rank.exact.printed import density, jacobian, paper_equation_8_ratio, singular_value
 from rmt_rank.exact.quadrature import (
     angle_of,
@@ -95,7 +97,10 @@ __all__ = [
     "levy_khintchine",
     "linear_kernel_entropy",
     "measures",
+    "mode_singular_value",
+    "mode_time",
     "moment",
+    "one_layer_effective_rank",
     "paper_equation_8_ratio",
     "paper_integrand_derivative_area",
     "rectangular_effective_rank",

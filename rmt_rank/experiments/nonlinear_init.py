@@ -34,7 +34,7 @@ _RATIO = 8
 _SIZES: dict[str, dict[str, Any]] = {
     "tiny": {"samples": {"16": 40}, "depths": [1, 2], "activations": ["identity", "relu"]},
     "quick": {"samples": {"32": 400, "128": 24}, "depths": [1, 2, 4, 8]},
-    "full": {"samples": {"32": 4000, "128": 240, "512": 12}, "depths": [1, 2, 4, 8]},
+    "full": {"samples": {"32": 4000, "128": 240, "512": 40}, "depths": [1, 2, 4, 8]},
 }
 
 # Inputs beyond which the kernel of infinite width is left out: it is a matrix of that side.

@@ -17,21 +17,26 @@ __all__ = ["FIGURES", "find"]
 # Name on the command line, and the module with its FIGURE, or "module:ATTRIBUTE".
 FIGURES = {
     "convergence-pdf": "convergence_pdf",
+    "gram-matrices": "gram_matrices",
     "optimizers": "optimizers",
     "parameterization": "parameterization",
+    "dynamics": "dynamics",
     "singular-values": "singular_values",
     "reparameterization": "reparameterization",
     "residual": "residual",
     "rank-measures": "rank_measures",
     "least-squares-ablation": "least_squares_ablation",
+    "kernel-ablation": "kernel_ablation",
+    "layer-dynamics": "layer_dynamics",
+    "layer-overlay": "layer_overlay",
     "landscape": "landscape",
     "kernel-landscape": "kernel_landscape",
     "kernel-vs-weight": "kernel_vs_weight",
     # beyond the paper
-    "singular-values-log": "singular_values:LOGARITHMIC",
     "depth-width-map": "depth_width_map",
-    "residual-init": "residual_init",
+    "singular-values-log": "singular_values:LOGARITHMIC",
     "nonlinear-init": "nonlinear_init",
+    "residual-init": "residual_init",
     "phases": "phases",
 }
 

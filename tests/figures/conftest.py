@@ -35,7 +35,8 @@ class Drawing:
             self.ground = ground()
             self.canvas.draw_without_rendering()
         rows, columns = figure.panels(dataset)
-        self.panels = np.array(self.canvas.axes).reshape(rows, columns)
+        # bars and twin axes come after the panels
+        self.panels = np.array(self.canvas.axes[: rows * columns]).reshape(rows, columns)
 
     def lines(self, panel, x, y):
         """Lines of a panel with these data, to rounding."""
