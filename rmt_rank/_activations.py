@@ -93,15 +93,22 @@ def _gaussian_cdf(x: Any) -> Any:
     return 0.5 * (1 + erf(x / math.sqrt(2)))
 
 
+def _gelu(x: Any) -> Any:
+    # one array instead of four, where arrays can be changed in place
+    y = erf(x * math.sqrt(0.5))
+    y += 1
+    y *= x
+    y *= 0.5
+    return y
+
+
 ACTIVATIONS = {
     "identity": Activation(
         "identity", lambda x: x, lambda x: namespace_of(x).ones_like(x), odd=True
     ),
     "relu": Activation("relu", lambda x: x * _relu_slope(x), _relu_slope, kinks=(0.0,)),
     "tanh": Activation("tanh", lambda x: namespace_of(x).tanh(x), _tanh_slope, odd=True),
-    "gelu": Activation(
-        "gelu", lambda x: x * _gaussian_cdf(x), lambda x: _gaussian_cdf(x) + x * _gaussian(x)
-    ),
+    "gelu": Activation("gelu", _gelu, lambda x: _gaussian_cdf(x) + x * _gaussian(x)),
     "erf": Activation(
         "erf", erf, lambda x: math.sqrt(2) * 2 * _gaussian(math.sqrt(2) * x), odd=True
     ),

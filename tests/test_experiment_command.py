@@ -104,7 +104,7 @@ def test_list(capsys):
     ("arguments", "message"),
     [
         ([], "NAME is required; --list shows them"),
-        (["nothing"], "experiment must be one of 'nonlinear-init', "),
+        (["nothing"], "experiment must be one of 'init-pdf', "),
         (["generalization", "--jobs", "0"], "--jobs must be an integer >= 1, got 0"),
         (["generalization", "--seed", "-1"], "seed must be an integer >= 0, got -1"),
         (["generalization", "--csv", "no/such/folder.csv"], "--csv cannot be written"),

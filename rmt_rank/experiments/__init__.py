@@ -16,6 +16,7 @@ __all__ = ["EXPERIMENTS", "find"]
 EXPERIMENTS = {
     name: f"rmt_rank.experiments.{name.replace('-', '_')}"
     for name in (
+        "init-pdf",
         "nonlinear-init",
         "phases",
         "convergence",

@@ -13,6 +13,7 @@ import importlib.util
 import io
 import itertools
 import json
+import os
 import platform
 import time
 import warnings
@@ -311,4 +312,5 @@ def _together(cells: Sequence[Cell], results: Iterable[Any], declared: dict[str,
     whole.attrs["versions"] = json.dumps(
         {"Python": platform.python_version(), "NumPy": np.__version__, "SciPy": scipy.__version__}
     )
+    whole.attrs["machine"] = f"{platform.machine()}, {os.cpu_count()} processors"
     return whole

@@ -111,7 +111,8 @@ def report(dataset: Any) -> str:
         "",
         f"{experiment.reference}. Made by `rmt-rank experiment {experiment.name} --{size} "
         f"--seed {seed}`; {float(dataset.seconds.sum()):.0f} s of processor time; "
-        f"{', '.join(f'{name} {version}' for name, version in versions.items())}.",
+        f"{', '.join(f'{name} {version}' for name, version in versions.items())}; "
+        f"{dataset.attrs['machine']}.",
         "",
         "## Findings",
         "",

@@ -16,6 +16,7 @@ __all__ = ["FIGURES", "find"]
 
 # Name on the command line, and the module with its FIGURE, or "module:ATTRIBUTE".
 FIGURES = {
+    "init-pdf": "init_pdf",
     "convergence-pdf": "convergence_pdf",
     "gram-matrices": "gram_matrices",
     "optimizers": "optimizers",

@@ -57,8 +57,8 @@ def test_tiny(tiny):
     assert tiny.epoch.values[[0, -1]].tolist() == [0, 120]
     assert not tiny.diverged.any()
     assert bool((tiny.final_loss < tiny.loss.isel(epoch=0)).all())
-    # features are of 12 units, layers' spectra have 8 of their values, in order
-    assert bool((tiny.gram_rank <= math.log(12)).all())
+    # features are of 12 units, which may all die; layers' spectra have 8 of their values, in order
+    assert bool((tiny.gram_rank.fillna(0) <= math.log(12)).all())
     assert bool((tiny.layer_values.diff("layer_value") <= 0).all())
     # variances of layers are those without over-parameterization: signals begin as large
     begin = (tiny.layer_values.sel(initialisation="pytorch", layer=2).isel(epoch=0) ** 2).sum(
