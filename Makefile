@@ -19,9 +19,10 @@ check: $(VENV)/developed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# on the installed package, with one BLAS thread: the suite has its own processes
+# on the installed package, a file a process at a time, with one BLAS thread each
 pytest: $(VENV)/developed $(VENV)/installed
-	RMT_RANK_INSTALLED=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest -m 'not slow'
+	RMT_RANK_INSTALLED=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
+		$(BIN)/pytest -m 'not slow' -n auto --dist loadfile
 
 test-slow: $(VENV)/developed $(VENV)/installed
 	RMT_RANK_INSTALLED=1 $(BIN)/pytest -m slow

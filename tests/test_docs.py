@@ -18,8 +18,10 @@ def test_examples_of_the_pages(page, monkeypatch):
 def test_code_of_the_readme_runs():
     text = (ROOT / "README.md").read_text()
     blocks = text.split("```python\n")[1:]
-    assert len(blocks) == 6
-    first, second, third, finite, fourth, trained = (block.split("```")[0] for block in blocks)
+    assert len(blocks) == 7
+    first, second, third, finite, fourth, trained, networks = (
+        block.split("```")[0] for block in blocks
+    )
     names = {}
     *body, last = first.strip().splitlines()
     exec("\n".join(body), names)
@@ -38,6 +40,11 @@ def test_code_of_the_readme_runs():
     assert names["result"].standard_error <= 1e-3
     exec(trained, names)
     assert names["result"].dataset.gram_effective_rank.dims == ("learning_rate", "seed", "step")
+    # the numbers in the README's comments
+    residual, gram, kernel = (eval(line, names) for line in networks.strip().splitlines())
+    assert residual == pytest.approx(-0.913, abs=5e-4)
+    assert gram == pytest.approx(5.043, abs=5e-4)
+    assert kernel[0] < kernel[1]
 
 
 def test_what_the_readme_shows_is_the_committed_report():

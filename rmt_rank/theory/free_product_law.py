@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._random import RNG, streams
-from rmt_rank._validation import integer, real_array
 from rmt_rank.theory.free_factors import Factor
 from rmt_rank.theory.free_product_curve import FreeProductCurve, curve_of
 from rmt_rank.theory.free_product_panels import PanelLaw, panel_law
+from rmt_rank.theory.interval_law import IntervalLaw
 
 __all__ = ["FreeProductLaw", "free_product_law"]
 
@@ -25,7 +24,7 @@ LARGEST_LOG = 709.0
 
 
 @dataclass(frozen=True)
-class FreeProductLaw:
+class FreeProductLaw(IntervalLaw):
     """Limit law of the singular values of a product; made by `free_product_law`.
 
     Attributes
@@ -49,81 +48,27 @@ class FreeProductLaw:
         """Root of the mean square."""
         return math.exp(self._curve.log_mean / 2)
 
-    def support(self) -> tuple[float, float]:
-        """Smallest and largest singular value."""
-        low, high = self._curve.log_edges
-        return self._scale * math.exp(low / 2), self._scale * math.exp(high / 2)
+    @property
+    def _log_edges(self) -> tuple[float, float]:
+        return self._curve.log_edges
 
     @property
     def mean(self) -> float:
         """Mean singular value: the nuclear norm over N."""
         return self._scale * math.exp(self._law.quadrature.log_moment(0.5))
 
-    def pdf(self, x: npt.ArrayLike) -> Array | np.float64:
-        """Density at x, any real number; at x = 0 it is the limit."""
-        x = real_array("x", x, finite=False)
-        positive = np.where(x > 0, x, 1)
-        result = self._inside(x, self._law.density, 0, 0) * 2 / positive
-        return np.where(x == 0, self._density_at_zero, result)[()]
+    def _density(self, log_ratio: Array) -> Array:
+        return self._law.density(log_ratio)
 
-    def cdf(self, x: npt.ArrayLike) -> Array | np.float64:
-        """Probability of a smaller singular value, to full relative accuracy at the lower end."""
-        return self._inside(real_array("x", x, finite=False), self._law.below, 0, 1)[()]
+    def _below(self, log_ratio: Array) -> Array:
+        return self._law.below(log_ratio)
 
-    def sf(self, x: npt.ArrayLike) -> Array | np.float64:
-        """Probability of a larger singular value, to full relative accuracy at the upper end."""
-        return self._inside(real_array("x", x, finite=False), self._law.above, 1, 0)[()]
+    def _above(self, log_ratio: Array) -> Array:
+        return self._law.above(log_ratio)
 
-    def ppf(self, probability: npt.ArrayLike) -> Array | np.float64:
-        """Singular value below which the probability lies.
+    def _from_tails(self, below: Array, above: Array) -> Array:
+        return self._law.from_tails(below, above)
 
-        Raises
-        ------
-        TypeError, ValueError
-            If a probability is not a number from 0 to 1.
-        """
-        u = real_array("probability", probability, at_least=0)
-        if (u > 1).any():
-            raise ValueError(f"probability must be <= 1, got {float(u[u > 1].flat[0])!r}")
-        low, high = self.support()
-        result = np.where(u > 0, high, low)
-        inside = (u > 0) & (u < 1)
-        log_ratio = self._law.from_tails(u[inside], 1 - u[inside])
-        result[inside] = np.clip(self._scale * np.exp(log_ratio / 2), low, high)
-        return result[()]
-
-    def rvs(self, size: int, *, rng: RNG = None) -> Array:
-        """Independent singular values, by the quantiles of uniform numbers.
-
-        They do not repel each other: those of a matrix do.
-
-        Parameters
-        ----------
-        size : int
-            How many.
-        rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
-            Source of randomness, as for `numpy.random.default_rng`.
-
-        Returns
-        -------
-        ndarray, shape (size,)
-        """
-        size = integer("size", size, at_least=1)
-        return np.asarray(self.ppf(next(streams(rng)).random(size)))
-
-    def _inside(
-        self, x: Array, function: Callable[[Array], Array], below: float, above: float
-    ) -> Array:
-        """function(log(s/mean)) inside the support, and these values beyond."""
-        low, high = self._curve.log_edges
-        with np.errstate(divide="ignore"):
-            log_ratio = 2 * np.log(np.maximum(x, 0) / self._scale)
-        result = np.where(log_ratio < high, float(below), float(above))
-        inside = (log_ratio > low) & (log_ratio < high)
-        result[inside] = function(log_ratio[inside])
-        return result
-
-    @cached_property
     def _density_at_zero(self) -> float:
         """Of sigma^(2/(1+m) - 1) near 0."""
         m = self._curve.exponent

@@ -8,17 +8,15 @@ y_j = n_j/N - 1 >= 0 for all others.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from numpy.polynomial import polynomial
-from scipy import special
 
-from rmt_rank._random import RNG, streams
-from rmt_rank._validation import integer, real, real_array
+from rmt_rank._validation import real, real_array
+from rmt_rank.theory.interval_law import IntervalLaw, renyi_deficit
 from rmt_rank.theory.rectangular_curve import Curve, checked_widths, curve_of
 
 __all__ = ["RectangularLaw", "rectangular_effective_rank", "rectangular_law", "rectangular_moment"]
@@ -26,11 +24,8 @@ __all__ = ["RectangularLaw", "rectangular_effective_rank", "rectangular_law", "r
 Array = npt.NDArray[np.float64]
 Complex = npt.NDArray[np.complex128]
 
-# The largest logarithm of a float, and one whose exponential leaves room for a sum.
-LARGEST_LOG, LARGE_LOG = 709.0, 500.0
-
-# (e^x - 1 - x)/x^2 = sum_k x^k/(k+2)!
-_SECOND_EXPREL = [1 / math.factorial(k + 2) for k in range(14)]
+# The largest logarithm of a float.
+LARGEST_LOG = 709.0
 
 
 def rectangular_moment(widths: Sequence[float], order: npt.ArrayLike) -> Array | np.float64:
@@ -157,23 +152,21 @@ def rectangular_effective_rank(
     -0.4014
     """
     curve = curve_of(widths)
-    z = real("power", power, above=0) / 2
-    q = real("order", order, at_least=0, finite=False)
-    if q == 0:
-        return 0.0
+    power = real("power", power, above=0)
+    order = real("order", order, at_least=0, finite=False)
     law = curve.quadrature
-    log_moment = law.log_moment(z)
-    largest = z * curve.log_edges[1] - log_moment  # log of the largest r
-    if q == math.inf:
-        return -largest
-    if q * largest > LARGE_LOG:
-        return (law.log_moment(q * z) - q * log_moment) / (1 - q)
-    mean = float(law.weights @ _deviation(z * law.log_ratio - log_moment, q))
-    return 0.0 - (mean if q == 1 else math.log1p((q - 1) * mean) / (q - 1))
+    return renyi_deficit(
+        law.log_moment,
+        law.log_ratio,
+        law.weights,
+        curve.log_edges[1],
+        power=power,
+        order=order,
+    )
 
 
 @dataclass(frozen=True)
-class RectangularLaw:
+class RectangularLaw(IntervalLaw):
     """Limit law of the nonzero singular values for unequal widths; made by `rectangular_law`.
 
     Attributes
@@ -193,83 +186,27 @@ class RectangularLaw:
         """Root of the mean square."""
         return math.prod(math.pow(1 + y, count / 2) for y, count in self._curve.excess)
 
-    def support(self) -> tuple[float, float]:
-        """Smallest and largest singular value; the smallest is 0 unless one width is below all."""
-        low, high = self._curve.log_edges
-        return self._scale * math.exp(low / 2), self._scale * math.exp(high / 2)
+    @property
+    def _log_edges(self) -> tuple[float, float]:
+        return self._curve.log_edges
 
     @property
     def mean(self) -> float:
         """Mean singular value: the nuclear norm over N."""
         return self._scale * math.exp(self._curve.quadrature.log_moment(0.5))
 
-    def pdf(self, x: npt.ArrayLike) -> Array | np.float64:
-        """Density at x, any real number: q/pi for the solution p + iq of (1), times 2/x.
+    def _density(self, log_ratio: Array) -> Array:
+        """q/pi for the solution p + iq of (1)."""
+        return np.asarray(self._curve.from_log_ratio(log_ratio).imag / np.pi)
 
-        At x = 0 it is the limit: infinite for three equal smallest widths or more.
-        """
-        x = real_array("x", x, finite=False)
-        positive = np.where(x > 0, x, 1)
-        result = self._inside(x, lambda t: t.imag, 0, 0) * (2 / np.pi) / positive
-        return np.where(x == 0, self._density_at_zero(), result)[()]
+    def _below(self, log_ratio: Array) -> Array:
+        return self._curve.cdf(self._curve.from_log_ratio(log_ratio))
 
-    def cdf(self, x: npt.ArrayLike) -> Array | np.float64:
-        """Probability of a smaller singular value, to full relative accuracy at the lower end."""
-        return self._inside(real_array("x", x, finite=False), self._curve.cdf, 0, 1)[()]
+    def _above(self, log_ratio: Array) -> Array:
+        return self._curve.sf(self._curve.from_log_ratio(log_ratio))
 
-    def sf(self, x: npt.ArrayLike) -> Array | np.float64:
-        """Probability of a larger singular value, to full relative accuracy at the upper end."""
-        return self._inside(real_array("x", x, finite=False), self._curve.sf, 1, 0)[()]
-
-    def ppf(self, probability: npt.ArrayLike) -> Array | np.float64:
-        """Singular value below which the probability lies.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a probability is not a number from 0 to 1.
-        """
-        u = real_array("probability", probability, at_least=0)
-        if (u > 1).any():
-            raise ValueError(f"probability must be <= 1, got {float(u[u > 1].flat[0])!r}")
-        low, high = self.support()
-        result = np.where(u > 0, high, low)
-        inside = (u > 0) & (u < 1)
-        t = self._curve.from_tails(u[inside], 1 - u[inside])
-        values = self._scale * np.exp(self._curve.log_ratio(t) / 2)
-        result[inside] = np.clip(values, low, high)
-        return result[()]
-
-    def rvs(self, size: int, *, rng: RNG = None) -> Array:
-        """Independent singular values, by the quantiles of uniform numbers.
-
-        They do not repel each other: those of a matrix do.
-
-        Parameters
-        ----------
-        size : int
-            How many.
-        rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
-            Source of randomness, as for `numpy.random.default_rng`.
-
-        Returns
-        -------
-        ndarray, shape (size,)
-        """
-        size = integer("size", size, at_least=1)
-        return np.asarray(self.ppf(next(streams(rng)).random(size)))
-
-    def _inside(
-        self, x: Array, function: Callable[[Complex], Array], below: float, above: float
-    ) -> Array:
-        """function(t) inside the support, and these values beyond."""
-        low, high = self._curve.log_edges
-        with np.errstate(divide="ignore"):
-            log_ratio = 2 * np.log(np.maximum(x, 0) / self._scale)
-        result = np.where(log_ratio < high, float(below), float(above))
-        inside = (log_ratio > low) & (log_ratio < high)
-        result[inside] = function(self._curve.from_log_ratio(log_ratio[inside]))
-        return result
+    def _from_tails(self, below: Array, above: Array) -> Array:
+        return np.asarray(self._curve.log_ratio(self._curve.from_tails(below, above)))
 
     def _density_at_zero(self) -> float:
         if self._curve.zeros > 1:
@@ -330,29 +267,3 @@ def rectangular_law(widths: Sequence[float]) -> RectangularLaw:
             f"exp({largest:g})"
         )
     return law
-
-
-# --- deviations of Renyi order -----------------------------------------------------------------
-
-
-def _second_exprel(x: Array) -> Array:
-    """(e^x - 1 - x)/x^2."""
-    near = np.abs(x) < 0.5
-    series = polynomial.polyval(np.where(near, x, 0), _SECOND_EXPREL)
-    result: Array = np.where(near, series, (special.exprel(x) - 1) / np.where(near, 1, x))
-    return result
-
-
-def _deviation(log_share: Array, q: float) -> Array:
-    """(r^q - 1 - q (r-1))/(q-1) >= 0 for r = exp(log_share); r log r - r + 1 at q = 1."""
-    d, x = q - 1, log_share
-    # x^2 times a function that tends to q/2
-    y = np.where(np.abs(x) < 0.5, x, 0)
-    tail = d * _second_exprel(d * y) - _second_exprel(y)
-    near = y * y * (special.exprel(y) * special.exprel(d * y) + tail)
-    z = np.where(np.abs(d * x) < 1, x, 0)
-    difference = np.exp(z) * z * special.exprel(d * z)
-    if d != 0:
-        difference = np.where(z == x, difference, (np.exp(q * x) - np.exp(x)) / d)
-    result: Array = np.where(np.abs(x) < 0.5, near, difference - np.expm1(x))
-    return result

@@ -25,8 +25,8 @@ import numpy.typing as npt
 from numpy.polynomial import polynomial
 from scipy import optimize, special
 
-from rmt_rank._random import RNG, streams
-from rmt_rank._validation import integer, real, real_array
+from rmt_rank._validation import real
+from rmt_rank.theory.interval_law import IntervalLaw
 from rmt_rank.theory.residual_limit import log_upper_edge
 
 __all__ = ["ResidualLimitLaw", "residual_limit_law"]
@@ -152,7 +152,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class ResidualLimitLaw:
+class ResidualLimitLaw(IntervalLaw):
     """Limit law of the singular values of residual networks; made by `residual_limit_law`.
 
     Attributes
@@ -167,10 +167,9 @@ class ResidualLimitLaw:
     def _curve(self) -> Curve:
         return Curve(self.time)
 
-    def support(self) -> tuple[float, float]:
-        """Smallest and largest singular value; their product is 1."""
-        high = self._curve.log_edge / 2
-        return math.exp(-high), math.exp(high)
+    @property
+    def _log_edges(self) -> tuple[float, float]:
+        return -self._curve.log_edge, self._curve.log_edge
 
     @property
     def mean(self) -> float:
@@ -178,85 +177,25 @@ class ResidualLimitLaw:
         half = self.time / 2
         return math.exp(half) * float(special.i0e(half) + special.i1e(half))
 
-    def pdf(self, x: npt.ArrayLike) -> Array | np.float64:
-        """Density at x, any real number."""
-        x = real_array("x", x, finite=False)
-        theta = self._inside(x, lambda at, _: at.theta, 0, 0)
-        return (theta / (np.pi * self.time) / np.where(x > 0, x, 1))[()]
+    def _density(self, log_s: Array) -> Array:
+        return self._at(log_s).theta / (2 * np.pi * self.time)
 
-    def cdf(self, x: npt.ArrayLike) -> Array | np.float64:
-        """Probability of a smaller singular value, to full relative accuracy at the lower end."""
-        return self._inside(
-            real_array("x", x, finite=False),
-            lambda at, upper: np.where(upper, 0.5 + at.middle, at.tail),
-            0,
-            1,
-        )[()]
+    def _below(self, log_s: Array) -> Array:
+        at = self._at(log_s)
+        return np.where(log_s > 0, 0.5 + at.middle, at.tail)
 
-    def sf(self, x: npt.ArrayLike) -> Array | np.float64:
-        """Probability of a larger singular value, to full relative accuracy at the upper end."""
-        return self._inside(
-            real_array("x", x, finite=False),
-            lambda at, upper: np.where(upper, at.tail, 0.5 + at.middle),
-            1,
-            0,
-        )[()]
+    def _above(self, log_s: Array) -> Array:
+        at = self._at(log_s)
+        return np.where(log_s > 0, at.tail, 0.5 + at.middle)
 
-    def ppf(self, probability: npt.ArrayLike) -> Array | np.float64:
-        """Singular value below which the probability lies.
+    def _from_tails(self, below: Array, above: Array) -> Array:
+        at = self._curve.from_probability(np.abs(below - 0.5), np.minimum(below, above))
+        return np.where(below > 0.5, at.log_s, -at.log_s)
 
-        Raises
-        ------
-        TypeError, ValueError
-            If a probability is not a number from 0 to 1.
-        """
-        u = real_array("probability", probability, at_least=0)
-        if (u > 1).any():
-            raise ValueError(f"probability must be <= 1, got {float(u[u > 1].flat[0])!r}")
-        low, high = self.support()
-        result = np.where(u > 0, high, low)
-        inside = (u > 0) & (u < 1)
-        v = u[inside]
-        at = self._curve.from_probability(np.abs(v - 0.5), np.minimum(v, 1 - v))
-        result[inside] = np.exp(np.where(v > 0.5, at.log_s, -at.log_s) / 2)
-        return result[()]
-
-    def rvs(self, size: int, *, rng: RNG = None) -> Array:
-        """Independent singular values, by the quantiles of uniform numbers.
-
-        They do not repel each other: those of a matrix do, see
-        `rmt_rank.simulation.residual.sample_residual_limit`.
-
-        Parameters
-        ----------
-        size : int
-            How many.
-        rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
-            Source of randomness, as for `numpy.random.default_rng`.
-
-        Returns
-        -------
-        ndarray, shape (size,)
-        """
-        size = integer("size", size, at_least=1)
-        return np.asarray(self.ppf(next(streams(rng)).random(size)))
-
-    def _inside(
-        self,
-        x: Array,
-        function: Callable[[Points, npt.NDArray[np.bool_]], Array],
-        below: float,
-        above: float,
-    ) -> Array:
-        """function(points, s > 1) inside the support, and these values beyond."""
-        with np.errstate(divide="ignore"):
-            log_s = 2 * np.log(np.maximum(x, 0))
-        size, edge = np.abs(log_s), self._curve.log_edge
-        result = np.where(log_s > 0, float(above), float(below))
-        inside = size < edge
-        at = self._curve.from_value(size[inside], edge - size[inside])
-        result[inside] = function(at, log_s[inside] > 0)
-        return result
+    def _at(self, log_s: Array) -> Points:
+        """The upper half at abs(log s), by the law's symmetry."""
+        size = np.abs(log_s)
+        return self._curve.from_value(size, self._curve.log_edge - size)
 
 
 def residual_limit_law(time: float) -> ResidualLimitLaw:
