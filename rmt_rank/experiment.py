@@ -12,10 +12,12 @@ from typing import Any, TextIO
 from rich import box
 from rich.table import Table
 
+from rmt_rank._errors import DataUnavailableError
 from rmt_rank._output import Output, refuse_same, write
 from rmt_rank._validation import integer
 from rmt_rank.experiments import EXPERIMENTS, find
 from rmt_rank.experiments.experiment import SIZES, Experiment
+from rmt_rank.experiments.image_problems import DATA, on
 from rmt_rank.experiments.report import output_console, print_findings, report, table
 from rmt_rank.experiments.workers import run_with_bar, workers
 
@@ -52,6 +54,8 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experimen
     kept = "" if options.out is None else "; run it again to go on"
     try:
         experiment = find(options.name)
+        if options.data is not None:
+            experiment = on(experiment, options.data)
         jobs = integer("--jobs", options.jobs, at_least=1)
         csv, text = Output("--csv", options.csv), Output("--report", options.report)
         refuse_same(csv, text)
@@ -70,7 +74,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experimen
             write(text.path, report(dataset).encode())
     except BrokenPipeError:
         raise
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except (ValueError, TypeError, OSError, ImportError, DataUnavailableError) as error:
         parser.error(str(error))
     except BrokenProcessPool:
         _say(f"{prog}: a worker died{kept}", sys.stderr)
@@ -99,6 +103,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.set_defaults(size="quick")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="keep results there, or go on")
     parser.add_argument("--seed", type=int, default=0, metavar="k", help="of all randomness (0)")
+    parser.add_argument("--data", choices=DATA, help="which images, where it is about images")
     parser.add_argument("--jobs", type=int, default=1, metavar="n", help="processes (1)")
     parser.add_argument("--csv", type=Path, metavar="PATH", help="write all numbers as CSV")
     parser.add_argument("--report", type=Path, metavar="PATH", help="write a report in Markdown")

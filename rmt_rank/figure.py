@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rmt_rank import experiments
+from rmt_rank._errors import DataUnavailableError
 from rmt_rank._output import Output, write
 from rmt_rank._validation import integer
 from rmt_rank.experiments.experiment import SIZES
+from rmt_rank.experiments.image_problems import DATA, on
 from rmt_rank.experiments.report import output_console, print_findings, report
 from rmt_rank.experiments.workers import run_with_bar, workers
 from rmt_rank.figures import FIGURES, find
@@ -63,7 +65,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank figure") 
                 _make(figure, options, executor, computed)
     except BrokenPipeError:
         raise
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except (ValueError, TypeError, OSError, ImportError, DataUnavailableError) as error:
         parser.error(str(error))
     except BrokenProcessPool:
         _say(f"{prog}: a worker died; run it again to go on", sys.stderr)
@@ -97,20 +99,21 @@ def _make(
     """Compute what a figure shows, write its files and print its verdicts."""
     written, findings = [], []
     dataset = None
+    name = figure.name if options.data is None else f"{figure.name}-{options.data}"
     if figure.experiment is not None:
         dataset = _numbers(figure.experiment, options, executor, computed)
         experiment = experiments.find(figure.experiment)
         findings = experiment.judge(dataset)
         if options.numbers is None:
-            written.append(_keep(options.out / f"{figure.name}.nc", _netcdf(dataset)))
-            written.append(_keep(options.out / f"{figure.name}.md", report(dataset).encode()))
+            written.append(_keep(options.out / f"{name}.nc", _netcdf(dataset)))
+            written.append(_keep(options.out / f"{name}.md", report(dataset).encode()))
     with style(options.style):
         canvas = drawn(figure, dataset)
         # without a date, so that the same numbers give the same file
         for suffix, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
             buffer = io.BytesIO()
             canvas.savefig(buffer, format=suffix, metadata=metadata)
-            written.append(_keep(options.out / f"{figure.name}.{suffix}", buffer.getvalue()))
+            written.append(_keep(options.out / f"{name}.{suffix}", buffer.getvalue()))
     console = output_console()
     console.print(f"{figure.name}: {figure.title}", style="bold", soft_wrap=True)
     print_findings(console, findings)
@@ -136,10 +139,12 @@ def _numbers(
         return dataset
     if name not in computed:
         # kept for each size and seed, so that what was interrupted goes on
-        folder = options.out / "cells" / f"{name}-{options.size}-{options.seed}"
+        parts = [name, options.size, str(options.seed), *([options.data] if options.data else [])]
+        folder = options.out / "cells" / "-".join(parts)
         folder.parent.mkdir(exist_ok=True)
+        experiment = experiments.find(name)
         computed[name] = run_with_bar(
-            experiments.find(name),
+            on(experiment, options.data) if options.data else experiment,
             options.size,
             folder=folder,
             seed=options.seed,
@@ -183,6 +188,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("figures"), metavar="FOLDER", help="of files (figures)"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="k", help="of all randomness (0)")
+    parser.add_argument("--data", choices=DATA, help="which images, where it is about images")
     parser.add_argument("--jobs", type=int, default=1, metavar="n", help="processes (1)")
     parser.add_argument("--style", choices=STYLES, default="screen", help="look (screen)")
     parser.add_argument(

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from rmt_rank._validation import choice
 from rmt_rank.experiments.experiment import (
     Arrays,
     Cell,
@@ -26,13 +24,13 @@ from rmt_rank.experiments.experiment import (
 )
 from rmt_rank.experiments.findings import Finding, in_all, judge_converged, judge_trend
 from rmt_rank.experiments.gram_blocks import agreement, block_share, clustered, clusters
-from rmt_rank.experiments.image_problems import DATA, image_problem
+from rmt_rank.experiments.image_problems import image_problem
 from rmt_rank.metrics.gram import gram_matrix
 from rmt_rank.networks.nonlinear import NonlinearNetwork
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.train import train
 
-__all__ = ["EXPERIMENT", "on", "run", "verdict"]
+__all__ = ["EXPERIMENT", "run", "verdict"]
 
 _REFERENCE = "Observation 2, Figure 3"
 
@@ -74,8 +72,8 @@ _SIZES: dict[str, dict[str, Any]] = {
 }
 
 
-def _settings(size: str, data: str = "digits") -> dict[str, Any]:
-    return {"data": data, "activations": list(_VARIANCES), **_SIZES[size]}
+def _settings(size: str) -> dict[str, Any]:
+    return {"data": "digits", "activations": list(_VARIANCES), **_SIZES[size]}
 
 
 def _cells(settings: Mapping[str, Any]) -> list[Cell]:
@@ -287,20 +285,3 @@ EXPERIMENT = Experiment(
 
 # the experiment as Python functions, see `run_experiment`
 run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
-
-
-def on(data: str) -> Experiment:
-    """The same experiment with other images, for `run_experiment`.
-
-    Parameters
-    ----------
-    data : {"digits", "mnist", "cifar"}
-        The last two from the folder that the environment variable RMT_RANK_DATA names.
-
-    Raises
-    ------
-    ValueError
-        If the data are unknown.
-    """
-    choice("data", data, DATA)
-    return replace(EXPERIMENT, settings=partial(_settings, data=data))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from rmt_rank._validation import choice
 from rmt_rank.data import load_cifar, load_digits, load_mnist
 from rmt_rank.data.images import Images
+from rmt_rank.experiments.experiment import SIZES, Experiment
 from rmt_rank.networks.problem import LeastSquaresProblem
 
-__all__ = ["DATA", "image_problem"]
+__all__ = ["DATA", "image_problem", "images", "on"]
 
 # Those but the first are looked for in the folder that RMT_RANK_DATA names.
 _LOADERS = {"digits": load_digits, "mnist": load_mnist, "cifar": load_cifar}
@@ -18,8 +20,31 @@ DATA = tuple(_LOADERS)
 
 
 @cache
-def _images(data: str) -> Images:
-    return _LOADERS[data]()
+def images(data: str) -> Images:
+    """Images by name, loaded once."""
+    return _LOADERS[choice("data", data, DATA)]()
+
+
+def on(experiment: Experiment, data: str) -> Experiment:
+    """The same experiment on other images.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        One whose settings name its data.
+    data : {"digits", "mnist", "cifar"}
+        Which images; those but the digits need files, see `rmt_rank.data`.
+
+    Raises
+    ------
+    ValueError
+        If the data are unknown, or the experiment is not about images.
+    """
+    choice("data", data, DATA)
+    if "data" not in experiment.settings(SIZES[0]):
+        raise ValueError(f"data goes with experiments on images, and {experiment.name!r} is not")
+    settings = experiment.settings
+    return replace(experiment, settings=lambda size: settings(size) | {"data": data})
 
 
 def image_problem(data: str, examples: int, held_out: int, rng: Any) -> LeastSquaresProblem:
@@ -46,7 +71,6 @@ def image_problem(data: str, examples: int, held_out: int, rng: Any) -> LeastSqu
     ImportError, DataUnavailableError
         If they cannot be loaded.
     """
-    choice("data", data, DATA)
-    drawn = _images(data).subset(examples + held_out, rng).standardised()
+    drawn = images(data).subset(examples + held_out, rng).standardised()
     x, y = drawn.inputs, drawn.one_hot
     return LeastSquaresProblem(x[:examples], y[:examples], x[examples:], y[examples:])

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from rmt_rank.data import load_digits
 from rmt_rank.experiments.experiment import Arrays, Cell, Experiment, grid, run_experiment
 from rmt_rank.experiments.findings import SIGNIFICANCE, Finding, Verdict, correlation
+from rmt_rank.experiments.image_problems import images
 from rmt_rank.metrics import matrix
 from rmt_rank.metrics.gram import gram_effective_rank
 
@@ -55,11 +55,11 @@ def _cells(settings: Mapping[str, Any]) -> list[Cell]:
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
     stream = np.random.default_rng(seed)
-    images = load_digits().inputs
+    pixels = images(settings["data"]).inputs
     if cell["pixels"] == "centred":
-        images = images - images.mean(axis=0)
+        pixels = pixels - pixels.mean(axis=0)
     count, width = settings["networks"], settings["width"]
-    weight = np.stack([np.eye(images.shape[1])] * count)
+    weight = np.stack([np.eye(pixels.shape[1])] * count)
     for _ in range(cell["depth"]):
         inputs = weight.shape[1]
         layer = stream.standard_normal((count, width, inputs)) / math.sqrt(inputs)
@@ -67,7 +67,7 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
     gram_rank = [
         gram_effective_rank(chosen @ each.T, "linear")
         for each in weight
-        for chosen in [images[stream.choice(len(images), settings["images"], replace=False)]]
+        for chosen in [pixels[stream.choice(len(pixels), settings["images"], replace=False)]]
     ]
     return {
         "gram_rank": (("repeat",), np.array(gram_rank)),

@@ -175,19 +175,3 @@ def test_blocks(made, name, begin):
     assert of(made, begin) is Verdict.IN_PART
     made[name] = flat
     assert of(made, begin) is Verdict.UNDECIDED
-
-
-def test_other_data(tmp_path, monkeypatch):
-    monkeypatch.setenv("RMT_RANK_DATA", str(tmp_path))
-    stream = np.random.default_rng(0)
-    pixels = stream.integers(0, 256, (200, 28, 28), dtype=np.uint8)
-    labels = np.arange(200) % 10
-    np.savez(tmp_path / "mnist.npz", x_train=pixels, y_train=labels)
-    mnist = gram_matrices.on("mnist")
-    assert mnist.settings("tiny")["data"] == "mnist"
-    settings = mnist.settings("tiny") | {"repeats": 1, "steps": 2}
-    seed = np.random.SeedSequence([0, 1])
-    found = mnist.compute(settings, {"activation": "relu", "depth": 1}, seed)
-    assert found["gram"][1].shape == (40, 40)
-    with pytest.raises(ValueError, match="data must be"):
-        gram_matrices.on("letters")
