@@ -19,10 +19,10 @@ def tiny():
 
 def test_ranks_are_those_of_the_matrices(tiny, monkeypatch):
     """The whole linear kernel, and the product of all layers, from the same random numbers."""
-    settings = {"width": 3, "images": 7, "networks": 2}
+    settings = {"data": "digits", "width": 3, "images": 7, "networks": 2}
     images = np.random.default_rng(1).uniform(0, 1, (9, 5))
     made = SimpleNamespace(inputs=images)
-    monkeypatch.setattr(kernel_vs_weight, "load_digits", lambda: made)
+    monkeypatch.setattr(kernel_vs_weight, "images", lambda _name: made)
     cell = {"pixels": "centred", "depth": 2}
     seed = np.random.SeedSequence(0)
     found = kernel_vs_weight._compute(settings, cell, seed)
