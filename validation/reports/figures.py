@@ -1,7 +1,7 @@
-"""Every figure at full size: reports of the experiments, and small pictures, into this folder.
+"""Every figure at full size: reports, small pictures, and all verdicts in figures.md, here.
 
-python validation/reports/figures.py FOLDER [NAME ...]; the numbers are kept in FOLDER, and a run
-that was interrupted goes on there.  All of them take about an hour on two cores.
+python validation/reports/figures.py FOLDER; the numbers are kept in FOLDER, and a run that was
+interrupted goes on there.  It takes about an hour on two cores.
 """
 
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import xarray
 
-from rmt_rank import figure
+from rmt_rank import experiments, figure
 from rmt_rank.figures import FIGURES, find
 from rmt_rank.figures.figure import drawn
 from rmt_rank.figures.style import style
@@ -19,22 +19,41 @@ PICTURES = HERE / "figures"
 DOTS_PER_INCH = 90
 
 
-def main(folder, names):
-    code = figure.main([*names, "--full", "--jobs", "2", "--out", str(folder)])
+def main(folder):
+    code = figure.main(["all", "--full", "--jobs", "2", "--out", str(folder)])
     if code:
         sys.exit(code)
     PICTURES.mkdir(exist_ok=True)
-    for each in map(find, names):
+    lines = [
+        "# Every figure of the paper, and ours: verdicts",
+        "",
+        "Made by `python validation/reports/figures.py`, which runs `rmt-rank figure all --full`. "
+        "The reports have the statistics behind each verdict, all numbers, settings, versions, "
+        "machine and time.",
+    ]
+    told = set()
+    for each in map(find, FIGURES):
         dataset = None
+        numbers = ", ".join(each.aliases) or "not in the paper"
+        lines += ["", f"## {each.name}", "", f"{each.title} ({numbers})."]
         if each.experiment is not None:
             dataset = xarray.load_dataset(folder / f"{each.name}.nc", engine="scipy")
-            report = (folder / f"{each.name}.md").read_text()
-            (HERE / f"experiment-{each.experiment}.md").write_text(report)
+            name = f"experiment-{each.experiment}.md"
+            (HERE / name).write_text((folder / f"{each.name}.md").read_text())
+            lines[-1] += f" [Report]({name})."
+            if each.experiment not in told:
+                lines += ["", "| verdict | sentence |", "|--|--|"]
+                for finding in experiments.find(each.experiment).judge(dataset):
+                    words = f"{finding.sentence} ({finding.reference})".replace("|", "\\|")
+                    lines.append(f"| {finding.verdict.value} | {words} |")
+            told.add(each.experiment)
         with style("screen"):
             drawn(each, dataset).savefig(PICTURES / f"{each.name}.png", dpi=DOTS_PER_INCH)
+        lines += ["", f"![{each.title}](figures/{each.name}.png)"]
+    (HERE / "figures.md").write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit("usage: figures.py FOLDER [NAME ...]")
-    main(Path(sys.argv[1]), sys.argv[2:] or list(FIGURES))
+    if len(sys.argv) != 2:
+        sys.exit("usage: figures.py FOLDER")
+    main(Path(sys.argv[1]))
