@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import pairwise, product
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from rmt_rank.claims.claim import Claim, Context, Evidence, at_most, below, erratum, refutation
 from rmt_rank.claims.finite_width import FALSE_ALARM, errors_allowed
 from rmt_rank.exact import free_products as exact_products
+from rmt_rank.exact.free_moments import free_product_moments, residual_moments
 from rmt_rank.metrics import spectrum
 from rmt_rank.simulation.residual import sample_residual_singular_values
 from rmt_rank.theory.free_products import (
@@ -193,6 +195,23 @@ def _top_shares(law: FreeProductLaw | ResidualLimitLaw) -> Array:
     return np.asarray(np.cumsum(sums[::-1])[:-1] / sums.sum())
 
 
+def _beyond_two(_context: Context) -> Iterator[Evidence]:
+    # squared singular values 40 in one of a hundred places, 1 elsewhere
+    share, large = Fraction(1, 100), 40
+    before = [1 - share + share * large**k for k in range(1, 5)]
+    after = free_product_moments(before, residual_moments(Fraction(1, 25), 4))
+
+    def change(power: int) -> float:
+        """Of the rank of order 2."""
+        half = power // 2
+        ratio = (after[power - 1] / before[power - 1]) * (before[half - 1] / after[half - 1]) ** 2
+        return -math.log(ratio)
+
+    how = "order 2, W as above, a block of scale 1/5; rational arithmetic"
+    yield refutation("power 4: a residual block raises the rank by, nats", change(4), 0, how)
+    yield below("power 2: it changes it by", change(2), 0, how)
+
+
 # --- whether it levels off ---------------------------------------------------------------------
 
 
@@ -245,7 +264,8 @@ CLAIMS = (
     Claim(
         name="residual.free-product",
         statement="Products of residual blocks have the limit law of their S-transforms.",
-        assumptions="initialisation; width -> infinity; blocks I + a G_k ... G_1; real or complex",
+        assumptions="initialisation; width -> infinity; blocks I + a G_k ... G_1; real or complex; "
+        "for k > 1 the S-transform is derived and held against simulation",
         reference="freeness of Gaussian matrices (Voiculescu); law of one block: Dozier and "
         "Silverstein, Haagerup and Schultz; beyond the paper",
         status="proved",
@@ -256,8 +276,8 @@ CLAIMS = (
     Claim(
         name="residual.monotone",
         statement="Every residual block lowers the effective rank at initialisation.",
-        assumptions="width -> infinity; any scale > 0, any number of matrices in a branch; of "
-        "singular values or the Gram matrix, any order; finite width: only simulated",
+        assumptions="width -> infinity; any scale > 0, any number of matrices in a branch; powers "
+        "of singular values from 1 to 2, any order; finite width: only simulated",
         reference='Appendix C, which says that they "do not exhibit a monotonic rank contracting '
         'behavior"; beyond the paper',
         status="proved",
@@ -265,6 +285,18 @@ CLAIMS = (
         f"false alarms: {FALSE_ALARM:g} a line",
         check=_monotone,
         argued=f"{_PAGE}, Every block lowers the rank",
+    ),
+    Claim(
+        name="residual.beyond-power-two",
+        statement="A free factor lowers the effective rank of every power of the singular values.",
+        assumptions="width -> infinity; a W whose squared singular values are 40 in one of a "
+        "hundred places and 1 elsewhere",
+        reference="ours, on our own theorem",
+        status="refuted",
+        refuted_by="the lines marked refuted",
+        check=_beyond_two,
+        argued=f"{_PAGE}, Every block lowers the rank",
+        instead="for powers from 1 to 2 it does, whatever W is",
     ),
     erratum(
         "residual.plateau",

@@ -35,6 +35,7 @@ from rmt_rank.exact.finite_width import (
     complex_power_sum_slope,
     expected_characteristic_polynomial,
 )
+from rmt_rank.exact.free_moments import free_product_moments, residual_moments
 from rmt_rank.exact.free_products import (
     effective_rank_of_free_product,
     gaussian,
@@ -87,6 +88,7 @@ __all__ = [
     "enclose_derivative",
     "enclose_effective_rank",
     "expected_characteristic_polynomial",
+    "free_product_moments",
     "gaussian",
     "integrand_derivative",
     "integrand_derivative_area",
@@ -110,6 +112,7 @@ __all__ = [
     "residual_limit_effective_rank",
     "residual_limit_law",
     "residual_limit_moment",
+    "residual_moments",
     "singular_value",
     "singular_values",
 ]
