@@ -1,6 +1,17 @@
 # The public names and where they are: `__init__.py` reads this file, and so do type checkers.
 
-from . import exact
+from . import (
+    data,
+    exact,
+    experiments,
+    figures,
+    metrics,
+    networks,
+    paper,
+    simulation,
+    theory,
+    training,
+)
 from .metrics.gram import gram_effective_rank, gram_matrix
 from .metrics.matrix import (
     RankMeasures,
@@ -97,6 +108,7 @@ __all__ = [
     "correlation_map",
     "correlations",
     "critical_weight_variance",
+    "data",
     "deep_effective_rank",
     "differential_effective_rank",
     "differential_effective_rank_derivative",
@@ -110,6 +122,8 @@ __all__ = [
     "exact",
     "expected_effective_rank",
     "expected_gram_effective_rank",
+    "experiments",
+    "figures",
     "free_product_law",
     "free_product_moment",
     "fuss_catalan",
@@ -120,16 +134,19 @@ __all__ = [
     "least_squares_problem",
     "limit_measures",
     "limit_threshold_rank",
+    "metrics",
     "minimal_norm_effective_rank",
     "mode_effective_rank",
     "mode_singular_values",
     "mode_time",
+    "networks",
     "neural_kernel",
     "neural_kernel_effective_rank",
     "nuclear_norm",
     "numerical_rank",
     "one_layer_effective_rank",
     "open_study",
+    "paper",
     "participation_ratio",
     "phase",
     "rank_measures",
@@ -144,11 +161,14 @@ __all__ = [
     "sample_residual_limit",
     "sample_residual_singular_values",
     "sample_singular_values",
+    "simulation",
     "singular_value_law",
     "stable_rank",
+    "theory",
     "threshold_rank",
     "threshold_rank_area",
     "train",
+    "training",
 ]
 
 __version__: str

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from rmt_rank._array import erf, namespace_of
 from rmt_rank._validation import real
 
-__all__ = ["ACTIVATIONS", "Activation", "activation", "sine"]
+__all__ = ["ACTIVATIONS", "Activation", "activation", "is_named", "sine"]
 
 Function = Callable[[Any], Any]
 
@@ -23,7 +23,7 @@ Function = Callable[[Any], Any]
 class Activation:
     """An activation function and what is known of it.
 
-    Attributes
+    Parameters
     ----------
     name : str
         For tables and messages.
@@ -35,6 +35,13 @@ class Activation:
         Whether f(-x) = -f(x).
     kinks : tuple of float
         Points where it is not smooth; quadrature is split there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank._activations import Activation
+    >>> Activation("sinh", np.sinh, np.cosh, odd=True)
+    Activation('sinh', a user's)
     """
 
     name: str
@@ -46,6 +53,18 @@ class Activation:
     def __call__(self, x: Any) -> Any:
         """The function."""
         return self.function(x)
+
+    def __repr__(self) -> str:
+        whose = "" if is_named(self) else ", a user's"
+        if self.derivative is None:
+            whose += ", without derivative"
+        return f"Activation({self.name!r}{whose})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # those with names are the same objects afterwards, as `is_named` and others expect
+        if is_named(self):
+            return _named, (self.name,)
+        return Activation, (self.name, self.function, self.derivative, self.odd, self.kinks)
 
 
 def sine(omega: float = 1.0) -> Activation:
@@ -67,17 +86,42 @@ def sine(omega: float = 1.0) -> Activation:
 @cache
 def _sine(omega: float) -> Activation:
     """The same object for the same frequency, so that it equals itself."""
+    short = f"{omega:g}"
     return Activation(
-        "sine" if omega == 1 else f"sine({omega:g})",
-        lambda x: namespace_of(x).sin(omega * x),
-        lambda x: omega * namespace_of(x).cos(omega * x),
+        "sine" if omega == 1 else f"sine({short if float(short) == omega else repr(omega)})",
+        partial(_sin, omega),
+        partial(_sin_slope, omega),
         odd=True,
     )
+
+
+def _sin(omega: float, x: Any) -> Any:
+    return namespace_of(x).sin(omega * x)
+
+
+def _sin_slope(omega: float, x: Any) -> Any:
+    return omega * namespace_of(x).cos(omega * x)
+
+
+def _identity(x: Any) -> Any:
+    return x
+
+
+def _identity_slope(x: Any) -> Any:
+    return namespace_of(x).ones_like(x)
+
+
+def _relu(x: Any) -> Any:
+    return x * _relu_slope(x)
 
 
 def _relu_slope(x: Any) -> Any:
     xp = namespace_of(x)
     return xp.astype(x > 0, x.dtype)
+
+
+def _tanh(x: Any) -> Any:
+    return namespace_of(x).tanh(x)
 
 
 def _tanh_slope(x: Any) -> Any:
@@ -102,16 +146,20 @@ def _gelu(x: Any) -> Any:
     return y
 
 
+def _gelu_slope(x: Any) -> Any:
+    return _gaussian_cdf(x) + x * _gaussian(x)
+
+
+def _erf_slope(x: Any) -> Any:
+    return math.sqrt(2) * 2 * _gaussian(math.sqrt(2) * x)
+
+
 ACTIVATIONS = {
-    "identity": Activation(
-        "identity", lambda x: x, lambda x: namespace_of(x).ones_like(x), odd=True
-    ),
-    "relu": Activation("relu", lambda x: x * _relu_slope(x), _relu_slope, kinks=(0.0,)),
-    "tanh": Activation("tanh", lambda x: namespace_of(x).tanh(x), _tanh_slope, odd=True),
-    "gelu": Activation("gelu", _gelu, lambda x: _gaussian_cdf(x) + x * _gaussian(x)),
-    "erf": Activation(
-        "erf", erf, lambda x: math.sqrt(2) * 2 * _gaussian(math.sqrt(2) * x), odd=True
-    ),
+    "identity": Activation("identity", _identity, _identity_slope, odd=True),
+    "relu": Activation("relu", _relu, _relu_slope, kinks=(0.0,)),
+    "tanh": Activation("tanh", _tanh, _tanh_slope, odd=True),
+    "gelu": Activation("gelu", _gelu, _gelu_slope),
+    "erf": Activation("erf", erf, _erf_slope, odd=True),
     "sine": sine(),
 }
 
@@ -147,18 +195,27 @@ def activation(given: str | Function | Activation) -> Activation:
 def _named(name: str) -> Activation:
     if name in ACTIVATIONS:
         return ACTIVATIONS[name]
-    if omega := re.fullmatch(r"sine\((\d+\.?\d*)\)", name):
+    if omega := re.fullmatch(r"sine\((\d+\.?\d*(?:e[+-]?\d+)?)\)", name):
         return sine(float(omega[1]))
     listed = ", ".join(map(repr, ACTIVATIONS))
     raise ValueError(f"activation must be one of {listed}, 'sine(30)' or a function, got {name!r}")
+
+
+def is_named(found: Activation) -> bool:
+    """Whether it is one of those that have names, and not a user's function."""
+    try:
+        return _named(found.name) is found
+    except ValueError:
+        return False
 
 
 def _check(found: Activation) -> None:
     """Refuse functions that do not work on arrays entry by entry."""
     x = np.linspace(-1.5, 1.5, 12).reshape(3, 4)
     try:
-        values = np.asarray(found.function(x))
-        alone = np.asarray(found.function(x[1:2, 2:3]))
+        with np.errstate(all="ignore"):
+            values = np.asarray(found.function(x))
+            alone = np.asarray(found.function(x[1:2, 2:3]))
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"activation {found.name!r} must take arrays of any shape, got {error}"

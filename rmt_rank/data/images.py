@@ -40,6 +40,11 @@ class Images:
     shape: tuple[int, ...]
     classes: int
 
+    def __repr__(self) -> str:
+        return (
+            f"Images({self.name!r}, {len(self)} of shape {self.shape}, {self.classes} classes)"
+        )
+
     def __len__(self) -> int:
         return len(self.inputs)
 

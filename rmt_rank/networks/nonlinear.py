@@ -47,9 +47,9 @@ class NonlinearNetwork:
     widths : sequence of int
         n_0, ..., n_d: features, hidden widths, outputs; layer l has n_l x n_(l-1) weights.
     activation : str, Activation or callable, default "relu"
-        "relu", "tanh", "gelu", "erf", "sine", "identity", or what
-        `rmt_rank._activations.activation` accepts beside; without a derivative the network has no
-        gradient.
+        "relu", "tanh", "gelu", "erf", "sine", "sine(30)" for another frequency, "identity", a
+        function that works entry by entry, or an `rmt_rank.Activation` of it with its derivative,
+        without which the network has no gradient.
     expansion : int, default 1
         Number k of weights whose product a layer is.  Between them are n_(l-1) numbers, so that
         the network can represent what it could without.
@@ -150,7 +150,18 @@ class NonlinearNetwork:
     # --- the data -----------------------------------------------------------------------------
 
     def data(self, problem: LeastSquaresProblem) -> tuple[ReducedData, ReducedData | None]:
-        """Training and held-out examples, one by one.
+        """Training and held-out examples, one by one, as `loss` and `accuracy` want them.
+
+        Parameters
+        ----------
+        problem : LeastSquaresProblem
+            Of as many features and outputs as the network.
+
+        Returns
+        -------
+        training : ReducedData
+        held_out : ReducedData or None
+            None if the problem has none.
 
         Raises
         ------
@@ -176,7 +187,7 @@ class NonlinearNetwork:
         Parameters
         ----------
         parameters : array, shape (..., size)
-            Of one network or many.
+            Of one network or many, such as `TrainingResult.parameters`.
         inputs : array, shape (examples, features)
             An array of the same library; rows are samples.
         layer : int, optional
@@ -190,8 +201,9 @@ class NonlinearNetwork:
         Raises
         ------
         TypeError, ValueError
-            If layer is not an integer in its range, or inputs are of the wrong shape.
+            If layer is not an integer in its range, or an array is of the wrong shape.
         """
+        self._check(parameters)
         last = max(1, self.depth - 1)
         chosen = last if layer is None else integer("layer", layer, at_least=1)
         if chosen > self.depth:
@@ -228,10 +240,38 @@ class NonlinearNetwork:
         for start in range(0, parameters.shape[0], count):
             yield parameters[start : start + count, :]
 
+    def _check(self, parameters: Any, data: Any = None) -> None:
+        """Refuse weights in the place of parameters, and problems in that of their data."""
+        shape = getattr(parameters, "shape", ())
+        if not shape or shape[-1] != self.size:
+            got = f"the shape {tuple(shape)}" if shape else f"a {type(parameters).__name__}"
+            raise TypeError(
+                f"parameters must be an array of the shape (..., {self.size}), such as a result's "
+                f"`parameters`, got {got}"
+            )
+        if not (data is None or isinstance(data, ReducedData)):
+            raise TypeError(
+                "data must be one of `training, held_out = network.data(problem)`, got a "
+                f"{type(data).__name__}"
+            )
+
     # --- the loss -----------------------------------------------------------------------------
 
     def loss(self, parameters: Any, data: ReducedData) -> Any:
-        """Loss by the criterion, shape (...)."""
+        """Loss by the criterion.
+
+        Parameters
+        ----------
+        parameters : array, shape (..., size)
+            Of one network or many, such as `TrainingResult.parameters`.
+        data : ReducedData
+            Training or held-out examples: one of the two that `data` gives.
+
+        Returns
+        -------
+        array, shape (...)
+        """
+        self._check(parameters, data)
         if parameters.ndim == 1:
             return self._error(self.forward(parameters, data), data)[0]
         parts = self._blocks(parameters, data.examples)
@@ -243,7 +283,18 @@ class NonlinearNetwork:
         return self.loss(parameters, test)
 
     def accuracy(self, parameters: Any, data: ReducedData) -> Any:
-        """Share of the examples whose largest output is where their largest target is, (...)."""
+        """Share of the examples whose largest output is where their largest target is.
+
+        Parameters
+        ----------
+        parameters, data
+            As for `loss`.
+
+        Returns
+        -------
+        array, shape (...)
+        """
+        self._check(parameters, data)
         xp = namespace_of(parameters)
         right = xp.argmax(self.forward(parameters, data), axis=-2) == xp.argmax(
             data.targets, axis=-2
@@ -275,7 +326,7 @@ class NonlinearNetwork:
         if self.activation.derivative is None:
             raise ValueError(
                 f"activation {self.activation.name!r} has no derivative, which gradients need: "
-                "give an Activation with one"
+                "give an rmt_rank.Activation with one"
             )
 
     def _step(self, parameters: Any, data: ReducedData) -> tuple[Any, Any]:

@@ -50,9 +50,9 @@ class ReducedData:
         Number of examples.
     """
 
-    inputs: Any
-    targets: Any
-    ones: Any
+    inputs: Any = field(repr=False)
+    targets: Any = field(repr=False)
+    ones: Any = field(repr=False)
     rest: float
     examples: int
 
@@ -145,6 +145,13 @@ class LeastSquaresProblem:
             raise ValueError(
                 f"task must have the shape {(self.outputs, self.features)}, got {self.task.shape}"
             )
+
+    def __repr__(self) -> str:
+        held_out = 0 if self.test_inputs is None else len(self.test_inputs)
+        return (
+            f"LeastSquaresProblem({self.examples} examples, {held_out} held out, {self.features} "
+            f"features, {self.outputs} outputs)"
+        )
 
     @property
     def examples(self) -> int:

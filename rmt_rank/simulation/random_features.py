@@ -76,7 +76,7 @@ def sample_gram_effective_ranks(
     Parameters
     ----------
     inputs : array, shape (samples, features), or tuple of two int
-        Inputs of all networks, rows are samples; or this shape, for standard Gaussian inputs drawn
+        Inputs of all networks, rows are samples, all finite; or this shape, for standard Gaussian inputs drawn
         anew for each network.
     depths : sequence of int
         Numbers of layers at which to look, each at least 0; all along the same networks.
@@ -108,12 +108,12 @@ def sample_gram_effective_ranks(
     Returns
     -------
     array of xp, shape (size, len(depths))
-        In nats.
+        In nats; -inf for a network whose features are all 0, as those of ReLU may be.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type or out of its range.
+        If an argument is of the wrong type or out of its range, or features overflow.
 
     Notes
     -----
@@ -177,7 +177,10 @@ def _inputs(inputs: Any, xp: ModuleType, dtype: Any) -> tuple[Any, tuple[int, in
         raise ValueError(
             f"inputs must have shape (samples, features), both at least 1, got {array.shape}"
         )
-    return xp.asarray(array, dtype=dtype), tuple(array.shape)
+    array = xp.asarray(array, dtype=dtype)
+    if not bool(xp.all(xp.isfinite(array))):
+        raise ValueError("inputs must be finite")
+    return array, tuple(array.shape)
 
 
 def _depths(depths: Sequence[int]) -> tuple[int, ...]:
@@ -248,11 +251,39 @@ def _features(
     for depth in range(1, max(wanted) + 1):
         weights = _weights(networks, (count, rows, networks.width), stream)
         rows = networks.width
-        before = weights if x is None else x @ weights
-        x = before if networks.activation is _IDENTITY else networks.activation(before)
+        last = x
+        before, x = _layer(networks, last, weights)
+        if not _finite(networks, before):
+            sound = last is None or _finite(networks, last)
+            raise _overflow(networks, depth if sound else depth - 1)
         if depth in wanted:
+            if not _finite(networks, x):
+                raise _overflow(networks, depth)
             features = x if networks.features == "activations" else before
             yield depth, inputs @ features if linear else features
+
+
+def _layer(networks: _Networks, x: Any, weights: Any) -> tuple[Any, Any]:
+    """Pre-activations and activations; x is None for the identity matrix."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        before = weights if x is None else x @ weights
+        if networks.activation is _IDENTITY:
+            return before, before
+        return before, networks.activation(before)
+
+
+def _finite(networks: _Networks, x: Any) -> bool:
+    xp = networks.xp
+    with np.errstate(over="ignore", invalid="ignore"):
+        # one pass, and finite but for numbers near the largest
+        return bool(xp.isfinite(xp.sum(x))) or bool(xp.all(xp.isfinite(x)))
+
+
+def _overflow(networks: _Networks, layer: int) -> ValueError:
+    return ValueError(
+        f"activation {networks.activation.name!r} must keep features finite, got some that are "
+        f"not in layer {layer}; a smaller weight_variance may do"
+    )
 
 
 def _weights(networks: _Networks, shape: tuple[int, ...], stream: np.random.Generator) -> Any:

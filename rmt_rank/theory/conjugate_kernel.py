@@ -16,6 +16,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 from scipy import optimize
 
 from rmt_rank import _activations
@@ -75,7 +76,7 @@ def conjugate_kernel(
     samples_per_width : float
         gamma = q/n > 0, number of inputs over width.
     depths : sequence of int
-        Numbers l of layers, each at least 0.
+        Numbers l of layers, at least one, each at least 0.
     activation : str, Activation or callable
         Activation, as in `rmt_rank._activations.activation`.
     weight_variance : float, default 1
@@ -115,9 +116,11 @@ def conjugate_kernel(
     gamma = real("samples_per_width", samples_per_width, above=0)
     inputs = gamma / real("features_per_width", features_per_width, above=0)
     variance = real("weight_variance", weight_variance, above=0)
+    if np.ndim(depths) != 1 or len(depths) == 0:
+        raise ValueError(f"depths must be a sequence of at least one integer, got {depths!r}")
     numbers = [integer("depths", depth, at_least=0) for depth in depths]
     found = _activations.activation(activation)
-    layers = gaussian_layers(found, max(numbers, default=0), variance)
+    layers = gaussian_layers(found, max(numbers), variance)
     status = "verified" if found.odd else "conjectured"
     if found is ACTIVATIONS["identity"]:
         status = "proved"
@@ -126,7 +129,7 @@ def conjugate_kernel(
         apart = layers[depth - 1].apart if depth else 1.0
         outlier = 1 - apart
         spike = -outlier * math.log(outlier) if outlier > 0 else 0.0
-        entropy = spike + apart * math.log(gamma) + kernel_entropy(layers[:depth], gamma, inputs)
+        entropy = spike + kernel_entropy(layers[:depth], gamma, inputs)
         result.append(ConjugateKernel(outlier, entropy, status if depth else "proved"))
     return result
 

@@ -129,21 +129,25 @@ class _Erf(_ByDrops):
         return np.asarray(4 / np.pi / np.sqrt(1 + 4 * variance))
 
     def at_one(self, first: Array, second: Array) -> Array:
-        c, rest = np.sqrt(first) * np.sqrt(second), 0.25 + (first + second) / 2
-        return np.asarray(2 / np.pi * np.arctan2(c, np.sqrt(rest)))
+        return np.asarray(2 / np.pi * np.arctan2(*_own_angle(first, second, 0.5)))
 
     def drop(self, first: Array, second: Array, gap: Array) -> Array:
-        c, rest = np.sqrt(first) * np.sqrt(second), 0.25 + (first + second) / 2
-        return np.asarray(2 / np.pi * _angle_drop(c, rest, gap))
+        return np.asarray(2 / np.pi * _angle_drop(*_own_angle(first, second, 0.5), gap)[0])
 
 
-def _angle_drop(c: Array, rest: Array, gap: Array) -> Array:
-    """arcsin(c/p) - arcsin(c (1 - gap)/p), p^2 = rest + c^2."""
-    lower, root = c * (1 - gap), np.sqrt(rest)
-    raised = np.sqrt(rest + c * c * gap * (2 - gap))
-    # sine of the difference: c raised - lower root, sorted into terms of the order of the gap
-    sine = c * gap * raised + lower * (c * c * gap * (2 - gap)) / (raised + root)
-    return np.asarray(np.arctan2(sine, root * raised + c * lower))
+def _own_angle(first: Array, second: Array, noise: float) -> tuple[Array, Array]:
+    """Sine and cosine of arcsin(sqrt(ab)/p), p^2 = (noise + a) (noise + b), for any floats."""
+    a, b = first / (noise + first), second / (noise + second)
+    return np.sqrt(a) * np.sqrt(b), np.sqrt(noise / (noise + first) + a * noise / (noise + second))
+
+
+def _angle_drop(sine: Array, cosine: Array, gap: Array) -> tuple[Array, Array, Array]:
+    """beta - alpha, sin(alpha) = (1 - gap) sin(beta); with sine and cosine of alpha."""
+    lower, rise = sine * (1 - gap), sine * sine * gap * (2 - gap)
+    raised = np.sqrt(cosine * cosine + rise)
+    # sine of the difference: sorted into terms of the order of the gap
+    difference = sine * gap * raised + lower * rise / (raised + cosine)
+    return np.arctan2(difference, cosine * raised + sine * lower), lower, raised
 
 
 @dataclass(frozen=True)
@@ -172,30 +176,42 @@ class _Sine(_ByDrops):
 
 
 class _Gelu(_ByDrops):
+    """With C = sqrt(ab) = p sin(beta), c = p sin(alpha), p^2 = (1 + a) (1 + b), A = beta - alpha,
+
+    2 pi [F(C) - F(c)] = (pi/2 + beta) (C - c) + p S,
+    S = sin(alpha) (A - sin A cos A) - cos(alpha) sin^2 A + cos(beta) (1 - cos A)
+        + (cos alpha - cos beta) [cos^2 beta + (1 + 1/(cos alpha cos beta))/p^2],
+
+    which is of third order in cos(alpha) and cos(beta): nothing cancels at large variances.
+    """
+
     def second_moment(self, variance: Array) -> Array:
         return self.at_one(variance, variance)
 
     def slope_moment(self, variance: Array) -> Array:
         a, rest = variance, 1 + 2 * variance
-        angle = np.arctan2(a, np.sqrt(rest))
-        numerator = a * (3 - a) / (1 + a) + 2 * a**3 / ((1 + a) * rest)
-        return np.asarray(0.25 + (angle + numerator / np.sqrt(rest)) / (2 * np.pi))
+        angle = np.arctan2(*_own_angle(a, a, 1.0))
+        last = a / (1 + a) * ((3 + 5 * a) / rest) / np.sqrt(rest)
+        return np.asarray(0.25 + (angle + last) / (2 * np.pi))
 
     def at_one(self, first: Array, second: Array) -> Array:
-        c, rest = np.sqrt(first) * np.sqrt(second), 1 + first + second
-        folded = c * c * (1 / (1 + first) + 1 / (1 + second)) / np.sqrt(rest)
-        return np.asarray(c / 4 + (c * np.arctan2(c, np.sqrt(rest)) + folded) / (2 * np.pi))
+        c = np.sqrt(first) * np.sqrt(second)
+        sine, cosine = _own_angle(first, second, 1.0)
+        folded = sine * (1 / (1 + first) + 1 / (1 + second)) / cosine
+        return np.asarray(c / 4 + c * (np.arctan2(sine, cosine) + folded) / (2 * np.pi))
 
     def drop(self, first: Array, second: Array, gap: Array) -> Array:
-        c, rest = np.sqrt(first) * np.sqrt(second), 1 + first + second
-        risen = c * c * gap * (2 - gap)
-        root, raised = np.sqrt(rest), np.sqrt(rest + risen)
-        k = (first * second - 1) / ((1 + first) * (1 + second))
-        lower = c * c - k * (c * (1 - gap)) ** 2
-        angle = np.arctan2(c, root)
-        angles = c * gap * angle + c * (1 - gap) * _angle_drop(c, rest, gap)
-        folded = risen * (lower / (raised * (raised + root)) - k) / root
-        return np.asarray(c * gap / 4 + (angles + folded) / (2 * np.pi))
+        c = np.sqrt(first) * np.sqrt(second)
+        p = np.sqrt(1 + first) * np.sqrt(1 + second)
+        sine, cosine = _own_angle(first, second, 1.0)
+        A, lower, raised = _angle_drop(sine, cosine, gap)
+        sine_of_A = np.sin(A)
+        rise = sine * sine * gap * (2 - gap) / (raised + cosine)
+        # sin(alpha) = lower, cos(alpha) = raised
+        S = lower * _angle_less_sine(2 * A) / 2 - raised * sine_of_A**2
+        S += 2 * cosine * np.sin(A / 2) ** 2
+        S += rise * (cosine**2 + (1 + 1 / (raised * cosine)) / p / p)
+        return np.asarray(c * gap / 4 + (c * gap * np.arctan2(sine, cosine) + p * S) / (2 * np.pi))
 
 
 def dual_of(given: str | Callable[[Any], Any] | Activation) -> Dual:

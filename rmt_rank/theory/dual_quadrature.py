@@ -120,10 +120,10 @@ class HermiteDual:
         values = _values(self.found, u) * np.sqrt(_STEP * _gaussian(x))
         total = np.einsum("...i,...i->...", values, values)
         ends = np.maximum(values[..., 0] ** 2, values[..., -1] ** 2) / _STEP
-        if not (ends <= TOLERANCE * total).all():
+        if not ((total > 0) & (ends <= TOLERANCE * total)).all():
             raise ValueError(
-                f"activation {self.found.name!r} must have a finite mean square at the variance "
-                f"{float(np.max(variance)):.6g}; it grows too fast, or is 0"
+                f"activation {self.found.name!r} must have a positive, finite mean square at the "
+                f"variance {float(np.max(variance)):.6g}; it grows too fast, or is 0"
             )
         return values
 
@@ -159,7 +159,10 @@ class KinkedDual:
 
     def second_moment(self, variance: Array) -> Array:
         """E phi(u)^2."""
-        return self._mean_square(self.found, variance)
+        found = self._mean_square(self.found, variance)
+        if not (found > 0).all():
+            raise ValueError(f"activation {self.found.name!r} must have a positive mean square")
+        return found
 
     def slope_moment(self, variance: Array) -> Array:
         """E phi'(u)^2."""

@@ -45,7 +45,9 @@ EDGE = 1e-9
 # The least t that is asked for.
 SMALLEST_T = 1e-280
 # Steps of Newton's method at each: errors of a part in 10 become 1e-2, 1e-4, 1e-8.
-NEWTON_STEPS = 3
+NEWTON_STEPS = 4
+LAST_CHANGE = 1e-5
+MOST_STEPS = 1000
 
 
 @dataclass(frozen=True)
@@ -118,19 +120,27 @@ class FreeProductCurve:
         target = self.log_edges[1] - drop
         near = LAST * np.minimum(drop, rise)
         w, states = self._start(target)
-        active, phi, done = np.arange(drop.size), math.pi, []
+        active, phi, step, done = np.arange(drop.size), np.full(drop.size, math.pi), STEP, []
+        step = np.full(drop.size, STEP)
         here = [w, *states]
-        while active.size:
-            last = STEP * phi < near[active]
-            to = np.where(last, 0.0, STEP * phi)
-            here = self._moved(here, target[active] - 1j * to)
-            done.append((active[last], [_part(v, last) for v in here]))
-            here, active, phi = [_part(v, ~last) for v in here], active[~last], STEP * phi
+        for _ in range(MOST_STEPS):
+            to = step * phi
+            last = to < near[active]
+            to[last] = 0
+            moved, good = self._moved(here, target[active] - 1j * to)
+            here = [None if v is None else np.where(good, new, v) for v, new in zip(here, moved)]
+            step = np.where(good, np.maximum(step * step, STEP), np.sqrt(step))
+            near[active[last & ~good]] /= 2
+            phi = np.where(good, to, phi)
+            last &= good
+            done.append((active[last], here[0][last]))
+            here, active = [_part(v, ~last) for v in here], active[~last]
+            phi, step = phi[~last], step[~last]
+            if not active.size:
+                break
+        done.append((active, np.full(active.size, np.nan)))
         order = np.argsort(np.concatenate([index for index, _ in done]))
-        columns = zip(*(values for _, values in done), strict=True)
-        joined = [None if c[0] is None else np.concatenate(c)[order] for c in columns]
-        result: Array = self._moved(joined, target)[0]
-        return result
+        return np.concatenate([w for _, w in done])[order]
 
     def _start(self, target: Array) -> tuple[Array, list[Any]]:
         """w and states where s = -exp(target): Im w = pi, t between 0 and 1."""
@@ -149,15 +159,19 @@ class FreeProductCurve:
         w: Array = guess + 1j * np.pi
         return w, at(guess)[1]
 
-    def _moved(self, here: list[Any], target: Array) -> list[Any]:
-        """Steps of Newton's method, of which the first is along a tangent."""
+    def _moved(self, here: list[Any], target: Array) -> tuple[list[Any], Array]:
+        """Newton's method, first along a tangent, and where it has followed."""
         w, states = here[0], here[1:]
+        first = None
         for _ in range(NEWTON_STEPS):
             log, slope, states = self._at(w, states)
             change = (target - log) / slope
             # not further than half way to the real axis
             w = w + change / np.maximum(1, 2 * np.abs(change) / w.imag)
-        return [w, *states]
+            size = np.abs(change)
+            first = size if first is None else first
+        good = size <= LAST_CHANGE * np.abs(w) 
+        return [w, *states], good
 
 
 def _last_inside(advance: Callable[[float], float], guess: float) -> float:

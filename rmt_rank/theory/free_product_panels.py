@@ -30,7 +30,9 @@ Index = npt.NDArray[np.intp]
 # Densities fall like exp(-1.5 abs(y)) at soft edges: exp(-36) here.
 SOFT_END = 24.0
 # Panels: their first width, the degree + 1 of their polynomials, what these may miss.
-WIDTH, NODES, TOLERANCE, MAX_SPLITS = 2.0, 20, 1e-13, 7
+WIDTH, NODES, TOLERANCE, MAX_SPLITS = 2.0, 20, 1e-13, 40
+# After so many only those that miss so much of the mass.
+FREE_SPLITS, LOST_MASS = 7, 1e-15
 BISECTIONS = 52
 ROUNDING = 1e-14
 # Where t F' differs from m by less the law is a power law.
@@ -148,6 +150,8 @@ class PanelLaw:
             allowed = TOLERANCE + ROUNDING * np.exp(self._edge_side(y))
             allowed = allowed + 10 * self.curve.smallest_t**2 * np.abs(np.expm1(w))
             missed = np.abs(series[-2:]).max(axis=0) > (allowed * density).min(axis=0)
+            if split >= FREE_SPLITS:
+                missed &= np.abs(series[-2:]).max(axis=0) * width > LOST_MASS
             if split == MAX_SPLITS:
                 missed[:] = False
             found.append((start[~missed], width[~missed], series[:, ~missed]))

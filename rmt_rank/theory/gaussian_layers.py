@@ -21,8 +21,9 @@ __all__ = ["Layer", "gaussian_layers"]
 
 Array = npt.NDArray[np.float64]
 
-# The Gaussian weight is 1e-18 of its middle at 9, and activations may grow beyond it.
-_RANGE = 10.0
+# Standard deviations of the range: the Gaussian weight is 2e-22 of its middle at 10, and the next
+# is for squares that grow as much; what they may leave at the ends.
+_REACHES, _TAIL = (10.0, 20.0), 1e-13
 # Nodes of Gauss and Legendre's rule per smooth piece: doubled until means keep their digits.
 _FEWEST, _MOST, _KEPT = 64, 2048, 1e-13
 # Step of the trapezoidal rule in xi over sqrt(1-r), the width at which conditional means are
@@ -87,12 +88,22 @@ def _layer(found: Activation, v: float, apart: float, number: int) -> Layer:
             f"activation {found.name!r} must keep the variance of pre-activations between "
             f"{least:g} and {largest:g}; it is {v:g} in layer {number}"
         )
-    xi, weights = _common(apart)
+    for reach in _REACHES:
+        xi, weights = _common(apart, reach)
+        if _ends(found, v, apart, xi, weights, reach) <= _TAIL:
+            break
+    else:
+        raise ValueError(
+            f"activation {found.name!r} must have a finite mean square under a Gaussian of "
+            f"variance {v:g} (layer {number}), found within {_REACHES[-1]:g} standard deviations; "
+            "it grows too fast"
+        )
     nodes, previous = _FEWEST, np.full(3, math.nan)
     while True:
-        mean, slope, rest = _conditional(found, v, apart, xi, nodes)
-        parts = np.array([weights @ mean**2, weights @ slope**2, weights @ rest])
-        square = float(parts.sum())
+        mean, slope, rest = _conditional(found, v, apart, xi, nodes, reach)
+        with np.errstate(over="ignore", invalid="ignore"):
+            parts = np.array([weights @ mean**2, weights @ slope**2, weights @ rest])
+            square = float(parts.sum())
         sound = 0 < square < math.inf
         if sound and np.all(np.abs(parts - previous) <= _KEPT * square):
             break
@@ -115,25 +126,41 @@ def _layer(found: Activation, v: float, apart: float, number: int) -> Layer:
     return Layer(weights[alive], alpha[alive], beta[alive], after, v, square)
 
 
-def _common(apart: float) -> tuple[Array, Array]:
+def _ends(
+    found: Activation, v: float, apart: float, xi: Array, weights: Array, reach: float
+) -> float:
+    """Density of E phi^2 at the ends of the range, over E phi^2; 0 where that is 0 or infinite."""
+    mean, slope, rest = _conditional(found, v, apart, xi, _FEWEST, reach)
+    ends = math.sqrt(apart) * np.array([[-reach], [reach]])
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = weights * (mean**2 + slope**2 + rest)
+        phi = np.asarray(found(math.sqrt(v) * (xi + ends)), dtype=float)
+        tails = math.exp(-(reach**2) / 2) * float((phi**2 @ weights).sum())
+        if xi.size > 1:
+            tails += float(squares[0] + squares[-1])
+        total = float(squares.sum())
+    return tails / total if 0 < total < math.inf else 0.0
+
+
+def _common(apart: float, reach: float) -> tuple[Array, Array]:
     """Nodes sqrt(r) xi and their probabilities."""
     if apart == 1:
         return np.zeros(1), np.ones(1)
     step = _STEP * math.sqrt(apart)
-    count = math.ceil(_RANGE / step)
+    count = math.ceil(reach / step)
     xi = step * np.arange(-count, count + 1.0)
     weights: Array = np.exp(-(xi**2) / 2)
     return math.sqrt(1 - apart) * xi, weights / weights.sum()
 
 
 def _conditional(
-    found: Activation, v: float, apart: float, xi: Array, nodes: int
+    found: Activation, v: float, apart: float, xi: Array, nodes: int, reach: float
 ) -> tuple[Array, Array, Array]:
     """Given xi: the mean of phi, E[phi z], and the variance without the part linear in z."""
     x, w = _legendre(nodes)
     scale, width = math.sqrt(v), math.sqrt(apart)
-    kinks = [np.clip((kink / scale - xi) / width, -_RANGE, _RANGE) for kink in sorted(found.kinks)]
-    ends = [np.full_like(xi, -_RANGE), *kinks, np.full_like(xi, _RANGE)]
+    kinks = [np.clip((kink / scale - xi) / width, -reach, reach) for kink in sorted(found.kinks)]
+    ends = [np.full_like(xi, -reach), *kinks, np.full_like(xi, reach)]
     pieces = list(itertools.pairwise(ends))
     z = np.concatenate([(a + b)[:, None] / 2 + (b - a)[:, None] / 2 * x for a, b in pieces], axis=1)
     weights = np.concatenate([(b - a)[:, None] / 2 * w for a, b in pieces], axis=1)

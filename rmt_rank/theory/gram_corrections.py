@@ -7,7 +7,8 @@ c become c - (2/n) (c^2 - p(2) c).  For many more inputs than n the entropy chan
 
     E[rank of the cosine kernel] - E[rank of the linear kernel] = (2/n) (p'(2) - p(2) p'(1)),
 
-with p(2) = L+1 and p'(1) = H_(L+1) - 1.  The linear kernel's own terms are those of
+with p(2) = L+1, p'(1) = H_(L+1) - 1 and p'(2) = (L+1) [(L+1) psi(2L+3) - psi(3) - L psi(2L+2)],
+which is (2/n) (L+1) [H_(2L+1) - H_(L+1)].  The linear kernel's own terms are those of
 `finite_width_correction` with power 2.
 """
 
@@ -43,8 +44,7 @@ def cosine_correction(width: int, depth: int) -> float:
 
     Notes
     -----
-    (2/n) (L+1) [(L+1) psi(2L+3) - psi(3) - L psi(2L+2) - (H_(L+1) - 1)],
-    near 2 log(2) L/n for large L.
+    (2/n) (L+1) [H_(2L+1) - H_(L+1)], near 2 log(2) L/n for large L.
 
     References
     ----------
@@ -58,10 +58,5 @@ def cosine_correction(width: int, depth: int) -> float:
     """
     n = integer("width", width, at_least=1)
     L = integer("depth", depth, at_least=0)
-    slope = (
-        (L + 1) * special.digamma(2 * L + 3)
-        - special.digamma(3)
-        - L * special.digamma(2 * L + 2)
-        - (special.digamma(L + 2) - special.digamma(2))
-    )
+    slope = special.digamma(2.0 * L + 2) - special.digamma(L + 2.0)
     return 2 * (L + 1) * float(slope) / n

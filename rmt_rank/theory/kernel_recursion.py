@@ -34,6 +34,8 @@ _STEP, _ERROR, _HALVINGS = 0.5, 1e-12, 10
 _RANGE = 44.0
 # Terms below it are left out.
 _NEGLIGIBLE = 1e-19
+# Inputs over width beyond which only the term of order 1/gamma is left, and rounding grows.
+_MANY = 1e6
 
 
 class _Step(NamedTuple):
@@ -46,7 +48,7 @@ class _Step(NamedTuple):
 
 
 def kernel_entropy(layers: list[Layer], gamma: float, inputs: float) -> float:
-    """Entropy of the bulk less (1-r) log q: -E[x log x], for mean 1 - r.
+    """Entropy of the bulk less (1-r) log width: -E[x log(x/gamma)], for mean 1 - r.
 
     Parameters
     ----------
@@ -60,8 +62,24 @@ def kernel_entropy(layers: list[Layer], gamma: float, inputs: float) -> float:
     ArithmeticError
         If quadrature does not converge.
     """
-    steps, mass = _steps(layers, gamma, inputs)
-    return -_log_mean(steps, mass, layers[-1].apart if layers else 1.0)
+    least = min(gamma, inputs)
+    if least <= _MANY:
+        return _entropy(layers, gamma, inputs)
+    ratio = _MANY / least
+    many, half = (_entropy(layers, f * ratio * gamma, f * ratio * inputs) for f in (1, 0.5))
+    return many + (half - many) * (ratio - 1)
+
+
+def _entropy(layers: list[Layer], gamma: float, inputs: float) -> float:
+    """The same, by the integral: about the largest eigenvalues, of size c.
+
+    What is far below them, where t is a difference of numbers of their size, hardly counts.
+    """
+    apart = layers[-1].apart if layers else 1.0
+    c = max(gamma, inputs, 1.0)
+    return apart * (math.log(gamma) - math.log(c)) - _log_mean(
+        *_steps(layers, gamma, inputs), apart, c
+    )
 
 
 def _steps(layers: list[Layer], gamma: float, inputs: float) -> tuple[list[_Step], float]:
@@ -82,8 +100,8 @@ def _steps(layers: list[Layer], gamma: float, inputs: float) -> tuple[list[_Step
     return steps[::-1], 1.0
 
 
-def _log_mean(steps: list[_Step], mass: float, apart: float) -> float:
-    """E[x log x] over the bulk: the integral of apart/(1+t) - h(t) over t > 0.
+def _log_mean(steps: list[_Step], mass: float, apart: float, c: float) -> float:
+    """E[x log(x/c)] over the bulk: the integral of apart/(c+t) - h(t) over t > 0.
 
     In u the terms decay like exp(-abs(u)) and are analytic, and the trapezoidal rule's error is
     squared when its step is halved.
@@ -94,7 +112,7 @@ def _log_mean(steps: list[_Step], mass: float, apart: float) -> float:
         s = smallest + np.exp(u)
         t, slope, h = _outermost(steps, mass, s)
         good = t > 0
-        values = (apart / (1 + t[good]) - h[good]) * slope[good] * np.exp(u[good])
+        values = (apart / (c + t[good]) - h[good]) * slope[good] * np.exp(u[good])
         result = np.zeros_like(u)
         result[good] = values
         return result

@@ -15,6 +15,7 @@ that of one large eigenvalue and of E across its vector, which keeps its relativ
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,8 @@ _SPREAD = 1e-13
 # Below this largest gap, one eigenvalue stands out.
 _COLLAPSED = 0.1
 _SYMMETRIC = 1e-8
+# Mean squares of inputs, whose products with weight variances are floats.
+_MEAN_SQUARES = (1e-250, 1e250)
 
 
 def neural_kernel(
@@ -71,7 +74,8 @@ def neural_kernel(
     Raises
     ------
     TypeError, ValueError
-        If inputs have no two axes, or a row that is 0, or are not finite; as in
+        If inputs have no two axes, or a row that is 0, or are not finite, or the mean square of a
+        row is not between 1e-250 and 1e250; as in
         `rmt_rank.theory.dual_activations.dual_activation`; if a variance leaves float64.
 
     Notes
@@ -257,8 +261,15 @@ def _from_inputs(inputs: npt.ArrayLike) -> tuple[Array, Array]:
     for i in range(0, rows.size, _PAIRS):
         some = rows[i : i + _PAIRS], columns[i : i + _PAIRS]
         gap[some] = np.sum((unit[some[0]] - unit[some[1]]) ** 2, axis=1) / 2
-    variance = ((norm * largest) ** 2)[:, 0] / x.shape[1]
-    return _one_if_equal(variance), gap
+    root = (norm * (largest / math.sqrt(x.shape[1])))[:, 0]
+    least, most = _MEAN_SQUARES
+    outside = (root < math.sqrt(least)) | (root > math.sqrt(most))
+    if outside.any():
+        raise ValueError(
+            f"inputs must have rows of a mean square between {least:g} and {most:g}, got the root "
+            f"mean square {float(root[outside][0]):.3g}; divide them by a common scale"
+        )
+    return _one_if_equal(root**2), gap
 
 
 def _from_gram(gram: npt.ArrayLike) -> tuple[Array, Array]:
@@ -269,7 +280,10 @@ def _from_gram(gram: npt.ArrayLike) -> tuple[Array, Array]:
     if (variance <= 0).any():
         raise ValueError(f"gram must have a positive diagonal, got {float(variance.min())!r}")
     root = np.sqrt(variance)
-    correlation = k / root[:, None] / root
+    with np.errstate(over="ignore", invalid="ignore"):
+        correlation = k / root[:, None] / root
+    if not np.isfinite(correlation).all():
+        raise ValueError("gram must have correlations from -1 to 1, got some beyond float64")
     if np.abs(correlation - correlation.T).max() > _SYMMETRIC:
         raise ValueError("gram must be symmetric")
     if (largest := float(np.abs(correlation).max())) > 1 + _SYMMETRIC:

@@ -7,7 +7,9 @@ as |f(r)| <= f(|r|).
 
 Where the variance vanishes, as phi(0) = 0 and sw^2 phi'(0)^2 < 1, layers become linear
 geometrically fast, and correlations freeze. For odd phi this holds at sw^2 phi'(0)^2 = 1 as well:
-v ~ 1/l, and layers are linear up to terms of order v^2, whose sum is finite.
+v ~ 1/l, and layers are linear up to terms of order v^2, whose sum is finite.  For odd phi without
+bias, beyond that and not linear, E phi phi = sum_k a_k r^k of odd k has a slope above 1 at r = 1 at
+every fixed point v > 0: chaos, in which r tends to 0.
 """
 
 from __future__ import annotations
@@ -35,8 +37,8 @@ Given = str | Callable[[Any], Any] | Activation
 _VANISHING, _EXPLODING = 1e-12, 1e12
 # A variance at which phi is linear to rounding.
 _ORIGIN = 1e-20
-# How far from 1 a slope may be that is computed there.
-_CRITICAL = 1e-5
+# How far from 1 a slope may be that is computed there, and one that is known at 0.
+_CRITICAL, _ROUNDING = 1e-5, 4 * float(np.finfo(float).eps)
 
 
 class Phase(NamedTuple):
@@ -48,7 +50,7 @@ class Phase(NamedTuple):
         slope < 1, = 1, > 1; frozen where layers become linear, as the variance vanishes, before
         the correlation has found its limit.
     variance : float
-        Limit of the variance of the pre-activations, 0 and inf included.
+        Limit of the variance of the pre-activations, 0 (for any below 1e-12) and inf included.
     slope : float
         Limit of the slope of the map of correlations at 1.
     correlation : float or None
@@ -106,6 +108,8 @@ def phase(
     Returns
     -------
     Phase
+        A slope within 1e-5 of 1 is taken for critical, but for odd activations without bias: they
+        are chaotic as soon as sw^2 phi'(0)^2 > 1.
 
     Raises
     ------
@@ -138,6 +142,10 @@ def phase(
     v = np.asarray(min(max(limit, _VANISHING), _EXPLODING))
     at = (dual, v, _own_weight_variance(dual, v, bias), bias)
     slope = float(at[2] * dual.slope_moment(v))
+    if given.odd and sb2 == 0 and not dual.homogeneous and limit < math.inf:
+        beyond = sw2 * _slope_at_origin(given, dual) > 1 + _ROUNDING
+        if limit > 0 or beyond:
+            return Phase("chaotic", limit, max(slope, 1.0), 0.0)
     orthogonal = _next_gap(1.0, *at)
     if limit == 0 and 1 - orthogonal < _CRITICAL and abs(slope - 1) < _CRITICAL:
         if not given.odd and abs(sw2 * float(dual.slope_moment(v)) - 1) < _CRITICAL:
@@ -153,6 +161,13 @@ def phase(
     if slope < 1:
         return Phase("ordered", limit, slope, 1.0)
     return Phase("chaotic", limit, slope, _fixed_correlation(at))
+
+
+def _slope_at_origin(given: Activation, dual: Dual) -> float:
+    """phi'(0)^2."""
+    if given.derivative is None:
+        return float(dual.slope_moment(np.asarray(_ORIGIN)))
+    return float(np.asarray(given.derivative(np.zeros(1)))[0]) ** 2
 
 
 _Layer = tuple[Dual, Array, float, float]

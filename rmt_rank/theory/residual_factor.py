@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, special
 
 from rmt_rank._validation import integer, real
 from rmt_rank.theory.factor_values import Array, Value, log1p, log_ratio
@@ -28,6 +28,11 @@ __all__ = ["ResidualFactor"]
 
 # The least log c at which the real branches of a block are looked for.
 _FIRST_LOG = -80.0
+# Steps of Newton's method for a state, the last one that is allowed and how far all of them may
+# lead, as parts of the state.
+NEWTON_STEPS, LAST_STEP, NEAR = 5, 1e-6, 0.5
+# Larger than logarithms of floats, and bisections of their range.
+_LARGEST_LOG, BISECTIONS = 750.0, 75
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ class ResidualFactor:
             return self._one_layer(u, t)
         if state is None:
             state = self._real_state(u, t)
-        state = self._newton(state, u, t)
+        state = self._followed(state, u, t)
         b, c, p, above, head, middle = self._cumulants(state, u, t)
         curved = (self.layers - 1) * c / (1 + c)
         total = middle - curved
@@ -149,14 +154,24 @@ class ResidualFactor:
         head = np.where(near, rest + p * above, 1 + p * b)
         return b, c, p, above, head, np.where(near, rest + 2 * p * above, 1 + p * (1 + 2 * b))
 
-    def _newton(self, state: Array, u: Array, t: Array) -> Array:
-        """Newton's method for the state, from a point near by."""
+    def _newton(self, state: Array, u: Array, t: Array) -> tuple[Array, Array]:
+        """The state by Newton's method, and the last step."""
         sign = 1 if self._keeps_c else -1
-        for _ in range(4):
+        for _ in range(NEWTON_STEPS):
             b, c, p, above, head, middle = self._cumulants(state, u, t)
             slope = (self.layers - 1) * p / (1 + c) * b * above - middle
-            state = state - sign * (p * b * t - c * head) / slope
-        return state
+            step = sign * (p * b * t - c * head) / slope
+            state = state - step
+        return state, step
+
+    def _followed(self, start: Array, u: Array, t: Array) -> Array:
+        """The state from one at a point near by; nan if that is not near enough."""
+        state, step = self._newton(start, u, t)
+        c = state if self._keeps_c else u - state
+        # (1+c)^(k-1) changes by a part
+        room = np.minimum(NEAR * np.abs(state), np.abs(1 + c) / self.layers)
+        followed = (np.abs(state - start) < room) & (np.abs(step) < LAST_STEP * np.abs(state))
+        return np.where(followed, state, np.nan)
 
     def _real_state(self, u: Array, t: Array) -> Array:
         """The state at real t, all on one side of 0 and 1; nan where F is no longer analytic."""
@@ -164,14 +179,16 @@ class ResidualFactor:
             return np.array(
                 [self._beyond(x, y) for x, y in zip(u.tolist(), t.tolist(), strict=True)]
             )
-        # (1+b) (1+c)^(k-1) a^2 - c/b has one sign change for c/u in (0, 1)
-        low, high = np.zeros(u.shape), np.ones(u.shape)
-        for _ in range(110):
-            rest = (low + high) / 2
-            c = rest * u
-            gap = (1 - rest) * self._square * (1 + c) ** (self.layers - 1) * (t - c) - rest
-            low, high = np.where(gap < 0, low, rest), np.where(gap < 0, rest, high)
-        return (rest if self._keeps_c else 1 - rest) * u
+        # c/b = a^2 (1+b) (1+c)^(k-1) at one c/u in (0, 1), of which x is the logit
+        high = np.full(u.shape, 2 * abs(math.log(self.scale)) + self.layers * _LARGEST_LOG)
+        low, log_square = -high, 2 * math.log(self.scale)
+        for _ in range(BISECTIONS):
+            x = (low + high) / 2
+            in_c, in_b = special.expit(x), special.expit(-x)
+            expected = log_square + np.log(t - in_c * u)
+            expected = expected + (self.layers - 1) * np.log(t - in_b * u)
+            low, high = np.where(expected < x, low, x), np.where(expected < x, x, high)
+        return self._newton((in_c if self._keeps_c else in_b) * u, u, t)[0]
 
     def _beyond(self, u: float, t: float) -> float:
         """The same at t > 1 or t < 0."""

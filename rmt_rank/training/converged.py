@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from rmt_rank.networks.fingerprint import is_of
 from rmt_rank.networks.identities import (
     converged_weight,
     converged_weight_error,
@@ -24,14 +25,21 @@ Array = npt.NDArray[np.float64]
 
 
 class ConvergedDistance(NamedTuple):
-    """Distances from `converged_weight`, relative to the weight; of every network of a result."""
+    """Distances from `converged_weight`, relative to the weight; of every network of a result.
+
+    Attributes
+    ----------
+    distance : ndarray, shape (learning rates, seeds)
+        Of the whole weight.
+    allowed : ndarray, shape (learning rates, seeds)
+        The most that the training loss allows of it on the inputs; 0 at the least loss.
+    outside : ndarray, shape (learning rates, seeds)
+        Of what the weight does to inputs that no example has, where the loss says nothing.
+    """
 
     distance: Array
-    """Of the whole weight."""
     allowed: Array
-    """The most that the training loss allows of it on the inputs; 0 at the least loss."""
     outside: Array
-    """Of what the weight does to inputs that no example has, where the loss says nothing."""
 
 
 def converged_weight_distance(
@@ -61,7 +69,8 @@ def converged_weight_distance(
     TypeError
         If an argument is of the wrong type.
     ValueError
-        If the networks are not linear, have batch normalisation, or other widths than the problem.
+        If the networks are not linear, have batch normalisation, or were trained on another
+        problem, as far as the result knows: results saved by version 0.1.0 do not.
 
     See Also
     --------
@@ -98,6 +107,12 @@ def converged_weight_distance(
         raise ValueError(
             f"result must be of networks with {problem.features} inputs and {problem.outputs} "
             f"outputs, got the widths {network.widths}"
+        )
+    marks = result.settings.get("problem")
+    if marks is not None and not is_of(problem, marks):
+        raise ValueError(
+            f"problem must be the one that the result was trained on, got {problem} with other "
+            "inputs or targets"
         )
     good = result.arrays["status"][1] != Status.DIVERGED
     found = [np.full(good.shape, math.nan) for _ in ConvergedDistance._fields]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,16 @@ class TrainingResult:
     arrays: Mapping[str, tuple[tuple[str, ...], Array]]
     state: list[Array]
 
+    def __repr__(self) -> str:
+        status = self.arrays["status"][1]
+        counts = Counter(Status(value).name for value in status.flat)
+        rates, seeds = status.shape
+        ends = ", ".join(f"{count} {name}" for name, count in counts.items())
+        return (
+            f"TrainingResult({self.network}, {self.settings['optimizer']}, learning rates x seeds: "
+            f"{rates} x {seeds}, {ends})"
+        )
+
     @property
     def dataset(self) -> Any:
         """All numbers as an xarray Dataset (the extra `study`).
@@ -71,6 +82,11 @@ class TrainingResult:
         """Final weights W_1, W_2, ..., each of shape (learning rates, seeds, rows, columns)."""
         shape = self.arrays["status"][1].shape
         return [w.reshape(*shape, *w.shape[1:]) for w in self.network.weights(self.state[0])]
+
+    @property
+    def parameters(self) -> Array:
+        """Final weights as the network's methods want them, (learning rates, seeds, size)."""
+        return self.state[0].reshape(*self.arrays["status"][1].shape, -1)
 
     @property
     def initial_weights(self) -> list[Array]:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from rmt_rank._array import namespace_or_default
 from rmt_rank._random import RNG, streams
 from rmt_rank._validation import choice, integer, real, real_array
+from rmt_rank.networks.fingerprint import fingerprint
 from rmt_rank.networks.initialisation import initial_parameters
 from rmt_rank.networks.linear import LinearNetwork, Objective
 from rmt_rank.networks.nonlinear import NonlinearNetwork
@@ -256,6 +257,7 @@ def train(
         "as_depth": as_depth,
         "dtype": dtype,
         "depth": network.depth,
+        "problem": fingerprint(problem),
     }
     if isinstance(network, NonlinearNetwork):
         settings |= {

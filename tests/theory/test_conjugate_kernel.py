@@ -86,8 +86,8 @@ def test_conditional_moments_by_adaptive_quadrature():
     first, second = gaussian_layers.gaussian_layers(found, 2, 1.5)
     v, apart = second.variance, first.apart
     middle = len(second.weights) // 2
-    xi = gaussian_layers._common(apart)[0][middle + 3]
-    assert len(gaussian_layers._common(apart)[0]) == len(second.weights)
+    xi = gaussian_layers._common(apart, 10.0)[0][middle + 3]
+    assert len(gaussian_layers._common(apart, 10.0)[0]) == len(second.weights)
 
     def mean(function):
         def integrand(z):

@@ -1,0 +1,34 @@
+"""Two numbers by which a problem is known again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from rmt_rank.networks.problem import LeastSquaresProblem
+
+__all__ = ["fingerprint", "is_of"]
+
+# Of the norm: far above rounding, since another machine may draw a problem with other roundings.
+_TOLERANCE = 1e-9
+
+
+def fingerprint(problem: LeastSquaresProblem) -> list[float]:
+    """Of the inputs and of the targets, a sum with a weight for every row and column."""
+    return [_mark(problem.inputs), _mark(problem.targets)]
+
+
+def is_of(problem: LeastSquaresProblem, marks: Sequence[float]) -> bool:
+    """Whether a fingerprint is that of a problem, but for rounding."""
+    return all(
+        abs(_mark(array) - mark) <= _TOLERANCE * float(np.linalg.norm(array))
+        for array, mark in zip((problem.inputs, problem.targets), marks, strict=True)
+    )
+
+
+def _mark(array: npt.NDArray[np.float64]) -> float:
+    # of an array without pattern, about half its norm
+    rows, columns = (np.cos(np.arange(1, count + 1)) for count in array.shape)
+    return float(rows @ array @ columns)
