@@ -12,6 +12,7 @@ from . import (
     theory,
     training,
 )
+from ._activations import Activation
 from .metrics.gram import gram_effective_rank, gram_matrix
 from .metrics.matrix import (
     RankMeasures,
@@ -83,6 +84,7 @@ from .training.search import LearningRateSearch, learning_rate_search
 from .training.train import train
 
 __all__ = [
+    "Activation",
     "ConvergedDistance",
     "DepthRatio",
     "Estimate",

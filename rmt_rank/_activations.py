@@ -39,7 +39,6 @@ class Activation:
     Examples
     --------
     >>> import numpy as np
-    >>> from rmt_rank._activations import Activation
     >>> Activation("sinh", np.sinh, np.cosh, odd=True)
     Activation('sinh', a user's)
     """

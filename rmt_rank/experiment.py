@@ -1,8 +1,9 @@
-"""`rmt-rank experiment`: train linear networks as the paper does, and say what the numbers say."""
+"""`rmt-rank experiment`: run the paper's experiments, and ours, and say what the numbers say."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -18,7 +19,16 @@ from rmt_rank._validation import integer
 from rmt_rank.experiments import EXPERIMENTS, find
 from rmt_rank.experiments.experiment import SIZES, Experiment
 from rmt_rank.experiments.image_problems import DATA, on
-from rmt_rank.experiments.report import output_console, print_findings, report, table
+from rmt_rank.experiments.report import (
+    OVER,
+    groups,
+    keys,
+    list_line,
+    output_console,
+    print_findings,
+    report,
+    table,
+)
 from rmt_rank.experiments.workers import run_with_bar, workers
 
 __all__ = ["main"]
@@ -47,19 +57,22 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experimen
     if options.list:
         for name in EXPERIMENTS:
             experiment = find(name)
-            _say(f"{name:24} {experiment.title} ({experiment.reference})")
+            _say(list_line(name, f"{experiment.title} ({experiment.reference})"))
         return DONE
     if options.name is None:
         parser.error("NAME is required; --list shows them")
     kept = "" if options.out is None else "; run it again to go on"
     try:
+        if options.out == "":
+            raise ValueError("--out must not be empty")
         experiment = find(options.name)
         if options.data is not None:
             experiment = on(experiment, options.data)
         jobs = integer("--jobs", options.jobs, at_least=1)
         csv, text = Output("--csv", options.csv), Output("--report", options.report)
         refuse_same(csv, text)
-        with workers(jobs) as executor:
+        cells = len(experiment.cells(experiment.settings(options.size)))
+        with workers(jobs, cells) as executor:
             dataset = run_with_bar(
                 experiment,
                 options.size,
@@ -69,7 +82,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experimen
             )
         # everything first: a closed pipe must not cost the files
         if csv.path is not None:
-            write(csv.path, dataset.to_dataframe().to_csv().encode())
+            write(csv.path, _csv(dataset))
         if text.path is not None:
             write(text.path, report(dataset).encode())
     except BrokenPipeError:
@@ -89,7 +102,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experimen
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
-        description="Train linear networks as the paper does, and say what the numbers say.",
+        description="Run the paper's experiments, and ours, and say what the numbers say.",
         epilog="Exit code: 0 done, 1 a worker died, 2 usage, 130 interrupted; what is done stays "
         "in --out.",
     )
@@ -101,45 +114,79 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     ):
         sizes.add_argument(f"--{size}", dest="size", action="store_const", const=size, help=meaning)
     parser.set_defaults(size="quick")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="keep results there, or go on")
+    parser.add_argument("--out", metavar="FOLDER", help="keep results there, or go on")
     parser.add_argument("--seed", type=int, default=0, metavar="k", help="of all randomness (0)")
     parser.add_argument("--data", choices=DATA, help="which images, where it is about images")
     parser.add_argument("--jobs", type=int, default=1, metavar="n", help="processes (1)")
-    parser.add_argument("--csv", type=Path, metavar="PATH", help="write all numbers as CSV")
+    parser.add_argument(
+        "--csv",
+        type=Path,
+        metavar="PATH",
+        help="write numbers as CSV; arrays, such as curves, are in the .nc of `rmt-rank figure`",
+    )
     parser.add_argument("--report", type=Path, metavar="PATH", help="write a report in Markdown")
     return parser
+
+
+def _csv(dataset: Any) -> bytes:
+    """The variables that have no dimensions but those of cells and of what a report tabulates."""
+    tabulated = keys(dataset, itertools.chain(*groups(dataset)))
+    dims = {*dataset.seconds.dims, *tabulated, *OVER}
+    numbers = [name for name in dataset if dims.issuperset(dataset[name].dims)]
+    # every cell knows its time: a combination of keys without one is no cell
+    frame = dataset[numbers].to_dataframe().dropna(subset=["seconds"])
+    return str(frame.to_csv()).encode()
 
 
 def _show(experiment: Experiment, dataset: Any) -> None:
     console = output_console()
     console.print(f"{experiment.title}: medians (quartiles are in --report)")
-    for heading, shown in _tables(*table(dataset, quartiles=False)):
+    for heading, shown in _tables(dataset, console.width):
         if heading:
             console.print(f"\n{heading}")
         console.print(shown)
     print_findings(console, experiment.judge(dataset))
 
 
-def _tables(columns: list[str], rows: list[list[str]]) -> Iterator[tuple[str, Table]]:
-    """A table for all that is the same but depth: a row a variable, a column a depth."""
-    depth = columns.index("depth")
-    # the keys of a cell come first, and depth is one of them; so may a threshold be
-    keys = depth + 1 + (columns[depth + 1] == "threshold")
-    groups: dict[tuple[str, ...], list[list[str]]] = {}
-    for row in rows:
-        others = tuple(row[i] for i in range(keys) if i != depth)
-        groups.setdefault(others, []).append(row)
-    names = [columns[i] for i in range(keys) if i != depth]
-    for others, group in groups.items():
+def _tables(dataset: Any, width: int) -> Iterator[tuple[str, Table]]:
+    """Tables for all that is the same but depth: a row a variable, a column a depth.
+
+    Without depths the last key is across.
+    """
+    for names in groups(dataset):
+        columns, rows = table(dataset, quartiles=False, names=names)
+        dims = keys(dataset, names)
+        across = dims.index("depth") if "depth" in dims else len(dims) - 1
+        blocks: dict[str, list[list[str]]] = {}
+        for row in rows:
+            others = (f"{columns[i]} {row[i]}" for i in range(len(dims)) if i != across)
+            blocks.setdefault(", ".join(others), []).append([row[across], *row[len(dims) :]])
+        labels = [columns[across], *columns[len(dims) :]]
+        for heading, block in blocks.items():
+            lines = zip(labels, zip(*block, strict=True), strict=True)
+            known = [[label, *line] for label, line in lines if {*line} != {"-"}]
+            for shown in _split(known, width):
+                yield heading, shown
+                heading = ""
+
+
+def _split(lines: list[list[str]], width: int) -> Iterator[Table]:
+    """A table with the first line as its head; what does not fit beside goes below."""
+    label, *widths = (max(map(len, column)) for column in zip(*lines, strict=True))
+    begin = 1
+    while begin < len(lines[0]):
+        # a space at both ends, and three between columns
+        left, end = width - 2 - label, begin
+        while end < len(lines[0]) and (end == begin or widths[end - 1] + 3 <= left):
+            left -= widths[end - 1] + 3
+            end += 1
         shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        shown.add_column("depth", overflow="fold")
-        for row in group:
-            shown.add_column(row[depth], justify="right", overflow="fold")
-        for i in range(keys, len(columns)):
-            values = [row[i] for row in group]
-            if any(value != "-" for value in values):
-                shown.add_row(columns[i], *values)
-        yield ", ".join(f"{k} {v}" for k, v in zip(names, others, strict=True)), shown
+        for i, name in enumerate([lines[0][0], *lines[0][begin:end]]):
+            shown.add_column(name, justify="right" if i else "left", overflow="fold")
+        for line in lines[1:]:
+            shown.add_row(line[0], *line[begin:end])
+        yield shown
+        begin = end
 
 
 def _say(line: str, file: TextIO | None = None) -> None:

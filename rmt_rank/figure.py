@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -15,9 +16,15 @@ from rmt_rank import experiments
 from rmt_rank._errors import DataUnavailableError
 from rmt_rank._output import Output, write
 from rmt_rank._validation import integer
-from rmt_rank.experiments.experiment import SIZES
+from rmt_rank.experiments.experiment import SIZES, Experiment
 from rmt_rank.experiments.image_problems import DATA, on
-from rmt_rank.experiments.report import output_console, print_findings, report
+from rmt_rank.experiments.report import (
+    list_line,
+    made_with,
+    output_console,
+    print_findings,
+    report,
+)
 from rmt_rank.experiments.workers import run_with_bar, workers
 from rmt_rank.figures import FIGURES, find
 from rmt_rank.figures.figure import PaperFigure, drawn
@@ -27,6 +34,9 @@ __all__ = ["main"]
 
 # Exit codes: 0 done, 1 a worker died, 2 usage or a folder that cannot be used.
 DONE, WORKER_DIED, USAGE = 0, 1, 2
+
+# Of what computes; not in the parser, which would not tell them from options that are given.
+_DEFAULTS = {"size": "quick", "seed": 0, "data": None, "jobs": 1}
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank figure") -> int:
@@ -49,20 +59,25 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank figure") 
     if options.list:
         for name in FIGURES:
             figure = find(name)
-            _say(f"{name:24} {figure.title} ({', '.join(figure.aliases) or 'not in the paper'})")
+            _say(list_line(name, f"{figure.title} ({_origin(figure)})"))
         return DONE
     if not options.names:
         parser.error("NAME is required; --list shows them")
     try:
-        jobs = integer("--jobs", options.jobs, at_least=1)
         chosen = _chosen(options.names)
-        if options.numbers is not None and (len(chosen) > 1 or chosen[0].experiment is None):
-            raise ValueError("--numbers goes with one figure, and not with a diagram")
+        computed = {} if options.numbers is None else _read(options, chosen)
+        for option, value in _DEFAULTS.items():
+            if getattr(options, option) is None:
+                setattr(options, option, value)
+        jobs = integer("--jobs", options.jobs, at_least=1)
+        runs = {name: _run(name, options.data) for name in _experiments(chosen)}
+        cells = (len(run.cells(run.settings(options.size))) for run in runs.values())
         _folder(options.out)
-        with workers(jobs) as executor:
-            computed: dict[str, Any] = {}
+        for figure in chosen:
+            _refuse_other(figure, options, runs)
+        with workers(jobs, max(cells, default=1)) as executor:
             for figure in chosen:
-                _make(figure, options, executor, computed)
+                _make(figure, options, executor, runs, computed)
     except BrokenPipeError:
         raise
     except (ValueError, TypeError, OSError, ImportError, DataUnavailableError) as error:
@@ -76,8 +91,19 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank figure") 
     return DONE
 
 
-def _folder(path: Path) -> None:
+def _origin(figure: PaperFigure) -> str:
+    """Its numbers in the paper, and the experiment that it shows where that has another name."""
+    words = [*figure.aliases] or ["not in the paper"]
+    if figure.experiment not in (None, figure.name):
+        words.append(f"experiment {figure.experiment}")
+    return ", ".join(words)
+
+
+def _folder(word: str) -> None:
     """Make the folder, and try whether files can be made there, before the work starts."""
+    if not word:
+        raise ValueError("--out must not be empty")
+    path = Path(word)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -86,71 +112,127 @@ def _folder(path: Path) -> None:
 
 
 def _chosen(names: Sequence[str]) -> list[PaperFigure]:
-    wanted = list(FIGURES) if "all" in names else names
+    wanted = list(FIGURES) if "all" in map(str.lower, names) else names
     return list({figure.name: figure for figure in map(find, wanted)}.values())
+
+
+def _experiments(figures: Sequence[PaperFigure]) -> list[str]:
+    return list(dict.fromkeys(each.experiment for each in figures if each.experiment is not None))
+
+
+def _run(name: str, data: str | None) -> Experiment:
+    experiment = experiments.find(name)
+    return experiment if data is None else on(experiment, data)
+
+
+def _path(figure: PaperFigure, options: argparse.Namespace, suffix: str) -> Path:
+    name = figure.name if options.data is None else f"{figure.name}-{options.data}"
+    return Path(options.out) / f"{name}.{suffix}"
+
+
+def _read(options: argparse.Namespace, chosen: Sequence[PaperFigure]) -> dict[str, Any]:
+    """The Dataset of --numbers by its experiment's name; what the options say of it is set."""
+    if len(chosen) > 1 or chosen[0].experiment is None:
+        raise ValueError("--numbers goes with one figure, and not with a diagram")
+    given = [
+        f"--{options.size if option == 'size' else option}"
+        for option in _DEFAULTS
+        if getattr(options, option) is not None
+    ]
+    if given:
+        raise ValueError(f"--numbers computes nothing: not with {', '.join(given)}")
+    import xarray
+
+    try:
+        dataset = _opened(xarray.load_dataset, options.numbers)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OSError(f"--numbers cannot be read: {options.numbers} ({reason})") from error
+    except ValueError as error:
+        raise ValueError(f"--numbers {error}") from error
+    name, found = chosen[0].experiment, dataset.attrs["experiment"]
+    if found != name:
+        raise ValueError(
+            f"--numbers must hold the experiment {name!r}, got {found!r} in {options.numbers}"
+        )
+    data = json.loads(dataset.attrs["settings"]).get("data", DATA[0])
+    options.data = None if data == DATA[0] else data
+    options.size, options.seed = dataset.attrs["size"], int(dataset.attrs["seed"])
+    return {name: dataset}
+
+
+def _opened(load: Callable[..., Any], path: Path) -> Any:
+    """What xarray reads in a file; ValueError if it is none of ours."""
+    try:
+        dataset = load(path, engine="scipy")
+    except (TypeError, ValueError, KeyError, IndexError, EOFError) as error:
+        raise ValueError(f"{path} is no .nc of `rmt-rank figure`, or damaged") from error
+    if not {"experiment", "size", "seed", "settings"} <= {*dataset.attrs}:
+        raise ValueError(f"{path} is no .nc of `rmt-rank figure`")
+    return dataset
+
+
+def _refuse_other(
+    figure: PaperFigure,
+    options: argparse.Namespace,
+    runs: Mapping[str, Experiment],
+) -> None:
+    """ValueError if the folder holds the figure of another run, which would be lost."""
+    path = _path(figure, options, "nc")
+    if figure.experiment is None or not path.exists():
+        return
+    import xarray
+
+    try:
+        with _opened(xarray.open_dataset, path) as dataset:
+            size, seed, settings = (dataset.attrs[k] for k in ("size", "seed", "settings"))
+    except ValueError as error:
+        raise ValueError(f"{error}; choose another --out") from error
+    found = made_with(size, seed, json.loads(settings))
+    settings = runs[figure.experiment].settings(options.size)
+    wanted = made_with(options.size, options.seed, settings)
+    if found != wanted:
+        raise ValueError(f"{path} was made with {found}, not {wanted}; choose another --out")
 
 
 def _make(
     figure: PaperFigure,
     options: argparse.Namespace,
     executor: Executor | None,
+    runs: Mapping[str, Experiment],
     computed: dict[str, Any],
 ) -> None:
     """Compute what a figure shows, write its files and print its verdicts."""
     written, findings = [], []
     dataset = None
-    name = figure.name if options.data is None else f"{figure.name}-{options.data}"
     if figure.experiment is not None:
-        dataset = _numbers(figure.experiment, options, executor, computed)
-        experiment = experiments.find(figure.experiment)
-        findings = experiment.judge(dataset)
+        run = runs[figure.experiment]
+        if run.name not in computed:
+            computed[run.name] = _computed(run, options, executor)
+        dataset = computed[run.name]
+        findings = run.judge(dataset)
         if options.numbers is None:
-            written.append(_keep(options.out / f"{name}.nc", _netcdf(dataset)))
-            written.append(_keep(options.out / f"{name}.md", report(dataset).encode()))
+            written.append(_keep(_path(figure, options, "nc"), _netcdf(dataset)))
+            written.append(_keep(_path(figure, options, "md"), report(dataset).encode()))
     with style(options.style):
         canvas = drawn(figure, dataset)
         # without a date, so that the same numbers give the same file
         for suffix, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
             buffer = io.BytesIO()
             canvas.savefig(buffer, format=suffix, metadata=metadata)
-            written.append(_keep(options.out / f"{name}.{suffix}", buffer.getvalue()))
+            written.append(_keep(_path(figure, options, suffix), buffer.getvalue()))
     console = output_console()
     console.print(f"{figure.name}: {figure.title}", style="bold", soft_wrap=True)
     print_findings(console, findings)
     console.print(f"    written: {', '.join(written)}", soft_wrap=True)
 
 
-def _numbers(
-    name: str, options: argparse.Namespace, executor: Executor | None, computed: dict[str, Any]
-) -> Any:
-    """The Dataset of an experiment, which several figures may show."""
-    if options.numbers is not None:
-        import xarray
-
-        try:
-            dataset = xarray.load_dataset(options.numbers, engine="scipy")
-        except (OSError, TypeError, ValueError) as error:
-            raise ValueError(f"--numbers cannot be read: {options.numbers} ({error})") from error
-        if dataset.attrs.get("experiment") != name:
-            found = dataset.attrs.get("experiment")
-            raise ValueError(
-                f"--numbers must hold the experiment {name!r}, got {found!r} in {options.numbers}"
-            )
-        return dataset
-    if name not in computed:
-        # kept for each size and seed, so that what was interrupted goes on
-        parts = [name, options.size, str(options.seed), *([options.data] if options.data else [])]
-        folder = options.out / "cells" / "-".join(parts)
-        folder.parent.mkdir(exist_ok=True)
-        experiment = experiments.find(name)
-        computed[name] = run_with_bar(
-            on(experiment, options.data) if options.data else experiment,
-            options.size,
-            folder=folder,
-            seed=options.seed,
-            executor=executor,
-        )
-    return computed[name]
+def _computed(run: Experiment, options: argparse.Namespace, executor: Executor | None) -> Any:
+    """The Dataset of an experiment, kept by size and seed, so that what was interrupted goes on."""
+    parts = [run.name, options.size, str(options.seed), *([options.data] if options.data else [])]
+    folder = Path(options.out) / "cells" / "-".join(parts)
+    folder.parent.mkdir(exist_ok=True)
+    return run_with_bar(run, options.size, folder=folder, seed=options.seed, executor=executor)
 
 
 def _netcdf(dataset: Any) -> bytes:
@@ -183,13 +265,10 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         SIZES, ("a smoke test, seconds", "about a minute (default)", "many minutes"), strict=True
     ):
         sizes.add_argument(f"--{size}", dest="size", action="store_const", const=size, help=meaning)
-    parser.set_defaults(size="quick")
-    parser.add_argument(
-        "--out", type=Path, default=Path("figures"), metavar="FOLDER", help="of files (figures)"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="k", help="of all randomness (0)")
+    parser.add_argument("--out", default="figures", metavar="FOLDER", help="of files (figures)")
+    parser.add_argument("--seed", type=int, metavar="k", help="of all randomness (0)")
     parser.add_argument("--data", choices=DATA, help="which images, where it is about images")
-    parser.add_argument("--jobs", type=int, default=1, metavar="n", help="processes (1)")
+    parser.add_argument("--jobs", type=int, metavar="n", help="processes (1)")
     parser.add_argument("--style", choices=STYLES, default="screen", help="look (screen)")
     parser.add_argument(
         "--numbers", type=Path, metavar="FILE", help="draw these again (.nc), compute nothing"

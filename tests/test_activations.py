@@ -1,10 +1,14 @@
 """Activations: values against SciPy, derivatives against differences, refusals."""
 
+import copy
+import dataclasses
+import pickle
+
 import numpy as np
 import pytest
 from scipy import special
 
-from rmt_rank._activations import ACTIVATIONS, Activation, activation, sine
+from rmt_rank._activations import ACTIVATIONS, Activation, activation, is_named, sine
 from rmt_rank._array import erf, to_numpy
 
 X = np.linspace(-4, 4, 33).reshape(3, 11)
@@ -65,6 +69,38 @@ def test_functions_of_users():
     assert activation("sine") is ACTIVATIONS["sine"]
     assert activation("sine(30)") == sine(30) != sine(2)
     assert activation("sine(2.5)").name == sine(2.5).name
+
+
+@pytest.mark.parametrize(
+    "each", [*EACH, sine(1.23456789), sine(1e-7), sine(1e20)], ids=lambda a: a.name
+)
+def test_named_ones_are_themselves_after_pickling(each):
+    assert is_named(each)
+    assert activation(each.name) is each
+    for again in (pickle.loads(pickle.dumps(each)), copy.deepcopy(each)):
+        assert again is each
+    # nor do their functions need the name
+    other = dataclasses.replace(each, name="other")
+    again = pickle.loads(pickle.dumps(other))
+    np.testing.assert_array_equal(again(X), each(X))
+    np.testing.assert_array_equal(again.derivative(X), each.derivative(X))
+
+
+def test_those_of_users_are_equal_after_pickling():
+    for mine in (
+        activation(np.sinh),
+        Activation("relu", np.sinh, np.cosh, odd=True),
+        Activation("dead zone", np.sinh, kinks=(-1.0, 1.0)),
+    ):
+        assert pickle.loads(pickle.dumps(mine)) == mine
+        assert not is_named(mine)
+
+
+def test_reprs_are_short():
+    assert repr(activation("relu")) == "Activation('relu')"
+    assert repr(sine(30)) == "Activation('sine(30)')"
+    assert repr(activation(np.sinh)) == "Activation('sinh', a user's, without derivative)"
+    assert repr(Activation("relu", np.sinh, np.cosh)) == "Activation('relu', a user's)"
 
 
 @pytest.mark.parametrize(

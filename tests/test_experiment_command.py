@@ -1,5 +1,6 @@
 """`rmt-rank experiment`: runs, goes on, writes files, and ends with a sentence."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,10 +8,14 @@ import sys
 import time
 
 import pytest
+from rich.console import Console
+from rich.measure import Measurement
 
 from rmt_rank.__main__ import run
+from rmt_rank.experiment import _split
 from rmt_rank.experiments import EXPERIMENTS, find, generalization
 from rmt_rank.experiments.report import report, table
+from rmt_rank.experiments.workers import workers
 
 pytest.importorskip("xarray", reason="xarray is not installed")
 
@@ -82,6 +87,13 @@ def test_report(dataset):
     assert text.count("\n| ") == 2 + 6
 
 
+def test_report_names_the_data(dataset):
+    named = dataset.copy()
+    for data, words in (("mnist", "--seed 0 --data mnist`"), ("digits", "--seed 0`")):
+        named.attrs["settings"] = json.dumps({"data": data})
+        assert words in report(named)
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment(name):
     experiment = find(name)
@@ -100,11 +112,52 @@ def test_list(capsys):
     assert names == list(EXPERIMENTS)
 
 
+def test_list_on_a_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert run(["experiment", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert [line.split()[0] for line in lines if line[0] != " "] == list(EXPERIMENTS)
+
+
+def test_tables_that_do_not_fit_are_split():
+    lines = [["optimizer", *(f"column {i}" for i in range(9))], ["rank", *map(str, range(9))]]
+    shown = list(_split(lines, 40))
+    # 2 at the ends, 9 for the names, 11 for a column and what is before it
+    assert [len(each.columns) for each in shown] == [1 + 2] * 4 + [1 + 1]
+    console = Console(width=200)
+    assert all(Measurement.get(console, console.options, each).maximum <= 40 for each in shown)
+    assert [cell for each in shown for c in each.columns[1:] for cell in c.cells] == lines[1][1:]
+    (whole,) = _split(lines, 2 + 9 + 9 * 11)
+    assert Measurement.get(console, console.options, whole).maximum == 2 + 9 + 9 * 11
+
+
+@pytest.mark.parametrize("name", ["kernel-vs-weight", "Kernel_vs_Weight"])
+def test_names_in_any_case(name):
+    assert find(name).name == "kernel-vs-weight"
+
+
+def test_no_more_jobs_than_processors_or_cells(monkeypatch):
+    def pool(jobs, **_options):
+        raise RuntimeError(f"{jobs} processes")
+
+    monkeypatch.setattr("rmt_rank.experiments.workers.ProcessPoolExecutor", pool)
+    monkeypatch.setattr("rmt_rank.experiments.workers.os.cpu_count", lambda: 5)
+    for asked, cells, begun in ((1000, 9, 5), (1000, 3, 3), (2, 9, 2)):
+        with pytest.raises(RuntimeError, match=f"^{begun} processes"), workers(asked, cells):
+            pass
+    with workers(1000, 1) as executor:
+        assert executor is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "NAME is required; --list shows them"),
         (["nothing"], "experiment must be one of 'init-pdf', "),
+        (["optimisers"], "got 'optimisers'; did you mean 'optimizers'?"),
+        (["generalization", "--out", ""], "--out must not be empty"),
         (["generalization", "--jobs", "0"], "--jobs must be an integer >= 1, got 0"),
         (["generalization", "--seed", "-1"], "seed must be an integer >= 0, got -1"),
         (["generalization", "--csv", "no/such/folder.csv"], "--csv cannot be written"),

@@ -33,9 +33,11 @@ def test_list(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(FIGURES)
     assert lines[0] == (
-        "convergence-pdf          Distribution of the rank of Gram matrices, at initialisation "
-        "and at convergence (fig2, captions:fig2)"
+        "init-pdf                 Distribution of the rank of Gram matrices at initialisation "
+        "(fig1, captions:fig1)"
     )
+    # the experiment where its name is another
+    assert lines[1].endswith("(fig2, captions:fig2, experiment convergence)")
 
 
 def test_names():
@@ -66,6 +68,12 @@ def test_names():
         ("fig10", "rank-measures"),
         ("captions:fig8", "rank-measures"),
         ("captions:fig9", "least-squares-ablation"),
+        # as a user may write them
+        ("FIG4", "optimizers"),
+        ("4", "optimizers"),
+        ("Captions:Fig3", "optimizers"),
+        ("Optimizers", "optimizers"),
+        ("init_pdf", "init-pdf"),
     ],
 )
 def test_aliases(alias, name):
@@ -113,6 +121,39 @@ def test_drawn_again(made, tmp_path, monkeypatch, capsys):
     words = " ".join(capsys.readouterr().out.split())
     for finding in experiments.find(NAME).judge(dataset):
         assert f"{finding.verdict.value}: {finding.sentence}" in words
+
+
+@pytest.mark.parametrize(
+    ("given", "words"), [(["--quick"], "--quick --seed 0"), (["--tiny", "--seed", "1"], "--tiny ")]
+)
+def test_a_figure_of_another_run_is_kept(given, words, made, capsys):
+    before = {path.name: path.stat().st_mtime_ns for path in made.iterdir()}
+    with pytest.raises(SystemExit) as stopped:
+        run(["figure", "residual", NAME, *given, "--out", str(made)])
+    assert stopped.value.code == 2
+    message = capsys.readouterr().err
+    assert f"{NAME}.nc was made with --tiny --seed 0, not {words}" in message
+    assert message.endswith("; choose another --out\n")
+    # before anything is computed
+    assert {path.name: path.stat().st_mtime_ns for path in made.iterdir()} == before
+
+
+def test_a_file_that_is_no_figure_is_kept(tmp_path, capsys):
+    (tmp_path / f"{NAME}.nc").write_text("Dear")
+    with pytest.raises(SystemExit):
+        run(["figure", NAME, "--tiny", "--out", str(tmp_path)])
+    assert "or damaged; choose another --out" in capsys.readouterr().err
+    assert (tmp_path / f"{NAME}.nc").read_text() == "Dear"
+
+
+def test_any_seed(tmp_path):
+    seed = 10**26
+    command = ["figure", "phases", "--tiny", "--seed", str(seed), "--out", str(tmp_path / "one")]
+    assert run(command) == 0
+    assert run(command) == 0
+    assert f"--tiny --seed {seed}`" in (tmp_path / "one" / "phases.md").read_text()
+    numbers = str(tmp_path / "one" / "phases.nc")
+    assert run(["figure", "phases", "--numbers", numbers, "--out", str(tmp_path / "two")]) == 0
 
 
 def test_it_goes_on(made, tmp_path, monkeypatch):
@@ -178,14 +219,21 @@ def test_files_are_written_whole(made, tmp_path, monkeypatch):
     ("arguments", "message"),
     [
         ([], "NAME is required; --list shows them"),
-        (["nothing"], "figure must be one of 'convergence-pdf', "),
-        (["fig99"], "or their numbers, got 'fig99'"),
+        (["nothing"], "figure must be one of 'init-pdf', "),
+        (["fig99"], "a number (fig4, captions:fig3), or all on the command line, got 'fig99'"),
+        (["optimisers"], "got 'optimisers'; did you mean 'optimizers'?"),
+        ([NAME, "optimizers", "--data", "mnist"], "data goes with experiments on images"),
+        ([NAME, "--out", ""], "--out must not be empty"),
         ([NAME, "--jobs", "0"], "--jobs must be an integer >= 1, got 0"),
         ([NAME, "--seed", "-1"], "seed must be an integer >= 0, got -1"),
         ([NAME, "--style", "loud"], "argument --style: invalid choice: 'loud'"),
         ([NAME, "--tiny", "--full"], "not allowed with argument"),
         ([NAME, "--numbers", "none.nc"], "--numbers cannot be read: none.nc"),
-        ([NAME, "--numbers", "letter.txt"], "--numbers cannot be read: letter.txt"),
+        ([NAME, "--numbers", "letter.txt"], "letter.txt is no .nc of `rmt-rank figure`, or dam"),
+        (
+            [NAME, "--numbers", "none.nc", "--tiny", "--seed", "0", "--jobs", "1"],
+            "--numbers computes nothing: not with --tiny, --seed, --jobs",
+        ),
         ([NAME, "residual", "--numbers", "none.nc"], "--numbers goes with one figure"),
         (["reparameterization", "--numbers", "none.nc"], "and not with a diagram"),
         ([NAME, "--out", "letter.txt"], "--out cannot be a folder: letter.txt (File exists)"),

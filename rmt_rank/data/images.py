@@ -41,9 +41,7 @@ class Images:
     classes: int
 
     def __repr__(self) -> str:
-        return (
-            f"Images({self.name!r}, {len(self)} of shape {self.shape}, {self.classes} classes)"
-        )
+        return f"Images({self.name!r}, {len(self)} of shape {self.shape}, {self.classes} classes)"
 
     def __len__(self) -> int:
         return len(self.inputs)

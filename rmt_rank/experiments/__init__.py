@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
-
-from rmt_rank._validation import choice
 
 if TYPE_CHECKING:
     from rmt_rank.experiments.experiment import Experiment
 
-__all__ = ["EXPERIMENTS", "find"]
+__all__ = ["EXPERIMENTS", "as_listed", "find", "nearest"]
 
 # Name on the command line, and the module with its EXPERIMENT, `run` and `verdict`.
 EXPERIMENTS = {
@@ -41,13 +40,31 @@ EXPERIMENTS = {
 
 
 def find(name: str) -> Experiment:
-    """The experiment of that name.
+    """The experiment of that name, in any case, and with hyphens or underscores.
 
     Raises
     ------
     ValueError
         If there is none.
     """
-    choice("experiment", name, tuple(EXPERIMENTS))
-    experiment: Experiment = importlib.import_module(EXPERIMENTS[name]).EXPERIMENT
+    module = EXPERIMENTS.get(as_listed(name))
+    if module is None:
+        listed = ", ".join(map(repr, EXPERIMENTS))
+        raise ValueError(
+            f"experiment must be one of {listed}, got {name!r}{nearest(name, EXPERIMENTS)}"
+        )
+    experiment: Experiment = importlib.import_module(module).EXPERIMENT
     return experiment
+
+
+def as_listed(name: str) -> str:
+    """A name as a user may write it, in the way that names are listed."""
+    return str(name).lower().replace("_", "-")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A question that ends an error: whether the most similar name was meant; '' if none is."""
+    import difflib
+
+    found = difflib.get_close_matches(as_listed(name), list(names), n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""

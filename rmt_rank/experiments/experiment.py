@@ -49,6 +49,9 @@ __all__ = [
 
 SIZES = ("tiny", "quick", "full")
 
+# NetCDF 3, which figures keep their numbers in, has no larger integers.
+_LARGEST = 2**31 - 1
+
 Cell = dict[str, Any]
 Arrays = dict[str, tuple[tuple[str, ...], npt.NDArray[Any]]]
 
@@ -123,7 +126,8 @@ def run_experiment(
     -------
     xarray.Dataset
         Dimensions are the keys of the cells and those of their arrays; `seconds` is the processor
-        time of a cell.  Settings, seed and versions are attributes.
+        time of a cell.  Settings, seed and versions are attributes; a seed beyond 32 bits is
+        there as text.
 
     Raises
     ------
@@ -308,9 +312,15 @@ def _together(cells: Sequence[Cell], results: Iterable[Any], declared: dict[str,
     for name in whole.data_vars:
         if any(name in part and part[name].dtype == bool for part in parts):
             whole[name].attrs["flag"] = 1  # where a cell is missing its type is no longer bool
-    whole.attrs = {k: v if isinstance(v, str | int) else json.dumps(v) for k, v in declared.items()}
+    whole.attrs = {name: _attribute(value) for name, value in declared.items()}
     whole.attrs["versions"] = json.dumps(
         {"Python": platform.python_version(), "NumPy": np.__version__, "SciPy": scipy.__version__}
     )
     whole.attrs["machine"] = f"{platform.machine()}, {os.cpu_count()} processors"
     return whole
+
+
+def _attribute(value: Any) -> str | int:
+    if isinstance(value, str) or (isinstance(value, int) and value <= _LARGEST):
+        return value
+    return json.dumps(value)

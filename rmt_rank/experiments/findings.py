@@ -136,10 +136,17 @@ def judge_trend(
     elif complete >= ENOUGH and back < level:
         verdict = Verdict.NOT_SUPPORTED
     way = "fall" if falls else "rise"
-    text = (
-        f"Page's test, {found.blocks} blocks, {found.levels} levels: p = {there:.2g} that they "
-        f"{way}, {back:.2g} the other way; median change {found.change:+.3g}"
-    )
+    if found.levels < 3:
+        text = f"levels that are left: {found.levels}, too few for Page's test, which needs 3"
+    elif found.blocks == 0:
+        text = "no complete block is left for Page's test"
+    else:
+        text = (
+            f"Page's test, {found.blocks} blocks, {found.levels} levels: p = {there:.2g} that "
+            f"they {way}, {back:.2g} the other way"
+        )
+    if found.blocks:
+        text += f"; median change {found.change:+.3g}"
     if complete < 1:
         text += f"; {complete:.0%} of the runs converged"
     return Finding(sentence, reference, verdict, text)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import sys
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +17,20 @@ from rich.text import Text
 
 from rmt_rank.experiments import find
 from rmt_rank.experiments.findings import Finding, Verdict
+from rmt_rank.experiments.image_problems import DATA
 
-__all__ = ["OVER", "Table", "output_console", "print_findings", "report", "table"]
+__all__ = [
+    "OVER",
+    "Table",
+    "groups",
+    "keys",
+    "list_line",
+    "made_with",
+    "output_console",
+    "print_findings",
+    "report",
+    "table",
+]
 
 # Dimensions that medians and quartiles are taken over.
 OVER = ("problem", "repeat", "seed")
@@ -41,7 +55,27 @@ class Table(NamedTuple):
     rows: list[list[str]]
 
 
-def table(dataset: Any, *, quartiles: bool = True) -> Table:
+def keys(dataset: Any, names: Iterable[str]) -> list[str]:
+    """Dimensions of the variables that are not taken over."""
+    found: dict[str, None] = {}
+    for name in names:
+        found |= dict.fromkeys(dataset[name].dims)
+    return [each for each in found if each not in OVER]
+
+
+def groups(dataset: Any) -> list[list[str]]:
+    """The variables that the experiment names, those together that differ in depth at most."""
+    found: dict[frozenset[str], list[str]] = {}
+    for name in _shown(dataset):
+        found.setdefault(frozenset(keys(dataset, [name])) - {"depth"}, []).append(name)
+    return list(found.values())
+
+
+def _shown(dataset: Any) -> list[str]:
+    return [name for name in find(dataset.attrs["experiment"]).shown if name in dataset]
+
+
+def table(dataset: Any, *, quartiles: bool = True, names: Sequence[str] | None = None) -> Table:
     """Medians and quartiles of the variables that the experiment names.
 
     Parameters
@@ -50,16 +84,17 @@ def table(dataset: Any, *, quartiles: bool = True) -> Table:
         From `run`.
     quartiles : bool, default True
         Whether to show quartiles beside medians.
+    names : sequence of str, optional
+        Variables to show; all that the experiment names by default.
 
     Returns
     -------
     Table
-        A row for each combination of the cells' keys, those of `OVER` left out.  Flags are
+        A row for each combination of the variables' `keys`, which are the first columns.  Flags are
         shown as the share of those that are set, and constant variables as one number.
     """
-    names = [n for n in find(dataset.attrs["experiment"]).shown if n in dataset]
-    over = [d for d in OVER if d in dataset.dims]
-    dims = [d for d in _dimensions(dataset, names) if d not in over]
+    names = _shown(dataset) if names is None else names
+    dims = keys(dataset, names)
     rows = []
     for values in itertools.product(*(dataset[d].values.tolist() for d in dims)):
         here = dict(zip(dims, values, strict=True))
@@ -72,13 +107,6 @@ def table(dataset: Any, *, quartiles: bool = True) -> Table:
         if any(cell != "-" for cell in cells):
             rows.append([*map(str, values), *cells])
     return Table([each.replace("_", " ") for each in (*dims, *names)], rows)
-
-
-def _dimensions(dataset: Any, names: list[str]) -> list[str]:
-    found: dict[str, None] = {}
-    for name in names:
-        found |= dict.fromkeys(dataset[name].dims)
-    return list(found)
 
 
 def _summary(values: Any, share: bool, quartiles: bool) -> str:
@@ -105,12 +133,13 @@ def report(dataset: Any) -> str:
     experiment = find(dataset.attrs["experiment"])
     columns, rows = table(dataset)
     size, seed = dataset.attrs["size"], dataset.attrs["seed"]
-    versions = json.loads(dataset.attrs["versions"])
+    settings, versions = (json.loads(dataset.attrs[name]) for name in ("settings", "versions"))
     lines = [
         f"# {experiment.title}",
         "",
-        f"{experiment.reference}. Made by `rmt-rank experiment {experiment.name} --{size} "
-        f"--seed {seed}`; {float(dataset.seconds.sum()):.0f} s of processor time; "
+        f"{experiment.reference}. Made by `rmt-rank experiment {experiment.name} "
+        f"{made_with(size, seed, settings)}`; "
+        f"{float(dataset.seconds.sum()):.0f} s of processor time; "
         f"{', '.join(f'{name} {version}' for name, version in versions.items())}; "
         f"{dataset.attrs['machine']}.",
         "",
@@ -125,8 +154,14 @@ def report(dataset: Any) -> str:
     lines += ["", "## Numbers", "", "Medians, with quartiles in brackets; shares in percent.", ""]
     lines += [_row(columns), _row(["--:"] * len(columns)), *map(_row, rows)]
     lines += ["", "## Settings", ""]
-    lines += [f"- {k}: {v}" for k, v in json.loads(dataset.attrs["settings"]).items()]
+    lines += [f"- {name}: {value}" for name, value in settings.items()]
     return "\n".join(lines) + "\n"
+
+
+def made_with(size: str, seed: int | str, settings: Mapping[str, Any]) -> str:
+    """Options of the command that tell a run of an experiment from others."""
+    data = settings.get("data", DATA[0])
+    return f"--{size} --seed {seed}" + (f" --data {data}" if data != DATA[0] else "")
 
 
 def _row(words: list[str]) -> str:
@@ -136,6 +171,15 @@ def _row(words: list[str]) -> str:
 def output_console() -> Console:
     """Standard output, as wide as the terminal."""
     return Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
+
+
+def list_line(name: str, text: str) -> str:
+    """A line of a list of names: wrapped at the terminal's width, whole for a file or a pipe."""
+    line = f"{name:24} {text}"
+    if not sys.stdout.isatty():
+        return line
+    width = max(40, shutil.get_terminal_size().columns)
+    return textwrap.fill(line, width, subsequent_indent=25 * " ", break_on_hyphens=False)
 
 
 def print_findings(console: Console, findings: Iterable[Finding]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -43,8 +44,12 @@ def run_with_bar(
 
 
 @contextlib.contextmanager
-def workers(jobs: int) -> Iterator[Executor | None]:
-    """Processes to compute cells in; None for one job, which is computed here."""
+def workers(jobs: int, cells: int) -> Iterator[Executor | None]:
+    """Processes to compute cells in; None for one job, which is computed here.
+
+    There are no more than processors, or cells.
+    """
+    jobs = max(1, min(jobs, cells, os.cpu_count() or 1))
     if jobs == 1:
         yield None
         return

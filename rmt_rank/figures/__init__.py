@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from rmt_rank.experiments import as_listed, nearest
+
 if TYPE_CHECKING:
     from rmt_rank.figures.figure import PaperFigure
 
@@ -45,17 +47,29 @@ FIGURES = {
 def find(name: str) -> PaperFigure:
     """The figure of that name, or of that number in one of the revisions.
 
+    Parameters
+    ----------
+    name : str
+        As listed, such as "init-pdf", or a number: "fig4" or "4" in the second revision,
+        "captions:fig3" in the list of captions.  Case does not count, and underscores are hyphens.
+
     Raises
     ------
     ValueError
         If there is none.
     """
-    for each in [name] if name in FIGURES else FIGURES:
+    wanted = as_listed(name)
+    if wanted.isdecimal():
+        wanted = f"fig{wanted}"
+    for each in [wanted] if wanted in FIGURES else FIGURES:
         module, _, attribute = FIGURES[each].partition(":")
         found: PaperFigure = getattr(
             importlib.import_module(f"rmt_rank.figures.{module}"), attribute or "FIGURE"
         )
-        if name in (each, *found.aliases):
+        if wanted in (each, *found.aliases):
             return found
     listed = ", ".join(map(repr, FIGURES))
-    raise ValueError(f"figure must be one of {listed} or their numbers, got {name!r}")
+    raise ValueError(
+        f"figure must be one of {listed}, a number (fig4, captions:fig3), or all on the command "
+        f"line, got {name!r}{nearest(name, FIGURES)}"
+    )

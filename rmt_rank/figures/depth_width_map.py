@@ -6,10 +6,17 @@ from typing import Any
 
 import numpy as np
 from matplotlib.colors import LogNorm
+from matplotlib.ticker import LogLocator
 
 from rmt_rank.figures.figure import AxesArray, PaperFigure
 
 __all__ = ["FIGURE"]
+
+# Contours of errors of formulas, and on which side these are smaller.
+_CONTOURS = {
+    "limit": ("--", "limit: error 1 %, less to the right of it and in its loops"),
+    "corrected": ("-", "corrected: error 1 %, less to the right of it"),
+}
 
 # Widths and depths of the products in the paper's Figure 7.
 _PAPER = [(width, depth) for width in (32, 256) for depth in (1, 2, 4, 8)]
@@ -30,13 +37,20 @@ def _draw(dataset: Any, axes: AxesArray) -> None:
         shading="gouraud",
         rasterized=True,
     )
-    panel.figure.colorbar(image, ax=panel, label="effective rank / width")
-    for name, style in (("limit", "--"), ("corrected", "-")):
+    bar = panel.figure.colorbar(
+        image,
+        ax=panel,
+        label="effective rank / width",
+        ticks=LogLocator(subs=(1, 2, 5)),
+        format="{x:g}",
+    )
+    bar.minorticks_off()
+    for name, (style, label) in _CONTOURS.items():
         # contours of a logarithm are straight where errors are powers
         error = np.log10(np.maximum(dataset[f"{name}_error"].values, 1e-8))
         if error.min() < -2 < error.max():
             panel.contour(x, y, error, levels=[-2], colors="w", linestyles=style)
-        panel.plot([], [], style, color="w", label=f"{name}: error 1 %")
+        panel.plot([], [], style, color="w", label=label)
     ends = max(x[0], y[0]), min(x[-1], y[-1])
     panel.plot(ends, ends, ":", color="w", linewidth=1, label="depth = width")
     paper = [p for p in _PAPER if p[0] in widths and p[1] in depths]
@@ -49,7 +63,14 @@ def _draw(dataset: Any, axes: AxesArray) -> None:
             markersize=6,
             label="Figure 7",
         )
-    panel.legend(loc="upper left", labelcolor="w", frameon=True, facecolor="0.3", framealpha=0.6)
+    panel.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.13),
+        labelcolor="w",
+        frameon=True,
+        facecolor="0.3",
+        framealpha=1,
+    )
     panel.set_xticks(x, [str(width) for width in widths])
     panel.set_yticks(y, [str(depth) for depth in depths])
     panel.set_xlim(x[0], x[-1])
@@ -64,5 +85,5 @@ FIGURE = PaperFigure(
     aliases=(),
     experiment="depth-width-map",
     draw=_draw,
-    panel_size=(6.2, 4.8),
+    panel_size=(6.2, 5.8),
 )

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from rmt_rank.experiments.dynamics import steps_of_the_rate
 from rmt_rank.figures.figure import AxesArray, PaperFigure
 from rmt_rank.figures.over_depth import key, legend_below
-from rmt_rank.figures.style import ink
+from rmt_rank.figures.style import ground, ink
 
 __all__ = ["FIGURE", "colours", "draw", "rate_steps", "subtitle", "title"]
 
@@ -21,6 +21,9 @@ _VARIANCES = {"pytorch": "1/(3n)", "he": "2/n"}
 
 # Share of the largest singular value, as minus its logarithm, that the axis ends at.
 _END = 14.0
+
+# Of the largest loss at the beginning, what the axis shows at most: spikes beyond are cut.
+_SPIKE = 1.5
 
 # Colours of the largest and the smallest singular value: blue and red as in the paper.
 _LARGE, _SMALL = np.array([0.0, 0.447, 0.698]), np.array([0.835, 0.369, 0.0])
@@ -41,7 +44,10 @@ def draw(dataset: Any, axes: AxesArray) -> None:
     axes : ndarray of matplotlib.axes.Axes, shape (initialisations, expansions)
     """
     shown = dataset.isel(learning_rate=0, repeat=0)
-    top = 1.05 * max(float(shown[name].max()) for name in _LOSSES)
+    top = 1.05 * min(
+        max(float(shown[name].max()) for name in _LOSSES),
+        _SPIKE * max(float(shown[name].isel(epoch=0).max()) for name in _LOSSES),
+    )
     for row, start in zip(axes, dataset.initialisation.values.tolist(), strict=True):
         for panel, expansion in zip(row, dataset.expansion.values.tolist(), strict=True):
             part = shown.sel(initialisation=start, expansion=expansion)
@@ -53,6 +59,7 @@ def draw(dataset: Any, axes: AxesArray) -> None:
             for name, look in _LOSSES.items():
                 over.plot(part.epoch.values, part[name].values, color=ink(), **look)
             over.set_ylim(0, top)
+            _note(over, part, top)
             panel.set_ylim(_END, -0.5)
             panel.set_xlim(0, int(part.epoch[-1]))
         row[0].set_ylabel("−log(σ$_i$ / σ$_1$)")
@@ -77,6 +84,31 @@ def _spectra(axes: Axes, part: Any) -> None:
     curves = -np.log(np.where(values > 0, values, np.nan) / values[:, :1])
     for curve, colour in zip(curves.T, colours(curves.shape[1]), strict=True):
         axes.plot(part.epoch.values, curve, color=colour, linewidth=0.8)
+
+
+def _note(axes: Axes, part: Any, top: float) -> None:
+    """What the panel would not show: that the network diverged, or a loss beyond the axis."""
+    losses = np.stack([part[name].values for name in _LOSSES])
+    known = np.isfinite(losses).all(axis=0)
+    # not computed yet
+    if not known.any():
+        return
+    words = []
+    if not known[-1]:
+        words.append(f"diverged after epoch {part.epoch.values[known][-1]}")
+    highest = float(losses[:, known].max())
+    if highest > top:
+        words.append(f"loss up to {highest:.3g}, cut")
+    if words:
+        axes.text(
+            0.5,
+            0.5,
+            "\n".join(words),
+            transform=axes.transAxes,
+            ha="center",
+            va="center",
+            bbox={"facecolor": ground(), "edgecolor": "none", "alpha": 0.8},
+        )
 
 
 # --- what figures of this experiment share ------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import math
 from typing import Any
 
@@ -12,11 +14,17 @@ from matplotlib.axes import Axes
 from rmt_rank.figures.density import best_window, density_grid, kernel_density, smoothed_density
 from rmt_rank.figures.figure import AxesArray, PaperFigure
 from rmt_rank.figures.over_depth import key, legend_below, swatch
-from rmt_rank.figures.style import depth_colours, ground, ink, markers
+from rmt_rank.figures.style import depth_colours, ground, ink
 
 __all__ = ["FIGURE", "draw"]
 
 Array = npt.NDArray[np.float64]
+
+# Of depths; triangles are theory's.
+_SHAPES = "osDXP*ph"
+
+# Share of the axis: medians of all depths within it look like one.
+_ALIKE = 0.01
 
 # Above the largest rank, log of the width, where ranks beyond it are pointed at.
 _EDGE = 1.03
@@ -33,9 +41,9 @@ def draw(dataset: Any, axes: AxesArray) -> None:
     """
     depths = dataset.depth.values.tolist()
     looks = {
-        depth: {"color": colour, "marker": marker, "markersize": 4}
+        depth: {"color": colour, "marker": marker, "markersize": 5}
         for depth, colour, marker in zip(
-            depths, depth_colours(len(depths)), markers(len(depths)), strict=True
+            depths, depth_colours(len(depths)), itertools.cycle(_SHAPES), strict=False
         )
     }
     end = _EDGE * _largest(dataset)
@@ -48,21 +56,42 @@ def draw(dataset: Any, axes: AxesArray) -> None:
             panel.axvline(float(part.input_rank), color=ink(), linewidth=0.8, linestyle="--")
             panel.set_title(f"{name}, {law} weights")
             panel.set_xlim(0, end)
+            medians = part["rank"].median("repeat")
+            if len(depths) > 1 and float(medians.max() - medians.min()) < _ALIKE * end:
+                place, across = float(medians.min()) - 0.03 * end, panel.get_xaxis_transform()
+                panel.text(place, 0.5, "all depths", transform=across, ha="right")
         row[0].set_ylim(bottom=0)
         row[0].set_ylabel("density, per nat")
     for panel in axes[-1]:
         panel.set_xlabel("effective rank of the Gram matrix, nats")
+    _subtitle(axes[0, 0], dataset)
     legend_below(
         axes[0, 0],
         [
             *(key(f"depth {depth}", **look) for depth, look in looks.items()),
             swatch("by normal kernels", alpha=0.25),
             key("theory, if depth ≤ width/10", marker="^", linestyle=""),
-            key("infinite width (▷ beyond)", marker="v", linestyle="", markerfacecolor=ground()),
             key("the inputs", linestyle="--", linewidth=0.8),
+            key(
+                "infinite width (▷ beyond; marks\nof one rank hide each other)",
+                marker="v",
+                linestyle="",
+                markerfacecolor=ground(),
+            ),
         ],
         4,
     )
+
+
+def _subtitle(axes: Axes, dataset: Any) -> None:
+    """Over all panels: how large networks are, and how many."""
+    figure, settings = axes.get_figure(root=True), json.loads(dataset.attrs["settings"])
+    if figure is not None:
+        figure.suptitle(
+            f"Width {settings['width']}, {settings['samples']} inputs, "
+            f"{dataset.repeat.size} networks a curve",
+            fontsize="medium",
+        )
 
 
 def _largest(dataset: Any) -> float:
@@ -122,7 +151,7 @@ FIGURE = PaperFigure(
     experiment="init-pdf",
     draw=draw,
     panels=lambda dataset: (dataset.activation.size, dataset.law.size),
-    panel_size=(3.5, 1.75),
+    panel_size=(3.5, 1.9),
     sharex="all",
     sharey="row",
 )

@@ -18,7 +18,7 @@ def _draw(dataset: Any, axes: AxesArray) -> None:
     for row, (features, reach) in zip(axes, cases, strict=True):
         titles = {name: f"{name}, {features}" for name in (SHALLOW, DEEP)}
         maps_and_volumes(row, dataset.sel(features=features, reach=reach), titles)
-        row[-1].set_xlabel(f"threshold less rank of {SHALLOW} at the origin (nats)")
+        row[-1].set_xlabel(f"threshold less rank of {SHALLOW}\nat the origin (nats)")
     label_lines(axes)
 
 
@@ -29,5 +29,5 @@ FIGURE = PaperFigure(
     experiment="kernel-landscape",
     draw=_draw,
     panels=lambda dataset: (dataset.features.size * dataset.reach.size, 3),
-    panel_size=(3.2, 2.8),
+    panel_size=(3.2, 3.2),
 )

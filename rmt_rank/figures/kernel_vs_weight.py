@@ -45,7 +45,7 @@ def _draw(dataset: Any, axes: AxesArray) -> None:
             f"$R^2$ = {fit.explained:.2f}"
         )
         panel.set_xlabel("rank of the weight (nats)")
-        panel.set_ylabel("rank of the linear kernel (nats)")
+    axes[0, 0].set_ylabel("rank of the linear kernel (nats)")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     axes[0, 0].figure.legend(
         handles, labels, loc="outside lower center", ncols=len(labels), markerscale=2

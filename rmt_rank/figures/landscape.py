@@ -14,6 +14,13 @@ from rmt_rank.figures.style import ink
 
 __all__ = ["FIGURE", "label_lines", "maps_and_volumes"]
 
+# The experiment's names of lines are short.
+_WORDS = {
+    "one layer, product": "one layer: directions with the law of a product of two",
+    "one layer, matched": "one layer: changes as long as those of the two layers",
+    "one layer, first order": "one layer: the change of the two layers to first order",
+}
+
 _STYLES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 
 
@@ -27,7 +34,8 @@ def maps_and_volumes(row: Sequence[Axes], part: Any, mapped: Mapping[str, str]) 
     part : xarray.Dataset
         With dimensions network, alpha, beta and offset, and the coordinate reach.
     mapped : mapping of str to str
-        Networks that are mapped, and titles of their maps; all networks have a line.
+        Networks that are mapped, and titles of their maps, below which the reach is said; all
+        networks have a line.
     """
     *maps, last = row
     reach = float(part.reach)
@@ -47,7 +55,7 @@ def maps_and_volumes(row: Sequence[Axes], part: Any, mapped: Mapping[str, str]) 
         axes.set_aspect("equal")
         axes.set_xticks([-reach, 0, reach])
         axes.set_yticks([-reach, 0, reach])
-        axes.set_title(title)
+        axes.set_title(f"{title}\n$\\alpha$, $\\beta$ up to {reach:g}")
         axes.set_xlabel(r"$\alpha$")
         axes.set_ylabel(r"$\beta$")
     maps[-1].figure.colorbar(image, ax=maps, label="effective rank (nats)", shrink=0.9)
@@ -74,14 +82,19 @@ def _volumes(axes: Axes, part: Any) -> None:
         first, last = max(moving[0] - 1, 0), min(moving[-1] + 1, offset.size - 1)
         axes.set_xlim(offset[first], offset[last])
     axes.set_ylim(0, 1)
-    axes.set_xlabel("threshold less rank at the origin (nats)")
-    axes.set_ylabel("share of the plane below")
+    axes.locator_params(axis="x", nbins=4)
+    axes.set_xlabel("threshold less rank\nat the origin (nats)")
+    # on top, as a label at the side would meet that of the colour bar
+    axes.set_title("share of the plane\nbelow the threshold")
 
 
 def label_lines(axes: AxesArray) -> None:
     """One legend below all panels for the lines, which are the same in every row."""
     lines = axes[0, -1].get_lines()[:-1]
-    axes[0, 0].figure.legend(handles=lines, loc="outside lower center", ncols=len(lines))
+    # room between the colour bar's label and the last panel's numbers
+    axes[0, 0].figure.get_layout_engine().set(w_pad=0.12)
+    words = [_WORDS.get(line.get_label(), line.get_label()) for line in lines]
+    axes[0, 0].figure.legend(lines, words, loc="outside lower center", ncols=2)
 
 
 def _draw(dataset: Any, axes: AxesArray) -> None:
@@ -97,5 +110,5 @@ FIGURE = PaperFigure(
     experiment="landscape",
     draw=_draw,
     panels=lambda dataset: (dataset.reach.size, 3),
-    panel_size=(3.2, 2.8),
+    panel_size=(3.2, 3.4),
 )

@@ -80,6 +80,7 @@ def _rank(axes: Axes, part: Any) -> None:
     axes.plot(epochs, middle, color=ink())
     rate_steps(axes, epochs)
     axes.set_xscale("symlog", linthresh=10)
+    axes.xaxis.set_major_formatter("{x:.0f}")
     axes.set_xlim(0, epochs[-1])
 
 

@@ -31,6 +31,8 @@ _TITLES = {
 }
 # Half of what a path takes of the space from a depth to the next.
 _REACH = 0.33
+# Size of the dot where a path begins.
+_DOT = 3.5
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
@@ -56,14 +58,14 @@ def draw(dataset: Any, axes: AxesArray) -> None:
         reference_line(panel, part.minimal_gram_rank, linestyle="--")
         panel.set_xticks(range(len(depths)), [f"{depth}" for depth in depths])
         panel.set_title(_TITLES[name].format(**settings))
-        panel.set_xlabel("depth")
+        panel.set_xlabel("depth (paths: log epochs)")
     axes[0, 0].set_ylabel("effective rank of the\nGram matrix, nats")
     steps = int(dataset.step.max())
     look: dict[str, Any] = {"linestyle": "", "markersize": 5}
     entries = [
-        key("at initialisation", marker="o", markerfacecolor="white", **look),
+        key("at initialisation", marker="o", **look | {"markersize": _DOT}),
         key(f"path over {steps} epochs, log scale"),
-        key("after these", marker="s", **look),
+        key(f"after {steps} epochs", marker="s", **look),
         key("at zero training error", marker="D", **look),
         key(f"{HOLLOW} got there", marker="s", markerfacecolor=ground(), **look),
         key("least norm W* P", linestyle="--", linewidth=1),
@@ -83,8 +85,7 @@ def _path(axes: Axes, part: Any, place: int, colour: Any) -> None:
         middle[0],
         "o",
         color=ink(),
-        markerfacecolor="white",
-        markersize=5,
+        markersize=_DOT,
         zorder=3,
     )
 

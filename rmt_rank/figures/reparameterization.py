@@ -30,8 +30,8 @@ def draw(_dataset: None, axes: AxesArray) -> None:
     panel.set(xlim=(-0.1, 13.1), ylim=(-0.1, 8.4), aspect="equal")
     panel.axis("off")
     _model(panel, 0.8, 7.5)
-    _depth(panel, 0.6, 4.6)
-    _residual(panel, 8.2, 4.6)
+    _depth(panel, 0.6, 4.75)
+    _residual(panel, 8.2, 4.75)
     _branches(panel, 0.6, 1.6)
     _normalisation(panel, 8.2, 1.6)
 
@@ -74,7 +74,7 @@ def _residual(axes: Axes, x: float, y: float) -> None:
 
 
 def _branches(axes: Axes, x: float, y: float) -> None:
-    _title(axes, x, y, "branches", "$W_e = B_1 A_1 + \\cdots + B_c A_c$")
+    _title(axes, x, y, "branches", "$W_e = B_1 A_1 + \\cdots + B_c A_c$", below=1.25)
     plus = x + 4.4
     for shift, i in ((0.55, "1"), (-0.55, "c")):
         level = y + shift
@@ -94,9 +94,10 @@ def _normalisation(axes: Axes, x: float, y: float) -> None:
     _arrow(axes, (end, y), (end + _GAP, y))
 
 
-def _title(axes: Axes, x: float, y: float, name: str, formula: str) -> None:
-    axes.annotate(name, (x, y + 1.25), fontweight="bold", va="center")
-    axes.annotate(formula, (x, y - 1.25), va="center")
+def _title(axes: Axes, x: float, y: float, name: str, formula: str, below: float = 0.75) -> None:
+    """A heading, and under the diagram what it computes."""
+    axes.annotate(name, (x, y + 1.2), fontweight="bold", va="center")
+    axes.annotate(formula, (x, y - below), va="center")
 
 
 def _chain(axes: Axes, x: float, y: float, boxes: list[tuple[str, int]]) -> float:

@@ -25,9 +25,9 @@ _NAMES = {
 }
 _LINES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
 _PANELS = (
-    ("initial_weight_rank", "Before training", "effective rank of W, nats"),
-    ("fitted_weight_rank", "Trained", "effective rank of W, nats"),
-    ("initial_loss", "Before training", "half the mean squared error"),
+    ("initial_weight_rank", "Rank before training", "effective rank of W, nats"),
+    ("fitted_weight_rank", "Rank, trained", "effective rank of W, nats"),
+    ("initial_loss", "Output before training", "½ mean squared error"),
 )
 
 

@@ -18,6 +18,8 @@ _NAMES = {
     "residual-third": "residual, 1/3",
     "residual-small": "residual, 1/depth",
 }
+# Octaves of depth from a network's points to the next one's, where they would hide each other.
+_SHIFT = 0.2
 _LINES = ("-", "--", "-.", ":")
 
 
@@ -33,6 +35,7 @@ def draw(dataset: Any, axes: AxesArray) -> None:
     rank, misfit = axes.flat
     real = dataset.sel(field="real")
     shapes = markers(dataset.width.size)
+    shifts = 2 ** (_SHIFT * (np.arange(dataset.network.size) - (dataset.network.size - 1) / 2))
     for i, name in enumerate(dataset.network.values.tolist()):
         part = real.sel(network=name)
         limit = part.limit.isel(width=0) - np.log(part.width[0])
@@ -48,15 +51,19 @@ def draw(dataset: Any, axes: AxesArray) -> None:
             }
             rank.plot(here.depth, here.mean_rank - np.log(n), **look)
             misfit.errorbar(
-                here.depth, n * here.misfit, yerr=2 * n * here.standard_error, linewidth=1, **look
+                here.depth * shifts[i],
+                n * here.misfit,
+                yerr=2 * n * here.standard_error,
+                linewidth=1,
+                **look,
             )
     misfit.axhline(0, color=ink(), linewidth=1, zorder=0)
     for panel in (rank, misfit):
         depth_axis(panel, dataset.depth.values.tolist())
     rank.set_title("Before training, real entries")
     rank.set_ylabel("effective rank − log N, nats")
-    misfit.set_title("Simulation − theory (bars: 2 s.e.)")
-    misfit.set_ylabel("times N, nats")
+    misfit.set_title("Misfit (bars: 2 s.e.; shifted sideways)")
+    misfit.set_ylabel("N × (simulation − theory), nats")
     legend_below(
         rank,
         [
@@ -80,5 +87,5 @@ FIGURE = PaperFigure(
     experiment="residual-init",
     draw=draw,
     panels=lambda _dataset: (1, 2),
-    panel_size=(4.2, 3.4),
+    panel_size=(4.2, 3.7),
 )

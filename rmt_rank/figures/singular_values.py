@@ -64,6 +64,16 @@ def _panel(
         sigma = largest * np.linspace(0, 1, 801)[1:] ** 2
         axes.set_ylim(0, _HIGHEST)
         axes.set_xlim(0, edges[-1])
+        # beyond depth 1 the density has no bound
+        if depth > 1 or heights.max() > _HIGHEST:
+            axes.text(
+                0.08,
+                0.98,
+                f"↑ cut at {_HIGHEST:g}",
+                transform=axes.transAxes,
+                va="top",
+                fontsize="small",
+            )
     density = singular_value_law.pdf(sigma, depth)
     axes.plot(sigma, density * sigma if log else density, color=ink(), linewidth=1, label="Eq. 5")
 

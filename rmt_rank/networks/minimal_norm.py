@@ -23,7 +23,7 @@ def minimal_norm_effective_rank(problem: LeastSquaresProblem, *, power: float = 
     Returns
     -------
     float
-        In nats.
+        In nats; -inf, the logarithm of 0, where the least-squares solution is 0.
 
     Raises
     ------

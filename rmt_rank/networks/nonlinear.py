@@ -28,11 +28,10 @@ import numpy as np
 from rmt_rank._activations import activation
 from rmt_rank._array import namespace_of
 from rmt_rank._validation import choice, integer, integer_widths
+from rmt_rank.networks.criteria import CRITERIA, check_probabilities, loss_of_outputs
 from rmt_rank.networks.problem import LeastSquaresProblem, ReducedData
 
-__all__ = ["CRITERIA", "NonlinearNetwork"]
-
-CRITERIA = ("squared", "cross-entropy")
+__all__ = ["NonlinearNetwork"]
 
 # Numbers in an array of activations of a block of networks.
 _BLOCK_NUMBERS = 1 << 15
@@ -172,7 +171,7 @@ class NonlinearNetwork:
         if self.criterion == "cross-entropy":
             for name, data in (("targets", whole), ("test_targets", test)):
                 if data is not None:
-                    _check_probabilities(name, data.targets)
+                    check_probabilities(name, data.targets)
         return whole, test
 
     # --- the map ------------------------------------------------------------------------------
@@ -201,7 +200,8 @@ class NonlinearNetwork:
         Raises
         ------
         TypeError, ValueError
-            If layer is not an integer in its range, or an array is of the wrong shape.
+            If layer is not an integer in its range, parameters are weights instead, or an array
+            is of the wrong shape.
         """
         self._check(parameters)
         last = max(1, self.depth - 1)
@@ -242,13 +242,11 @@ class NonlinearNetwork:
 
     def _check(self, parameters: Any, data: Any = None) -> None:
         """Refuse weights in the place of parameters, and problems in that of their data."""
-        shape = getattr(parameters, "shape", ())
-        if not shape or shape[-1] != self.size:
-            got = f"the shape {tuple(shape)}" if shape else f"a {type(parameters).__name__}"
-            raise TypeError(
-                f"parameters must be an array of the shape (..., {self.size}), such as a result's "
-                f"`parameters`, got {got}"
-            )
+        wanted = f"parameters must be an array (..., {self.size}), such as a result's `parameters`"
+        if not hasattr(parameters, "shape"):
+            raise TypeError(f"{wanted}, got a {type(parameters).__name__}")
+        if tuple(parameters.shape[-1:]) != (self.size,):
+            raise ValueError(f"{wanted}, got the shape {tuple(parameters.shape)}")
         if not (data is None or isinstance(data, ReducedData)):
             raise TypeError(
                 "data must be one of `training, held_out = network.data(problem)`, got a "
@@ -273,9 +271,11 @@ class NonlinearNetwork:
         """
         self._check(parameters, data)
         if parameters.ndim == 1:
-            return self._error(self.forward(parameters, data), data)[0]
+            return loss_of_outputs(self.criterion, self.forward(parameters, data), data)[0]
         parts = self._blocks(parameters, data.examples)
-        losses = [self._error(self.forward(part, data), data)[0] for part in parts]
+        losses = [
+            loss_of_outputs(self.criterion, self.forward(part, data), data)[0] for part in parts
+        ]
         return namespace_of(parameters).concat(losses)
 
     def test_loss(self, parameters: Any, data: ReducedData, test: ReducedData) -> Any:
@@ -335,7 +335,7 @@ class NonlinearNetwork:
         weights = self.weights(parameters)
         products = self._products(weights)
         layers = list(self._layers([each[-1] for each in products], data.inputs))
-        loss, d = self._error(layers[-1][1], data)
+        loss, d = loss_of_outputs(self.criterion, layers[-1][1], data)
         gradients: list[Any] = []
         for i in range(self.depth - 1, -1, -1):
             whole = d @ xp.matrix_transpose(layers[i - 1][1] if i else data.inputs)
@@ -346,18 +346,6 @@ class NonlinearNetwork:
                 d = d * self.activation.derivative(layers[i - 1][0])
         return loss, self.parameters(gradients[::-1])
 
-    def _error(self, outputs: Any, data: ReducedData) -> tuple[Any, Any]:
-        """The loss, and its gradient in the outputs."""
-        xp, q = namespace_of(outputs), data.examples
-        if self.criterion == "squared":
-            residual = outputs - data.targets
-            return xp.sum(residual * residual, axis=(-2, -1)) / (2 * q), residual / q
-        shifted = outputs - xp.max(outputs, axis=-2, keepdims=True)
-        exponentials = xp.exp(shifted)
-        total = xp.sum(exponentials, axis=-2, keepdims=True)
-        losses = data.targets * (xp.log(total) - shifted)
-        return xp.sum(losses, axis=(-2, -1)) / q, (exponentials / total - data.targets) / q
-
 
 def _of_factors(whole: Any, factors: list[Any], products: list[Any]) -> list[Any]:
     """Gradients in the factors of a product, the last factor's first, from that in the product."""
@@ -367,16 +355,3 @@ def _of_factors(whole: Any, factors: list[Any], products: list[Any]) -> list[Any
         gradients.append(whole @ xp.matrix_transpose(before))
         whole = xp.matrix_transpose(w) @ whole
     return [*gradients, whole]
-
-
-def _check_probabilities(name: str, targets: Any) -> None:
-    """Refuse targets (outputs, examples) that are no distributions over the outputs."""
-    off = np.abs(targets.sum(axis=0) - 1)
-    # sums of as many numbers, each rounded
-    allowed = 4 * len(targets) * np.finfo(np.float64).eps
-    if targets.min() < 0 or off.max() > allowed:
-        raise ValueError(
-            f"{name} must be probabilities that sum to 1 over the outputs (one-hot labels) for the "
-            f"cross-entropy, got a row that sums to {float(targets.sum(axis=0)[off.argmax()]):g} "
-            f"and the least entry {float(targets.min()):g}"
-        )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from rmt_rank import _activations
-from rmt_rank._activations import ACTIVATIONS, Activation, Function
+from rmt_rank._activations import ACTIVATIONS, Activation, Function, is_named
 from rmt_rank._random import RNG, streams
 from rmt_rank._validation import choice, integer, real
 from rmt_rank.simulation.expected import RegimeWarning
@@ -30,8 +30,14 @@ METHODS = ("auto", "limit", "corrected", "monte-carlo")
 LARGEST_DEPTH_PER_WIDTH = 0.1
 FEWEST_SAMPLES_PER_WIDTH = 0.5
 
-# Networks of the first round of Monte Carlo, and the most of any.
-_FIRST, _MOST = 64, 4096
+_UNMEASURED = "the error of the limit form was measured for activations with a name only"
+_IMPOSSIBLE = "a value that is not between 0 and log min(samples, width)"
+
+# Networks of the first round of Monte Carlo, the most of any, and those alive that a standard error
+# takes.
+_FIRST, _MOST, _ALIVE = 64, 4096, 16
+# Activations of a network, and entries of its Gram matrix, that are simulated.
+_LARGEST = 2**27
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class ExpectedGramRank:
     value : float
         E[entropy] in nats.
     error : float
-        See error_kind.
+        See error_kind; inf where it is not known.
     error_kind : {"estimate", "standard error"}
         "estimate": of the size of what a formula leaves out, not a bound.
     method : {"limit", "corrected", "monte-carlo"}
@@ -109,8 +115,9 @@ def expected_gram_effective_rank(
         Variance of the weights times the width.
     method : {"auto", "limit", "corrected", "monte-carlo"}, default "auto"
         "limit": width and samples large in proportion.  "corrected": with the terms of order 1/n,
-        known for the identity.  "auto" takes the first of "corrected" (identity) or "limit", and
-        "monte-carlo", that holds to target_error.
+        known for the identity.  "auto" takes the first of "corrected" (identity) or "limit" (other
+        activations with a name), and "monte-carlo", that holds to target_error; a formula with a
+        larger error where networks are too large to simulate.
     target_error : float, default 0.02
         Error that is asked for, in nats.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
@@ -123,18 +130,25 @@ def expected_gram_effective_rank(
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type or out of its range, or there is no correction.
+        If an argument is of the wrong type or out of its range, or there is no correction; if
+        simulation is needed and networks are too large for it, or nearly all have activations that
+        are all 0.
 
     Warns
     -----
     RegimeWarning
-        If a formula is forced where it is not known to hold: depth > width/10, samples < width/2.
+        If a formula is forced where it is not known to hold: depth > width/10, samples < width/2,
+        a user's activation, or where its value is no entropy of min(samples, width) eigenvalues.
 
     Notes
     -----
     The limit for odd activations is a theorem of [1]_ for nearly orthogonal inputs; for others it
     is a conjecture of ours, see `rmt_rank.theory.conjugate_kernel`.  Errors are estimates from
-    simulations at widths 32 to 128 and samples from width/2 to 8 widths.
+    simulations at widths 32 to 128 and samples from width/2 to 8 widths; fast-growing activations
+    have much larger ones, so that those of users' functions are not estimated.
+
+    Networks whose activations are all 0 have no effective rank: "monte-carlo" takes the mean over
+    all others, and says so in `why`.
 
     References
     ----------
@@ -161,23 +175,33 @@ def expected_gram_effective_rank(
         )
     case = _Case(n, L, q, found, kernel, variance)
     if method in ("limit", "corrected"):
-        if not case.in_regime:
+        result = _by_formula(case, method, "it was asked for")
+        if not case.in_regime or math.isinf(result.error):
             warnings.warn(
-                f"the {method} form is not known to hold at width {n}, depth {L}, {q} samples",
+                f"the {method} form is not known to hold at width {n}, depth {L}, {q} samples of "
+                f"{found.name!r}",
                 RegimeWarning,
                 stacklevel=2,
             )
-        return _by_formula(case, method, "it was asked for")
+        return result
     if method == "monte-carlo":
         why = "it was asked for"
     elif not case.in_regime:
         why = "no formula is known to hold for depth > width/10 or samples < width/2"
+    elif not case.measured:
+        why = _UNMEASURED
     else:
         best = "corrected" if found is _IDENTITY else "limit"
         result = _by_formula(case, best, "depth <= width/10 and samples >= width/2, where it holds")
         if result.error <= target_error:
             return result
-        why = f"the {best} form leaves out an estimated {result.error:.1g} nat here"
+        if math.isinf(result.error):
+            why = f"the {best} form gives {_IMPOSSIBLE}"
+        elif case.entries > _LARGEST:
+            why = f"{result.why}, and networks are too large to simulate"
+            return replace(result, why=why)
+        else:
+            why = f"the {best} form leaves out an estimated {result.error:.1g} nat here"
     return _by_simulation(case, target_error, why, rng)
 
 
@@ -197,6 +221,17 @@ class _Case(NamedTuple):
             self.depth <= LARGEST_DEPTH_PER_WIDTH * self.width
             and self.samples >= FEWEST_SAMPLES_PER_WIDTH * self.width
         )
+
+    @property
+    def measured(self) -> bool:
+        """Whether errors of the formulas are known for the activation."""
+        return self.depth == 0 or is_named(self.activation)
+
+    @property
+    def entries(self) -> int:
+        """Numbers in the largest array of a network."""
+        n, q = self.width, self.samples
+        return max(q * n, n * n)
 
     def result(
         self, value: float, error: float, kind: str, method: str, status: str, why: str
@@ -225,6 +260,10 @@ def _by_formula(case: _Case, method: str, why: str) -> ExpectedGramRank:
         # The outlier fluctuates, and takes log(q) with it.  Measured: up to (1 + L/2) log(n)/n for
         # ReLU, (1 + L) log(n)/n for GELU, and much less for the cosine kernel beyond depth 2.
         error = (1 + L) * math.log(n) / n + 1 / n**2
+    if not case.measured:
+        error, why = math.inf, f"{why}; {_UNMEASURED}"
+    elif not 0 <= value <= math.log(min(q, n)):
+        error, why = math.inf, f"{why}; it gives {_IMPOSSIBLE}"
     return case.result(value, error, "estimate", method, status, why)
 
 
@@ -245,6 +284,11 @@ def _correction(n: int, L: int, q: int, kernel: str) -> tuple[float, float]:
 def _by_simulation(case: _Case, target_error: float, why: str, rng: RNG) -> ExpectedGramRank:
     """Rounds of networks, until the standard error is small enough; blocks of q x n activations."""
     n, L, q, found, kernel, variance = case
+    if case.entries > _LARGEST:
+        raise ValueError(
+            f"samples and width must be such that a network of at most {_LARGEST} activations can "
+            f"be simulated, got {q} and {n}; {why}"
+        )
     source = next(streams(rng))
     rounds: list[npt.NDArray[np.float64]] = []
     size = _FIRST
@@ -253,13 +297,22 @@ def _by_simulation(case: _Case, target_error: float, why: str, rng: RNG) -> Expe
             (q, n), [L], found, size, kernel=kernel, weight_variance=variance, rng=source
         )
         rounds.append(ranks[:, 0])
-        values = np.concatenate(rounds)
-        error = float(values.std(ddof=1)) / math.sqrt(len(values))
-        if error <= target_error or len(values) >= _MOST:
+        drawn = np.concatenate(rounds)
+        values = drawn[drawn > -math.inf]
+        enough = len(values) >= _ALIVE
+        error = float(values.std(ddof=1)) / math.sqrt(len(values)) if enough else math.inf
+        if len(values) == 0 or (len(drawn) >= _MOST and not enough):
+            raise ValueError(
+                f"activation {found.name!r} must leave networks alive: of {len(drawn)} networks of "
+                f"width {n}, after layer {L} all but {len(values)} have activations that are all 0"
+            )
+        if error <= target_error or len(drawn) >= _MOST:
             break
         # a tenth more than the estimate asks for
-        size = math.ceil(1.1 * len(values) * (error / target_error) ** 2) - len(values)
-        size = max(1, min(size, _MOST - len(values)))
+        more = 1.1 * (error / target_error) ** 2 if enough else 2 * _ALIVE / len(values)
+        size = max(1, math.ceil(min(more * len(drawn), _MOST)) - len(drawn))
+    if dead := len(drawn) - len(values):
+        why += f"; it leaves out {dead} of {len(drawn)} networks, whose activations are all 0"
     if error > target_error:
         why += f"; it stopped at {_MOST} networks"
     mean = float(values.mean())

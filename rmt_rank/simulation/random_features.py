@@ -76,8 +76,8 @@ def sample_gram_effective_ranks(
     Parameters
     ----------
     inputs : array, shape (samples, features), or tuple of two int
-        Inputs of all networks, rows are samples, all finite; or this shape, for standard Gaussian inputs drawn
-        anew for each network.
+        Inputs of all networks, finite, rows are samples; or this shape, for standard Gaussian
+        inputs drawn anew for each network.
     depths : sequence of int
         Numbers of layers at which to look, each at least 0; all along the same networks.
     activation : str, Activation or callable
@@ -257,10 +257,13 @@ def _features(
             sound = last is None or _finite(networks, last)
             raise _overflow(networks, depth if sound else depth - 1)
         if depth in wanted:
-            if not _finite(networks, x):
-                raise _overflow(networks, depth)
             features = x if networks.features == "activations" else before
-            yield depth, inputs @ features if linear else features
+            if linear:
+                with np.errstate(over="ignore", invalid="ignore"):
+                    features = inputs @ features
+            if not _finite(networks, features):
+                raise _overflow(networks, depth)
+            yield depth, features
 
 
 def _layer(networks: _Networks, x: Any, weights: Any) -> tuple[Any, Any]:

@@ -12,7 +12,7 @@ H from the Gaussian unitary ensemble, E|H_ij|^2 = 1/N.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -30,6 +30,8 @@ Array = npt.NDArray[np.float64]
 
 # Bytes of the matrices of a block, which has a stream of its own.
 BLOCK_BYTES = 2**21
+# Logarithm of the largest float.
+LARGEST_LOG = 709.7
 
 
 def sample_residual_limit(width: int, time: float, size: int, *, rng: RNG = None) -> Array:
@@ -40,7 +42,8 @@ def sample_residual_limit(width: int, time: float, size: int, *, rng: RNG = None
     width : int
         Side N of the layers I + a G, at least 1; the entries of G have variance 1/N.
     time : float
-        tau >= 0: a^2 times the number of layers, as that grows.
+        tau >= 0: a^2 times the number of layers, as that grows; the largest singular values, near
+        exp(tau/2), must be floats.
     size : int
         Number of networks, at least 1.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
@@ -82,7 +85,7 @@ def sample_residual_limit(width: int, time: float, size: int, *, rng: RNG = None
             # (G + G^H)/sqrt(2) has entries of the variance of those of G
             matrix = G + np.conj(np.swapaxes(G, -1, -2)) + np.diag(drift)
             parts.append(np.linalg.eigvalsh(matrix)[:, ::-1])
-    return np.exp(np.concatenate(parts) / 2)
+    return _singular_values("time", tau, np.concatenate(parts) / 2)
 
 
 def sample_residual_singular_values(
@@ -141,6 +144,8 @@ def sample_residual_singular_values(
     (10, 2, 16)
     """
     N, size = integer("width", width, at_least=1), integer("size", size, at_least=1)
+    if not isinstance(depths, Iterable):
+        raise TypeError(f"depths must be a sequence of integers, got {depths!r}")
     wanted = [integer("depths", depth, at_least=1) for depth in depths]
     if not wanted or any(after <= before for before, after in pairwise(wanted)):
         raise ValueError(f"depths must be increasing and not empty, got {wanted}")
@@ -152,7 +157,16 @@ def sample_residual_singular_values(
             for count, stream in _blocks(N, size, rng)
         ]
     logs = np.concatenate(parts)
-    return logs if return_log else np.exp(logs)
+    return logs if return_log else _singular_values("scale", a, logs)
+
+
+def _singular_values(name: str, value: float, logs: Array) -> Array:
+    if (largest := float(logs.max())) > LARGEST_LOG:
+        raise ValueError(
+            f"{name} must leave singular values below the largest float, got {value!r} and one of "
+            f"exp({largest:g})"
+        )
+    return np.exp(logs)
 
 
 def _chains(

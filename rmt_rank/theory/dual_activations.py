@@ -176,13 +176,15 @@ class _Sine(_ByDrops):
 
 
 class _Gelu(_ByDrops):
-    """With C = sqrt(ab) = p sin(beta), c = p sin(alpha), p^2 = (1 + a) (1 + b), A = beta - alpha,
+    """The drop without cancellation, however large the variances.
+
+    With C = sqrt(ab) = p sin(beta), c = p sin(alpha), p^2 = (1 + a) (1 + b), A = beta - alpha,
 
     2 pi [F(C) - F(c)] = (pi/2 + beta) (C - c) + p S,
     S = sin(alpha) (A - sin A cos A) - cos(alpha) sin^2 A + cos(beta) (1 - cos A)
         + (cos alpha - cos beta) [cos^2 beta + (1 + 1/(cos alpha cos beta))/p^2],
 
-    which is of third order in cos(alpha) and cos(beta): nothing cancels at large variances.
+    and S is of third order in cos(alpha) and cos(beta), which are small there.
     """
 
     def second_moment(self, variance: Array) -> Array:

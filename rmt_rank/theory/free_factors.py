@@ -26,6 +26,8 @@ from rmt_rank.theory.residual_factor import ResidualFactor
 
 __all__ = ["Factor", "FreeFactor", "GaussianFactor", "OrthogonalFactor", "ResidualFactor"]
 
+# Whose square root, as that of a scale, is well inside the floats.
+LARGEST_ASPECT = 1e200
 # Where a user's S is looked at, and the end of the range from which it is continued to 0.
 _GRID = np.concatenate([-np.geomspace(1e-3, 0.5, 25), -1 + np.geomspace(0.45, 1e-3, 25)])
 _NEAR_ZERO = 0.1
@@ -42,13 +44,13 @@ class GaussianFactor:
     Parameters
     ----------
     aspect : float, default 1.0
-        n/N >= 1. A network of widths n_0, ..., n_L is the product of one factor for every width
+        n/N, from 1 to 1e200. A network of widths n_0, ..., n_L is the product of one factor for every width
         but one of the smallest.
 
     Raises
     ------
     TypeError, ValueError
-        If aspect is not a real number >= 1.
+        If aspect is not a real number from 1 to 1e200.
 
     Examples
     --------
@@ -66,6 +68,8 @@ class GaussianFactor:
             raise ValueError(
                 f"aspect must be >= 1, got {aspect!r}: it is n/N, N the smallest width"
             )
+        if aspect > LARGEST_ASPECT:
+            raise ValueError(f"aspect must be <= {LARGEST_ASPECT:g}, got {aspect!r}")
         object.__setattr__(self, "aspect", aspect)
 
     @property
@@ -167,6 +171,11 @@ class FreeFactor:
             values = np.asarray(self.s_transform(u))
         except (TypeError, ValueError) as error:
             raise TypeError(f"{self._title} must take an array, it raises: {error}") from error
+        except Exception as error:
+            raise ValueError(
+                f"{self._title} must be defined on (-1, 0), it raises "
+                f"{type(error).__name__}: {error}"
+            ) from error
         if values.shape != u.shape:
             raise ValueError(
                 f"{self._title} must return an array of the shape it is given, {u.shape}, "

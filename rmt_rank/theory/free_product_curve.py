@@ -11,7 +11,8 @@ The way to the support. w is analytic and injective for -pi < Im log s < 0, sinc
 inverse. At Im log s = -pi, s < 0, both t and w are known by real numbers: t falls from 1 to 0 along
 that line. From there Im log s rises to 0 in steps that are fixed parts of what is left: w is
 analytic on discs of that size and, by Koebe's theorem, so is its inverse around their images. That
-Newton's method has followed is not proved but checked: the law must have mass 1.
+Newton's method has followed is not proved but checked: steps are halved, in their logarithm, where
+it or the state of a factor does not converge, and the law must have mass 1.
 
 Edges. Beyond the support t is real, and log s falls as t falls from infinity or rises to 0; it ends
 where d log s/dw = 0, or where an F_j is no longer analytic. If F_j ~ m_j log t at 0 there is no
@@ -46,8 +47,10 @@ EDGE = 1e-9
 SMALLEST_T = 1e-280
 # Steps of Newton's method at each: errors of a part in 10 become 1e-2, 1e-4, 1e-8.
 NEWTON_STEPS = 4
-LAST_CHANGE = 1e-5
-MOST_STEPS = 1000
+# The last change of w that is allowed, over w, on the way and at its end.
+FOLLOWED, LAST_CHANGE = 1e-2, 1e-7
+# Of the way, of which most are needed where a law nearly has atoms.
+MOST_STEPS = 400
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class FreeProductCurve:
 
     def _at(self, w: Array, states: list[Any]) -> tuple[Array, Array, list[Any]]:
         """log s at w, its derivative, states."""
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             u, t = 1 / np.expm1(-w), -1 / np.expm1(w)
         log, slope, states = self._sums(u, t, states)
         return log - w, slope - 1, states
@@ -120,15 +123,18 @@ class FreeProductCurve:
         target = self.log_edges[1] - drop
         near = LAST * np.minimum(drop, rise)
         w, states = self._start(target)
-        active, phi, step, done = np.arange(drop.size), np.full(drop.size, math.pi), STEP, []
-        step = np.full(drop.size, STEP)
+        active, done = np.arange(drop.size), []
+        phi, step = np.full(drop.size, math.pi), np.full(drop.size, STEP)
         here = [w, *states]
         for _ in range(MOST_STEPS):
             to = step * phi
             last = to < near[active]
             to[last] = 0
             moved, good = self._moved(here, target[active] - 1j * to)
-            here = [None if v is None else np.where(good, new, v) for v, new in zip(here, moved)]
+            here = [
+                None if v is None else np.where(good, new, v)
+                for v, new in zip(here, moved, strict=True)
+            ]
             step = np.where(good, np.maximum(step * step, STEP), np.sqrt(step))
             near[active[last & ~good]] /= 2
             phi = np.where(good, to, phi)
@@ -140,7 +146,8 @@ class FreeProductCurve:
                 break
         done.append((active, np.full(active.size, np.nan)))
         order = np.argsort(np.concatenate([index for index, _ in done]))
-        return np.concatenate([w for _, w in done])[order]
+        result: Array = np.concatenate([values for _, values in done])[order]
+        return result
 
     def _start(self, target: Array) -> tuple[Array, list[Any]]:
         """w and states where s = -exp(target): Im w = pi, t between 0 and 1."""
@@ -162,15 +169,13 @@ class FreeProductCurve:
     def _moved(self, here: list[Any], target: Array) -> tuple[list[Any], Array]:
         """Newton's method, first along a tangent, and where it has followed."""
         w, states = here[0], here[1:]
-        first = None
         for _ in range(NEWTON_STEPS):
             log, slope, states = self._at(w, states)
-            change = (target - log) / slope
-            # not further than half way to the real axis
-            w = w + change / np.maximum(1, 2 * np.abs(change) / w.imag)
-            size = np.abs(change)
-            first = size if first is None else first
-        good = size <= LAST_CHANGE * np.abs(w) 
+            with np.errstate(all="ignore"):
+                change = (target - log) / slope
+                # not further than half way to the real axis
+                w = w + change / np.maximum(1, 2 * np.abs(change) / w.imag)
+        good = np.abs(change) <= np.where(target.imag < 0, FOLLOWED, LAST_CHANGE) * np.abs(w)
         return [w, *states], good
 
 

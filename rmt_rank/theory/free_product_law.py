@@ -21,6 +21,8 @@ Array = npt.NDArray[np.float64]
 
 # The largest logarithm of a float.
 LARGEST_LOG = 709.0
+# log s_max/E s of laws that are told from a point.
+NARROWEST = 2.0**-49
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def free_product_law(factors: Sequence[Factor]) -> FreeProductLaw:
         If factors has other members.
     ValueError
         If factors is empty, or all are orthogonal or of scale 0, so that all singular values are
-        1, or the largest singular value is above the largest float.
+        1, or round to one number, or the largest singular value is above the largest float.
 
     See Also
     --------
@@ -120,6 +122,11 @@ def free_product_law(factors: Sequence[Factor]) -> FreeProductLaw:
     0.537
     """
     curve = curve_of(factors, point_allowed=False)
+    if curve.log_edges[1] < NARROWEST:
+        raise ValueError(
+            f"factors must have an effective depth above about 1e-30, got {curve.depth:g}: all "
+            "singular values round to one"
+        )
     largest = (curve.log_mean + curve.log_edges[1]) / 2
     if largest > LARGEST_LOG:
         raise ValueError(

@@ -171,6 +171,12 @@ class PanelLaw:
         below = np.cumsum(np.concatenate([[last], mass[::-1]]))[::-1]
         total = above[-1] + last
         if not abs(total - 1) < ALLOWED:
+            several = [f for f, _ in self.curve.factors if getattr(f, "layers", 1) > 1]
+            if several:
+                raise ValueError(
+                    "scale and layers of residual factors must let the product be followed, as up "
+                    f"to 5 layers do, got {several[0]!r} and a law of mass {total:g}"
+                )
             raise ArithmeticError(
                 f"the factors have a product with a law of mass {total:g}: S-transforms of laws "
                 "with a density are needed"

@@ -22,7 +22,7 @@ from rmt_rank.theory.free_factors import (
     OrthogonalFactor,
     ResidualFactor,
 )
-from rmt_rank.theory.free_product_curve import curve_of
+from rmt_rank.theory.free_product_curve import FreeProductCurve, curve_of
 from rmt_rank.theory.free_product_law import FreeProductLaw, free_product_law
 from rmt_rank.theory.free_product_mellin import LARGEST_ORDER, mellin_rank
 from rmt_rank.theory.free_product_panels import panel_law
@@ -42,6 +42,11 @@ __all__ = [
 ]
 
 Array = npt.NDArray[np.float64]
+
+# Effective depths below which a law is as narrow as rounding, and the relative error there.
+NARROW, NARROW_ERROR = 1e-16, 1e-12
+# Orders of their moments times sqrt(D): what (z^2 D)^2/24 of `_narrow_rank` adds is below 1e-13.
+NARROW_REACH = 1e-3
 
 
 def effective_rank_of_free_product(
@@ -70,7 +75,8 @@ def effective_rank_of_free_product(
     TypeError
         If factors has other members, or power or order is not one real number.
     ValueError
-        If factors is empty, power <= 0, order < 0 or nan.
+        If factors is empty, power <= 0, order < 0 or nan, or the effective depth is below 1e-16
+        and the order is so large, but not inf, that depth (1 + power/2 (1 + order))^2 > 1e-12.
     ArithmeticError
         If a user's S-transform is not that of a law, or the product has no density.
 
@@ -85,7 +91,8 @@ def effective_rank_of_free_product(
     powers of the longer product, over their mean, are larger in convex order (docs/networks.md).
     For other powers this is proved for square Gaussian factors only.
 
-    Relative error about 1e-13. With a `FreeFactor` it is 1e-10, and S is needed for real arguments
+    Relative error about 1e-13. Effective depths D below 1e-16 have the leading order
+    -order power^2 D/8, with a relative error of the size of D (1 + power/2 (1 + order))^2. With a `FreeFactor` it is 1e-10, and S is needed for real arguments
     only if the order is 1 and the power at most 1.5: then the error is 1e-10 absolute.
 
     References
@@ -108,6 +115,8 @@ def effective_rank_of_free_product(
     order = real("order", order, at_least=0, finite=False)
     if not curve.factors:
         return 0.0
+    if curve.depth < NARROW:
+        return _narrow_rank(curve, power / 2, order)
     users = any(isinstance(factor, FreeFactor) for factor, _ in curve.factors)
     if users and order == 1 and power / 2 <= LARGEST_ORDER:
         return mellin_rank(curve.factors, power / 2)
@@ -120,6 +129,28 @@ def effective_rank_of_free_product(
         power=power,
         order=order,
     )
+
+
+def _narrow_rank(curve: FreeProductCurve, z: float, order: float) -> float:
+    """To leading order in the effective depth D = Var(log s), from cumulants.
+
+    log E s^z = k_1 z + k_2 z^2/2 + k_3 z^3/6 + ..., k_2 = D (1 + O(D)), k_3 = O(D^2), k_4 = -D^2,
+    so that (log E s^(qz) - q log E s^z)/(1-q) = -(q z^2 D/2) (1 + e), where
+
+        e = O(D) + z (q+1) O(D) - z^2 (q^2 + q + 1) D/12.
+    """
+    if order == 0:
+        return 0.0
+    if order == math.inf:
+        # log E (s/E s)^z = z (z-1) D/2
+        return -z * (curve.log_edges[1] - (z - 1) * curve.depth / 2)
+    reach = math.sqrt(curve.depth) * (1 + z * (1 + order))
+    if reach > math.sqrt(NARROW_ERROR):
+        raise ValueError(
+            f"power and order must be smaller, or the order inf, at an effective depth of "
+            f"{curve.depth:g}, got {2 * z!r} and {order!r}"
+        )
+    return -order * z * z / 2 * curve.depth
 
 
 def free_product_moment(factors: Sequence[Factor], order: npt.ArrayLike) -> Array | np.float64:
@@ -157,7 +188,14 @@ def free_product_moment(factors: Sequence[Factor], order: npt.ArrayLike) -> Arra
             f"order must be > {least:g} where the support reaches 0, got {float(bad.flat[0])!r}"
         )
     logs = z * curve.log_mean
-    if curve.factors:
+    if curve.depth < NARROW:
+        if (bad := z[np.abs(z) * math.sqrt(curve.depth) > NARROW_REACH]).size:
+            raise ValueError(
+                f"order must be smaller at an effective depth of {curve.depth:g}, got "
+                f"{float(bad.flat[0])!r}"
+            )
+        logs = logs + z * (z - 1) / 2 * curve.depth
+    elif curve.factors:
         law = panel_law(curve).quadrature
         logs = logs + np.reshape([law.log_moment(x) for x in z.flat], z.shape)
     with np.errstate(over="ignore"):

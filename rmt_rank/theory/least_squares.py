@@ -100,7 +100,7 @@ def one_layer_effective_rank(
     n = integer("features", features, at_least=1)
     q = integer("examples", examples, at_least=0)
     g = real("scale", scale, at_least=0)
-    if power not in (1, 2):
+    if isinstance(power, bool) or power not in (1, 2):
         raise ValueError(f"power must be 1 or 2, got {power!r}")
     free = g * g * max(n - q, 0) / n
     largest = float(sigma.max())

@@ -225,7 +225,8 @@ def mode_effective_rank(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not real, or out of its range.
+        If an argument is not real, or out of its range, shapes do not fit, or all singular values
+        are so small that they round to 0.
 
     Notes
     -----
@@ -240,7 +241,13 @@ def mode_effective_rank(
     """
     t = real_array("time", time, at_least=0)
     values = np.asarray(mode_singular_values(t[..., np.newaxis], targets, initial, depth))
-    share = values / values.sum(axis=-1, keepdims=True)
+    total = values.sum(axis=-1, keepdims=True)
+    if (zero := total[..., 0] == 0).any():
+        raise ValueError(
+            "time must leave a singular value that does not round to 0, got "
+            f"{float(np.broadcast_to(t, zero.shape)[zero].flat[0])!r}"
+        )
+    share = values / total
     return np.asarray(special.entr(share).sum(axis=-1))[()]
 
 
@@ -249,6 +256,12 @@ def _checked(
 ) -> tuple[Array, Array, float]:
     s = real_array("targets", targets, at_least=0)
     start = real_array("initial", initial, above=0)
+    try:
+        np.broadcast_shapes(s.shape, start.shape)
+    except ValueError as error:
+        raise ValueError(
+            f"targets and initial must have shapes that fit, got {s.shape} and {start.shape}"
+        ) from error
     ratio = np.where(s > 0, s, start) / start
     if (bad := (ratio > _LARGEST_RATIO) | (ratio < 1 / _LARGEST_RATIO)).any():
         raise ValueError(

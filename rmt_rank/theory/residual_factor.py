@@ -26,6 +26,8 @@ from rmt_rank.theory.factor_values import Array, Value, log1p, log_ratio
 
 __all__ = ["ResidualFactor"]
 
+# Of the branch, if it is not 0: fourth powers are floats.
+SMALLEST_SCALE, LARGEST_SCALE = 1e-100, 1e75
 # The least log c at which the real branches of a block are looked for.
 _FIRST_LOG = -80.0
 # Steps of Newton's method for a state, the last one that is allowed and how far all of them may
@@ -42,14 +44,14 @@ class ResidualFactor:
     Parameters
     ----------
     scale : float
-        a >= 0, of the branch.
+        a, of the branch: 0, or from 1e-100 to 1e75.
     layers : int, default 1
         k >= 1, matrices in the branch.
 
     Raises
     ------
     TypeError, ValueError
-        If scale is not a real number >= 0, or layers not an integer >= 1.
+        If scale is not a real number in its range, or layers not an integer >= 1.
 
     References
     ----------
@@ -68,7 +70,12 @@ class ResidualFactor:
     smallest_t = 1e-30
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "scale", real("scale", self.scale, at_least=0))
+        scale = real("scale", self.scale, at_least=0)
+        if scale > 0 and not SMALLEST_SCALE <= scale <= LARGEST_SCALE:
+            raise ValueError(
+                f"scale must be 0 or from {SMALLEST_SCALE:g} to {LARGEST_SCALE:g}, got {scale!r}"
+            )
+        object.__setattr__(self, "scale", scale)
         object.__setattr__(self, "layers", integer("layers", self.layers, at_least=1))
 
     @property
@@ -167,10 +174,17 @@ class ResidualFactor:
     def _followed(self, start: Array, u: Array, t: Array) -> Array:
         """The state from one at a point near by; nan if that is not near enough."""
         state, step = self._newton(start, u, t)
-        c = state if self._keeps_c else u - state
-        # (1+c)^(k-1) changes by a part
-        room = np.minimum(NEAR * np.abs(state), np.abs(1 + c) / self.layers)
-        followed = (np.abs(state - start) < room) & (np.abs(step) < LAST_STEP * np.abs(state))
+        change = state - start
+        followed = (np.abs(change) < NEAR * np.abs(state)) & (
+            np.abs(step) < LAST_STEP * np.abs(state)
+        )
+        b, c, _, above, *_ = self._cumulants(state, u, t)
+        if not self._keeps_c:
+            # of c, to first order
+            fall = 1 / c - (self.layers - 1) / (1 + c)
+            change = change * (1 / b + 1 / above) / fall
+        # so that (1+c)^(k-1) changes by a part
+        followed &= np.abs(change) < np.abs(1 + c) / self.layers
         return np.where(followed, state, np.nan)
 
     def _real_state(self, u: Array, t: Array) -> Array:

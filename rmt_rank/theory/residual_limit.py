@@ -42,6 +42,9 @@ NEAR_ONE = 2.0
 # The least distance from the real axis where all of the ellipse is needed; 3e5 nodes.
 LEAST_DISTANCE = 1e-4
 
+# Of times and orders, whose product leaves room in the floats.
+LATEST, LARGEST = 1e300, 1e6
+
 # (e^x - 1 - x)/x^2 = sum_k x^k/(k+2)!
 _SECOND_EXPREL = [1 / math.factorial(k + 2) for k in range(16)]
 
@@ -67,7 +70,7 @@ def residual_limit_moment(time: npt.ArrayLike, order: npt.ArrayLike) -> Array | 
     TypeError
         If an argument is not real.
     ValueError
-        If a time is negative, or an argument is not finite.
+        If a time is negative or above 1e300, or the size of an order is above 1e6.
 
     Notes
     -----
@@ -87,7 +90,9 @@ def residual_limit_moment(time: npt.ArrayLike, order: npt.ArrayLike) -> Array | 
     >>> residual_limit_moment(1, [-1, 0, 0.5, 1]).round(6)
     array([2.718282, 1.      , 1.321378, 2.718282])
     """
-    tau, z = np.broadcast_arrays(real_array("time", time, at_least=0), real_array("order", order))
+    tau, z = np.broadcast_arrays(_times(time), real_array("order", order))
+    if (np.abs(z) > LARGEST).any():
+        raise ValueError(f"order must be from {-LARGEST:g} to {LARGEST:g}, got {_worst(z)!r}")
     logs = [
         _means(float(t), abs(float(q))).log_moment for t, q in zip(tau.flat, z.flat, strict=True)
     ]
@@ -120,7 +125,7 @@ def residual_limit_effective_rank(time: npt.ArrayLike, *, power: float = 1) -> A
     TypeError
         If an argument is not real, or power is not one number.
     ValueError
-        If a time is negative or not finite, or power <= 0.
+        If a time is negative or above 1e300, or the power is not > 0 and <= 2e6.
 
     Notes
     -----
@@ -128,7 +133,9 @@ def residual_limit_effective_rank(time: npt.ArrayLike, *, power: float = 1) -> A
     1 - (1 - exp(-2 tau))/(2 tau) - Ein(2 tau), Ein(x) = gamma + log x + E_1(x).  At power 1 it is
     -tau/4 + O(tau^2) for small times, 3/2 - gamma/2 - log(pi)/2 - log(tau) + o(1) for large ones.
 
-    It decreases with time, since the factor that a later time adds is free from the product so far.
+    For powers from 1 to 2 it is proved to decrease with time: the factor that a later time adds is
+    free from the product so far (docs/networks.md). For other powers this is verified numerically
+    only.
 
     References
     ----------
@@ -141,10 +148,23 @@ def residual_limit_effective_rank(time: npt.ArrayLike, *, power: float = 1) -> A
     >>> residual_limit_effective_rank([0, 1, 2, 4]).round(4)
     array([ 0.    , -0.2549, -0.5028, -0.9289])
     """
-    tau = real_array("time", time, at_least=0)
+    tau = _times(time)
     z = real("power", power, above=0) / 2
+    if z > LARGEST:
+        raise ValueError(f"power must be <= {2 * LARGEST:g}, got {power!r}")
     ranks = [_means(float(t), z).rank for t in tau.flat]
     return np.reshape(ranks, tau.shape)[()]
+
+
+def _times(time: npt.ArrayLike) -> Array:
+    tau = real_array("time", time, at_least=0)
+    if (tau > LATEST).any():
+        raise ValueError(f"time must be <= {LATEST:g}, got {_worst(tau)!r}")
+    return tau
+
+
+def _worst(values: Array) -> float:
+    return float(values.flat[np.argmax(np.abs(values))])
 
 
 def log_upper_edge(tau: float) -> float:

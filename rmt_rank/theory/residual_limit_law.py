@@ -33,8 +33,8 @@ __all__ = ["ResidualLimitLaw", "residual_limit_law"]
 
 Array = npt.NDArray[np.float64]
 
-# Logarithms of singular values that are floats, and not 1.
-NARROWEST, LARGEST_LOG = 2.0**-51, 709.0
+# Times at which singular values are floats, and not 1.
+EARLIEST, LATEST = 1e-30, 1408.0
 # Newton's method stops at steps this small, of which the next is about the square.
 LAST_STEP, MAX_STEPS = 1e-7, 60
 # Values and probabilities nearer to the middle than this part of a half are in the middle.
@@ -163,6 +163,12 @@ class ResidualLimitLaw(IntervalLaw):
 
     time: float
 
+    def __post_init__(self) -> None:
+        time = real("time", self.time, above=0)
+        if not EARLIEST <= time <= LATEST:
+            raise ValueError(f"time must be from {EARLIEST:g} to {LATEST:g}, got {time!r}")
+        object.__setattr__(self, "time", time)
+
     @cached_property
     def _curve(self) -> Curve:
         return Curve(self.time)
@@ -204,9 +210,9 @@ def residual_limit_law(time: float) -> ResidualLimitLaw:
     Parameters
     ----------
     time : float
-        tau > 0: the variance of the layers I + a G, a^2 = tau/L, times their number L. From 1e-31,
-        where the support is as narrow as the spacing of floats, to 1408, where the largest singular
-        value leaves their range.
+        tau: the variance of the layers I + a G, a^2 = tau/L, times their number L. From 1e-30,
+        where the support is nearly as narrow as the spacing of floats, to 1408, where the largest
+        singular value is nearly above their range.
 
     Returns
     -------
@@ -218,8 +224,7 @@ def residual_limit_law(time: float) -> ResidualLimitLaw:
     TypeError
         If time is not one real number.
     ValueError
-        If time is not positive and finite (at time 0 the law is the point 1, which has no
-        density), or the largest singular value is above the largest float or rounds to 1.
+        If time is not from 1e-30 to 1408: at time 0 the law is the point 1, which has no density.
 
     Notes
     -----
@@ -239,14 +244,7 @@ def residual_limit_law(time: float) -> ResidualLimitLaw:
     >>> law.cdf([0.5, 1, 2]).round(4)
     array([0.2217, 0.5   , 0.7783])
     """
-    tau = real("time", time, above=0)
-    high = log_upper_edge(tau) / 2
-    if not NARROWEST < high < LARGEST_LOG:
-        raise ValueError(
-            f"time must have a largest singular value that is a float and is not 1, got {tau!r} "
-            f"with exp({high:g})"
-        )
-    return ResidualLimitLaw(tau)
+    return ResidualLimitLaw(time)
 
 
 # --- without cancellation ----------------------------------------------------------------------

@@ -70,7 +70,7 @@ def converged_weight_distance(
         If an argument is of the wrong type.
     ValueError
         If the networks are not linear, have batch normalisation, or were trained on another
-        problem, as far as the result knows: results saved by version 0.1.0 do not.
+        problem (of results that do not say on which, if they have other widths).
 
     See Also
     --------

@@ -106,3 +106,7 @@ def test_without_scikit_learn(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(ImportError, match="these images need scikit-learn: install the extra 'dat"):
         load_digits()
+
+
+def test_repr_is_short():
+    assert repr(IMAGES) == "Images('some', 30 of shape (2, 3), 3 classes)"

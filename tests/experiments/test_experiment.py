@@ -17,7 +17,7 @@ from rmt_rank.networks.problem import least_squares_problem
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.train import train
 
-pytest.importorskip("xarray", reason="xarray is not installed")
+xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 
 COMPUTED = []
 
@@ -61,6 +61,16 @@ def test_together():
     assert attributes["settings"] == '{"draws": 2}'
     assert "NumPy" in attributes["versions"]
     assert (dataset.seconds >= 0).all()
+
+
+def test_seeds_beyond_32_bits(tmp_path):
+    for seed in (2**31 - 1, 2**31, 10**26):
+        dataset = run_experiment(TOY, "tiny", seed=seed, folder=tmp_path / str(seed))
+        again = run_experiment(TOY, "tiny", seed=seed, folder=tmp_path / str(seed))
+        assert again.identical(dataset)
+        loaded = xarray.load_dataset(dataset.to_netcdf(engine="scipy"), engine="scipy")
+        assert int(loaded.attrs["seed"]) == seed
+    assert len(COMPUTED) == 12
 
 
 def test_seeds():

@@ -111,6 +111,16 @@ def test_less_than_three_depths_decide_nothing():
     found = judge_converged("", "", FALLING, converged, [1, 2, 4, 8], falls=True)
     assert found.verdict is Verdict.UNDECIDED
     assert "4 (0%), 8 (0%)" in found.statistic
+    assert found.statistic.startswith("levels that are left: 2, too few for Page's test")
+    assert "median change -1" in found.statistic
+
+
+def test_no_p_is_given_where_there_is_no_test():
+    for values in (FALLING[:, :2], np.full((2, 4), np.nan), np.full((2, 2), np.nan)):
+        found = judge_trend("", "", values, falls=True)
+        assert found.verdict is Verdict.UNDECIDED
+        assert "nan" not in found.statistic
+        assert "p =" not in found.statistic
 
 
 def test_judge_shift():

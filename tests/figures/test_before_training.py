@@ -16,7 +16,10 @@ def test_residual_init(tiny, drawing):
         part = dataset.sel(network=network)
         assert picture.lines(rank, part.depth, part.limit - np.log(16))
         assert picture.lines(rank, part.depth, part.mean_rank - np.log(16))
-        assert picture.lines(misfit, part.depth, 16 * part.misfit)
+    # beside one another
+    for network, octaves in zip(dataset.network.values, (-0.3, -0.1, 0.1, 0.3), strict=True):
+        part = dataset.sel(network=network)
+        assert picture.lines(misfit, part.depth * 2**octaves, 16 * part.misfit)
     assert len(picture.hollow(rank)) == 12
     assert "residual, 1/depth: theory" in picture.legend()
     assert "N = 16" in picture.legend()

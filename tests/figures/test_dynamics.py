@@ -61,6 +61,27 @@ def test_a_network_that_diverged_is_drawn_as_far_as_it_got(dataset, drawing):
     last = picture.panels[0, 1].lines[0]
     assert np.isnan(last.get_ydata()[-1])
     assert np.isfinite(last.get_ydata()[0])
+    known = int(dataset.epoch.values[dataset.epoch < 30][-1])
+    words = [[text.get_text() for text in twin.texts] for twin in picture.canvas.axes[4:]]
+    assert words == [[], [f"diverged after epoch {known}"]] * 2
+
+
+def test_a_network_that_is_missing_has_an_empty_panel(dataset, drawing):
+    for name in ("gram_values", "loss", "test_loss"):
+        dataset[name] = dataset[name].where(dataset.expansion == 1)
+    picture = drawing("dynamics", dataset)
+    assert [len(twin.texts) for twin in picture.canvas.axes[4:]] == [0] * 4
+
+
+def test_a_spike_of_the_loss_is_cut(dataset, drawing):
+    spike = (dataset.epoch == 5) & (dataset.expansion == 4) & (dataset.initialisation == "he")
+    dataset["loss"] = dataset.loss.where(~spike, 1000.0)
+    picture = drawing("dynamics", dataset)
+    twins = picture.canvas.axes[4:]
+    begin = max(float(dataset[n].isel(epoch=0).max()) for n in ("loss", "test_loss"))
+    assert begin < twins[0].get_ylim()[1] < 2 * begin
+    words = [[text.get_text() for text in twin.texts] for twin in twins]
+    assert words == [[], [], [], ["loss up to 1e+03, cut"]]
 
 
 def test_colours_go_from_blue_to_red():

@@ -94,6 +94,28 @@ def test_marks(dataset):
     assert [line.get_xdata()[0] for line in beyond] == [end] * int((infinite > end).sum())
 
 
+def test_depths_are_told_from_theory(dataset):
+    _, panels = picture(dataset)
+    curves = [line for line in panels[0, 0].lines if len(line.get_xdata()) > 2]
+    shapes = {line.get_marker() for line in curves}
+    assert len(shapes) == dataset.depth.size
+    assert not shapes & set("^v<>")
+
+
+def test_depths_at_one_line_are_named(dataset):
+    canvas, panels = picture(dataset)
+    assert [len(panel.texts) for panel in panels.flat] == [0] * 4
+    assert canvas.get_suptitle() == "Width 16, 40 inputs, 200 networks a curve"
+    first = dataset.activation == dataset.activation[0]
+    # medians 0.003 apart, a thousandth of the axis
+    near = dataset["rank"].isel(depth=0, drop=True) + 1e-3 * dataset.depth
+    dataset["rank"] = dataset["rank"].where(~first, near)
+    _, panels = picture(dataset)
+    words = [[text.get_text() for text in panel.texts] for panel in panels[0]]
+    assert words == [["all depths"]] * 2
+    assert [len(panel.texts) for panel in panels[1]] == [0] * 2
+
+
 def test_networks_that_are_all_alike_have_no_curve(dataset):
     dataset["rank"] = dataset["rank"].where(dataset.depth > 1, 1.0)
     _, panels = picture(dataset)

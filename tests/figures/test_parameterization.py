@@ -27,12 +27,13 @@ def test_paths(dataset, drawing):
             x = line.get_xdata()
             assert (x[0], x[-1]) == pytest.approx((place - 0.33, place + 0.33))
             assert np.diff(x) / np.diff(steps) == pytest.approx(0.66 / steps[-1])
-            # where it begins, white
+            # where it begins: full, as hollow says that runs did not get there
             (dot,) = picture.lines(panel, x[:1], path[:1])
-            assert dot.get_markerfacecolor() == "white"
+            assert dot.get_markerfacecolor() == dot.get_color()
         assert picture.levels(panel, float(part.task_gram_rank.median()))
         assert picture.levels(panel, float(part.minimal_gram_rank.median()))
     assert "path over 150 epochs, log scale" in picture.legend()
+    assert "after 150 epochs" in picture.legend()
 
 
 def test_ends(dataset, drawing):

@@ -35,7 +35,10 @@ def test_panels(dataset, log):
             density = singular_value_law.pdf(x, depth) * (x if log else 1)
             np.testing.assert_allclose(y, density, rtol=1e-12)
             assert panel.get_xscale() == ("log" if log else "linear")
-            (text,) = panel.texts
+            *cut, text = panel.texts
+            # the density has no bound beyond depth 1
+            words = ["↑ cut at 2"] if depth > 1 and not log else []
+            assert [each.get_text() for each in cut] == words
             assert f"distance {float(part.distance):.4f}" in text.get_text()
             assert f"bound {float(part.bound):.4f}" in text.get_text()
         assert panels[i, 0].get_ylabel().endswith(f", width {width}")

@@ -1,5 +1,6 @@
 """Nonlinear networks: forward map, losses, gradients and features."""
 
+import pickle
 from itertools import pairwise
 
 import numpy as np
@@ -385,3 +386,33 @@ def test_functions_of_a_users_own():
     ahead, behind = (network.loss(parameters + t * direction, data) for t in (1e-5, -1e-5))
     # second order in 1e-5, third derivatives along the direction of order |direction|^3 = 600
     np.testing.assert_allclose((ahead - behind) / 2e-5, gradient @ direction, atol=1e-6)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_pickled_and_shown(network):
+    again = pickle.loads(pickle.dumps(network))
+    assert again == network
+    assert again.activation is network.activation
+    assert "0x" not in repr(network)
+
+
+def test_weights_and_problems_in_the_place_of_parameters_and_data():
+    network = NonlinearNetwork(WIDTHS, "tanh")
+    problem = drawn(network)
+    parameters = points(network)
+    training, held_out = network.data(problem)
+    assert held_out is None
+    assert network.accuracy(parameters, training).shape == (3,)
+    for method in (network.loss, network.accuracy):
+        for wrong in (problem, (training, held_out)):
+            with pytest.raises(TypeError, match="data must be one of `training, held_out"):
+                method(parameters, wrong)
+    for method, data in (
+        (network.features, problem.inputs),
+        (network.loss, training),
+        (network.accuracy, training),
+    ):
+        with pytest.raises(TypeError, match=r"parameters must be an array \(\.\.\., 106\).* list"):
+            method(network.weights(parameters), data)
+        with pytest.raises(ValueError, match=r"such as a result's .* got the shape \(3, 8, 5\)"):
+            method(network.weights(parameters)[0], data)

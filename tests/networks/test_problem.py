@@ -213,3 +213,10 @@ def test_a_weight_of_the_wrong_shape():
 def test_bad_settings(arguments, error, message):
     with pytest.raises(error, match=message):
         least_squares_problem(**({"width": 8, "task_rank": 2, "examples": 4} | arguments))
+
+
+def test_reprs_are_short():
+    problem = drawn(4, test_inputs=np.ones((2, 7)), test_targets=np.ones((2, 5)))
+    assert repr(problem) == ("LeastSquaresProblem(4 examples, 2 held out, 7 features, 5 outputs)")
+    assert repr(drawn(4)).startswith("LeastSquaresProblem(4 examples, 0 held out")
+    assert repr(problem.whole) == "ReducedData(rest=0.0, examples=4)"

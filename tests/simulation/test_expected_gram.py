@@ -89,11 +89,69 @@ def test_forced_methods_warn_outside_their_regime():
         expected(20, 2, 10, "tanh", method="limit")
 
 
+def test_errors_of_users_activations_are_not_known():
+    # the limit gives -0.094 there, and simulation 3.5
+    with pytest.warns(RegimeWarning, match="not known to hold at width 200.* of 'exp'"):
+        limit = expected(200, 2, 400, np.exp, method="limit")
+    assert limit.error == math.inf
+    assert "measured for activations with a name" in limit.why
+    auto = expected(40, 1, 80, np.exp, target_error=0.1, rng=0)
+    assert (auto.method, auto.error_kind) == ("monte-carlo", "standard error")
+    assert "measured for activations with a name" in auto.why
+    # at depth 0 the activation is not there
+    assert expected(64, 0, 64, np.exp).method == "limit"
+    assert expected(512, 1, 512, "sine(2.5)").method == "limit"
+
+
+def test_values_that_are_no_entropies_are_not_trusted(monkeypatch):
+    found = expected(1, 0, 5, target_error=0.9, rng=0)  # log 1, where the formula is not
+    assert (found.method, found.value) == ("monte-carlo", 0.0)
+    assert "not between 0 and log min" in found.why
+    with pytest.warns(RegimeWarning, match="not known to hold at width 1"):
+        forced = expected(1, 0, 5, method="limit")
+    assert forced.error == math.inf
+    assert "not between 0 and log min" in forced.why
+
+
+@pytest.mark.parametrize(("n", "L", "q"), [(6, 10, 8), (4, 3, 8), (1, 1, 1)])
+def test_dead_networks_are_left_out(n, L, q):
+    found = expected(n, L, q, "relu", rng=0)
+    assert 0 <= found.value <= math.log(min(n, q))
+    assert "networks, whose activations are all 0" in found.why
+    ranks = sample_gram_effective_ranks((q, n), [L], "relu", 1000, rng=5)[:, 0]
+    alive = ranks[ranks > -math.inf]
+    # five standard errors
+    error = math.hypot(found.error, alive.std(ddof=1) / math.sqrt(alive.size))
+    assert abs(found.value - alive.mean()) <= 5 * error
+
+
+def test_dead_networks_only(monkeypatch):
+    with pytest.raises(ValueError, match=r"'relu' must leave networks alive: of 64 .* all but 0"):
+        expected(1, 60, 3, "relu", rng=0)
+    # an eighth is alive, of rank 0: two rounds, or too few
+    found = expected(1, 3, 3, "relu", rng=0)
+    assert (found.value, found.error) == (0, 0)
+    monkeypatch.setattr("rmt_rank.simulation.expected_gram._MOST", 64)
+    with pytest.raises(ValueError, match="must leave networks alive: of 64 networks of width 1"):
+        expected(1, 3, 3, "relu", rng=0)
+
+
+def test_networks_too_large_to_simulate():
+    found = expected(100, 10, 10**9, "relu")
+    assert (found.method, found.error_kind) == ("limit", "estimate")
+    assert found.error > 0.02
+    assert "too large to simulate" in found.why
+    for arguments in ((100, 11, 10**9, "relu"), (100, 1, 10**9, np.exp)):
+        with pytest.raises(ValueError, match=r"at most 134217728 activations.* 1000000000 and 100"):
+            expected(*arguments)
+
+
 def test_identity_means_the_identity():
     def identity(x):
         return np.tanh(x)
 
-    assert expected(512, 2, 512, identity, method="limit").status == "conjectured"
+    with pytest.warns(RegimeWarning, match="512 samples of 'identity'"):
+        assert expected(512, 2, 512, identity, method="limit").status == "conjectured"
     with pytest.raises(ValueError, match="method 'corrected' is for the identity"):
         expected(64, 1, 64, identity, method="corrected")
 

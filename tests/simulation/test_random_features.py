@@ -154,11 +154,44 @@ def test_other_libraries(library, name):
 
 
 @pytest.mark.parametrize(
+    ("function", "name", "layer"),
+    [(np.exp, "exp", 2), (np.sinh, "sinh", 2), (lambda x: x**3, "<lambda>", 6)],
+)
+def test_overflow_names_its_layer(function, name, layer):
+    # exp(exp(10)) and 3^6 powers of 10 are beyond float64; the layer before is within
+    match = f"'{name}' must keep features finite, got some that are not in layer {layer};"
+    for depth in (layer, layer + 1, 8):
+        with pytest.raises(ValueError, match=match):
+            sample_gram_effective_ranks((20, 10), [depth], function, 2, rng=0, weight_variance=10)
+    ranks = sample_gram_effective_ranks((20, 10), [layer - 1], function, 2, rng=0)
+    assert np.isfinite(ranks).all()
+
+
+def test_overflow_before_a_bounded_activation():
+    with pytest.raises(ValueError, match=r"'tanh' must keep features finite.* in layer 1;"):
+        sample_gram_effective_ranks(1e300 * INPUTS, [2], "tanh", 2, rng=0, weight_variance=1e30)
+    with pytest.raises(ValueError, match="'identity' must keep features finite"):
+        sample_gram_effective_ranks(1e300 * INPUTS, [1], "identity", 2, weight_variance=1e30)
+
+
+def test_dead_networks_have_no_rank():
+    # a weight of one neuron is negative half of the time: 3 positive in a row, 1 of 8
+    ranks = sample_gram_effective_ranks(np.ones((3, 1)), [1, 3], "relu", 800, width=1, rng=4)
+    assert set(ranks.ravel()) == {0.0, -math.inf}
+    # five standard errors each
+    for column, alive in zip(ranks.T, (1 / 2, 1 / 8), strict=True):
+        error = math.sqrt(alive * (1 - alive) / 800)
+        assert abs(np.mean(column == 0) - alive) < 5 * error
+
+
+@pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
         ({"inputs": (3,)}, ValueError, "inputs must be an array or a shape"),
         ({"inputs": (3, 0)}, ValueError, "inputs must be an integer >= 1, got 0"),
         ({"inputs": np.ones((2, 2, 2))}, ValueError, "inputs must have shape"),
+        ({"inputs": [[1.0, np.nan]]}, ValueError, "inputs must be finite"),
+        ({"inputs": [[1.0, -np.inf]]}, ValueError, "inputs must be finite"),
         ({"inputs": "data"}, TypeError, "inputs must be"),
         ({"depths": []}, ValueError, "depths must be a sequence of at least one"),
         ({"depths": 3}, ValueError, "depths must be a sequence of at least one"),

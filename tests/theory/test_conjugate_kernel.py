@@ -7,7 +7,7 @@ import pytest
 from scipy import integrate, stats
 
 from rmt_rank import rectangular_effective_rank
-from rmt_rank._activations import ACTIVATIONS, Activation, sine
+from rmt_rank._activations import ACTIVATIONS, Activation, activation, sine
 from rmt_rank.exact import conjugate_kernel as slow
 from rmt_rank.theory import gaussian_layers, kernel_recursion
 from rmt_rank.theory.conjugate_kernel import (
@@ -32,7 +32,19 @@ def test_linear_networks_have_a_closed_form(ratio):
         assert (kernel.outlier, kernel.status) == (0, "proved")
 
 
-@pytest.mark.parametrize(("ratio", "features"), [(0.3, 1), (0.3, 2), (8, 0.5), (1, 1), (8, 20)])
+@pytest.mark.parametrize("ratio", [1e5, 1e6, 1.1e6, 1e8, 1e15, 1e300])
+def test_many_more_inputs_than_neurons(ratio):
+    test_linear_networks_have_a_closed_form(ratio)
+    # nonlinear: 1/ratio away from the limit, by a number of order 1
+    kernels = [conjugate_kernel(r, [1, 3], "relu") for r in (ratio, 1e300)]
+    for found, limit in zip(*kernels, strict=True):
+        assert found.entropy == pytest.approx(limit.entropy, abs=QUADRATURE + 3 / ratio)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "features"),
+    [(0.3, 1), (0.3, 2), (8, 0.5), (1, 1), (8, 20), (1, 1e-6), (1e7, 1e-3), (1e7, 1e3), (1e7, 1e6)],
+)
 def test_linear_networks_of_other_shapes(ratio, features):
     # the chain of widths q, n_0, n, ..., n; its non-zero squares are the spectrum of K
     for L in (1, 3):
@@ -132,6 +144,22 @@ def test_quadrature_in_xi_is_converged(monkeypatch):
         assert a.entropy == pytest.approx(b.entropy, abs=QUADRATURE)
 
 
+@pytest.mark.parametrize("v", [0.5, 1.5, 4.0, 25.0])
+def test_activations_that_grow_have_a_wider_range(v):
+    # exp: E e^(2u) = e^(2v), correlation e^-v, slope E e^u sqrt(v); density peaks at 2 sqrt(v)
+    (layer,) = gaussian_layers.gaussian_layers(activation(np.exp), 1, v)
+    # the ends leave 1e-13 of the density, some of them within the wider range
+    assert layer.mean_square == pytest.approx(math.exp(2 * v), rel=3e-13)
+    assert layer.apart == pytest.approx(-math.expm1(-v), rel=3e-13)
+    assert layer.beta[0] == pytest.approx(v * math.exp(-v), rel=3e-13)
+
+
+@pytest.mark.parametrize(("function", "v"), [(np.exp, 100.0), (np.sinh, 297.0)])
+def test_activations_that_grow_beyond_any_range(function, v):
+    with pytest.raises(ValueError, match="grows too fast"):
+        gaussian_layers.gaussian_layers(activation(function), 1, v)
+
+
 def test_polynomial_with_known_share():
     # one layer of b^2 = 1/2 and no outlier, by the density
     (kernel,) = conjugate_kernel(4, [1], half_linear)
@@ -195,6 +223,20 @@ def test_plateau():
     [
         (lambda: conjugate_kernel(0, [1], "tanh"), ValueError, "samples_per_width must be finite"),
         (lambda: conjugate_kernel(8, [-1], "tanh"), ValueError, "depths must be an integer >= 0"),
+        (lambda: conjugate_kernel(8, 1, "relu"), ValueError, "at least one integer, got 1"),
+        (lambda: conjugate_kernel(8, None, "relu"), ValueError, "at least one integer, got None"),
+        (lambda: conjugate_kernel(8, [], "relu"), ValueError, r"at least one integer, got \[\]"),
+        (
+            # E phi^2 is infinite from layer 4 on, and grows up to 20 deviations in layer 3
+            lambda: conjugate_kernel(4, [3], lambda x: np.exp(x * x / 8)),
+            ValueError,
+            r"\(layer 3\), found within 20 standard deviations; it grows too fast",
+        ),
+        (
+            lambda: conjugate_kernel(8, [1], lambda x: 0 * x),
+            ValueError,
+            "must have a positive, finite mean square",
+        ),
         (lambda: conjugate_kernel(8, [1.5], "tanh"), TypeError, "depths must be an integer >= 0"),
         (lambda: conjugate_kernel(8, [1], "softplus"), ValueError, "activation must be one of"),
         (

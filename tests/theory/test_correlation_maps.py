@@ -88,6 +88,33 @@ def test_phases_are_where_layers_end(sw2, sb2):
     assert found.name == ("chaotic" if sw2 == 4 else "ordered")
 
 
+def test_odd_activations_are_chaotic_beyond_their_slope_at_zero():
+    # tanh: E phi^2 = v - 2 v^2 + ..., so that v = (sw^2 - 1)/2 and the next is of its square
+    found = phase("tanh", 1 + 1e-7)
+    assert (found.name, found.correlation) == ("chaotic", 0.0)
+    assert found.variance == pytest.approx(5e-8, rel=1e-6)
+    assert found.slope >= 1
+    # to rounding, and where the variance is below what stands for 0
+    assert phase("tanh", 1 + 1e-14).name == "chaotic"
+    assert phase("erf", math.pi / 4 * (1 + 1e-9)).correlation == 0
+    assert phase(Activation("user", np.tanh, odd=True), 1.001).name == "chaotic"
+    for name, sw2 in (("tanh", 1 - 1e-7), ("tanh", 1.0), ("erf", math.pi / 4)):
+        assert phase(name, sw2).name == "frozen"
+    # linear networks keep correlations
+    assert phase("identity", 1 + 1e-7).correlation is None
+
+
+def test_gelu_at_variances_of_deep_networks():
+    # ReLU's 0.9095 there; the terms left out are of order v^-1/2
+    relu = correlation_map("relu")(0.9)
+    for v in (1e12, 1e16, 1e40):
+        found = correlation_map("gelu", v)
+        assert found(0.9) == pytest.approx(relu, abs=2 * v**-0.5 + 1e-15)
+        assert found.gap(1e-10) == pytest.approx(
+            correlation_map("relu").gap(1e-10), rel=1e5 * v**-0.5 + 1e-14
+        )
+
+
 def test_limits_that_depend_on_the_start():
     # GELU: no fixed point; orthogonal inputs freeze at a correlation set by their variance
     ends = [

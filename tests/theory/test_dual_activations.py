@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from functools import partial
 
 import mpmath
 import numpy as np
@@ -77,6 +78,39 @@ def test_relu_keeps_small_gaps():
     below, above = relu.gap(one, one, 1 - np.cos(angles))
     slope = np.sin(0.5) * (np.pi - 0.5) / np.pi
     assert above - below == pytest.approx(2e-9 * slope, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["gelu", "erf"])
+@pytest.mark.parametrize("v", [1e-12, 0.1, 2.0, 1e5, 1e12, 1e16, 1e40, 1e100])
+def test_gaps_at_every_variance(name, v):
+    gaps = [1e-40, 1e-20, 1e-10, 1e-5, 0.1, 0.9, 1.3, 1.99, 2.0]
+    a = Fraction(v)
+    with mpmath.workdps(250):
+        one = slow.dual_activation_closed(name, a, a, 1, digits=250)
+        known = [
+            float(1 - slow.dual_activation_closed(name, a, a, 1 - Fraction(gap), digits=250) / one)
+            for gap in gaps
+        ]
+    found = dual_of(name).gap(np.asarray(v), np.asarray(v), np.array(gaps))
+    # some ten roundings of terms that do not cancel
+    np.testing.assert_allclose(found, known, rtol=10 * EPS, atol=0)
+
+
+def test_slopes_at_large_variances():
+    # E Phi'^2 tends to 1/2 as for ReLU: 1/2 + O(v^-1/2); 4/(pi sqrt(1 + 4v)) of erf to 0
+    for v in (1e12, 1e40, 1e250):
+        assert dual_of("gelu").slope_moment(np.asarray(v)) == pytest.approx(0.5, abs=v**-0.5)
+
+    # E (Phi(u) + u phi(u))^2 by quadrature, to ten roundings
+    def square(s, z):
+        return (mpmath.ncdf(s * z) + s * z * mpmath.npdf(s * z)) ** 2 * mpmath.npdf(z)
+
+    with mpmath.workdps(30):
+        for v in (0.25, 1024):
+            cuts = [-12, -1, -0.1, 0, 0.1, 1, 12]
+            known = float(mpmath.quad(partial(square, mpmath.sqrt(v)), cuts))
+            found = dual_of("gelu").slope_moment(np.asarray(v))
+            assert found == pytest.approx(known, rel=10 * EPS)
 
 
 @pytest.mark.parametrize("name", ["relu", "erf"])
@@ -155,6 +189,15 @@ def test_other_functions_are_recognised_by_their_values():
         (lambda: dual_activation("tanh", [1, 2], 1, [0, 0, 0]), "must broadcast, got the shapes"),
         (lambda: dual_activation(np.sign, 1, 1, 0), "one with kinks must list them"),
         (lambda: dual_activation(lambda x: np.exp(x * x), 9, 9, 0), "must be finite where"),
+        (lambda: dual_activation(np.log, 1, 1, 0), r"'log' must be finite on \[-1.5, 1.5\]"),
+        (
+            lambda: dual_activation(lambda x: 0 * x, 1, 1, 0),
+            "positive, finite mean square.*or is 0",
+        ),
+        (
+            lambda: dual_activation(Activation("0", lambda x: 0 * x, kinks=(0.0,)), 1, 1, 0),
+            "'0' must have a positive mean square",
+        ),
         (lambda: dual_activation(lambda x: np.exp(0.3 * x * x), 1, 1, 0), "finite mean square"),
         (lambda: KinkedDual(Activation("k", abs, kinks=(0.0,))).slope_moment(np.ones(1)), "deriva"),
     ],

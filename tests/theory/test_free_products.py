@@ -226,6 +226,54 @@ def test_spectrum_of_one_large_product(factors):
     assert abs(entropy - effective_rank_of_free_product(factors)) < 5 / n
 
 
+@pytest.mark.parametrize(("scale", "layers"), [(0.3, 10), (1.0, 12), (3.0, 5), (1e5, 3)])
+def test_blocks_of_many_layers(scale, layers):
+    factor = ResidualFactor(scale, layers)
+    first, second = free_product_moment([factor], [1, 2])
+    # means over a law with a relative error of 1e-12, and twice that
+    assert first == pytest.approx(factor.mean, rel=1e-12)
+    assert second / first**2 - 1 == pytest.approx(factor.relative_variance, rel=4e-12)
+
+
+def test_a_block_that_cannot_be_followed():
+    message = (
+        r"scale and layers of residual factors must .* 5 layers do, got ResidualFactor\(scale="
+    )
+    with pytest.raises(ValueError, match=message):
+        effective_rank_of_free_product([ResidualFactor(1e70, 60)])
+
+
+@pytest.mark.parametrize("order", [0.5, 1, 3])
+@pytest.mark.parametrize("factor", [ResidualFactor(1e-20), GaussianFactor(1e100)], ids=str)
+def test_effective_rank_of_a_narrow_law(factor, order):
+    for power in (1, 2):
+        found = effective_rank_of_free_product([factor] * 2, power=power, order=order)
+        # next order D (1 + z (1 + q))^2 < 1e-37; rounding
+        expected = -order * power**2 / 8 * effective_depth([factor] * 2)
+        assert found == pytest.approx(expected, rel=8 * EPS)
+
+
+def test_narrow_laws_meet_the_others():
+    # effective depths 2 a^2 on both sides of 1e-16: corrections D (1 + z (1 + q))^2 < 2e-15, and
+    # the law's own error 1e-12; sqrt(D) for the edge
+    for order in (1, 3, math.inf):
+        below, above = (
+            effective_rank_of_free_product([ResidualFactor(a)], order=order) for a in (7e-9, 8e-9)
+        )
+        ratio = (7 / 8) if order == math.inf else (7 / 8) ** 2
+        error = 1e-8 if order == math.inf else 2e-12
+        assert below / above == pytest.approx(ratio, rel=error)
+    assert free_product_moment([ResidualFactor(1e-90)], [-1, 2]).tolist() == [1, 1]
+
+
+def test_large_scales_are_those_of_the_branch():
+    # 1/a^2 is lost
+    assert effective_depth([ResidualFactor(1e75)]) == 1
+    expected = effective_rank_of_free_product([GaussianFactor()])
+    found = effective_rank_of_free_product([ResidualFactor(1e75)])
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
 # --- depth ------------------------------------------------------------------------------------
 
 
@@ -336,6 +384,17 @@ def test_random_numbers_and_shapes():
         (lambda: ResidualFactor(1, 0), "layers must be an integer >= 1, got 0"),
         (lambda: effective_depth([]), "factors must not be empty"),
         (lambda: free_product_law([OrthogonalFactor(), ResidualFactor(0)]), "the law is a point"),
+        (lambda: ResidualFactor(1e155), "scale must be 0 or from 1e-100 to 1e\\+75, got 1e\\+155"),
+        (lambda: ResidualFactor(1e-160), "scale must be 0 or from 1e-100"),
+        (lambda: GaussianFactor(1e201), "aspect must be <= 1e\\+200, got 1e\\+201"),
+        (lambda: free_product_law([ResidualFactor(1e-20)]), "all singular values round to one"),
+        (lambda: free_product_moment([ResidualFactor(1e-20)], 1e18), "order must be smaller"),
+        (
+            lambda: effective_rank_of_free_product([ResidualFactor(1e-20)], order=1e16),
+            "power and order must be smaller",
+        ),
+        (lambda: FreeFactor(lambda u: u["a"]), "s_transform must be defined .* IndexError"),
+        (lambda: FreeFactor(lambda u: 1 / 0), "s_transform must be defined .* ZeroDivisionError"),
         (lambda: deep_effective_rank([OrthogonalFactor()]), "the law is a point"),
         (lambda: free_product_moment([GaussianFactor()], -0.5), "order must be > -0.5"),
         (lambda: effective_rank_of_free_product([GaussianFactor()], power=0), "power must be"),

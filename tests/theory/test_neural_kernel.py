@@ -186,11 +186,34 @@ def test_shapes():
     assert neural_kernel_effective_rank(inputs[:1], 2, "relu") == 0
 
 
+def test_norms_of_all_sizes():
+    inputs = gaussian(20, 10)
+    spread = inputs * np.logspace(-100, 100, 20)[:, None]
+    ranks = neural_kernel_effective_rank(spread, [0, 1, 3], "gelu")
+    # at depth 0 norms do not matter: rounding of 20 eigenvalues
+    assert ranks[0] == pytest.approx(neural_kernel_effective_rank(inputs, 0, "gelu"), rel=1e-13)
+    # GELU is x/2 far below 1 and relu far above: a linear and a relu part
+    kernel = cosines(neural_kernel(spread, 1, "gelu"))
+    correlation = cosines(inputs @ inputs.T)
+    np.testing.assert_allclose(kernel[:8, :8], correlation[:8, :8], atol=1e-15)
+    relu = cosines(neural_kernel(inputs, 1, "relu"))
+    np.testing.assert_allclose(kernel[12:, 12:], relu[12:, 12:], atol=1e-14)
+    # all norms grow as 2^depth
+    deep = neural_kernel_effective_rank(inputs, [80, 150], "gelu", weight_variance=4.0)
+    relu = neural_kernel_effective_rank(inputs, [80, 150], "relu")
+    # GELU's layers differ from ReLU's by v^-1/2 = 2^-l/2, the first of them by parts of one
+    np.testing.assert_allclose(deep, relu, rtol=0.05)
+    assert deep[1] < deep[0] / 2
+
+
 @pytest.mark.parametrize(
     ("function", "message"),
     [
         (lambda: neural_kernel([1.0, 2], 1, "relu"), r"inputs must have the shape \(samples"),
         (lambda: neural_kernel([[1.0], [0.0]], 1, "relu"), "no row of zeros, got one at 1"),
+        (lambda: neural_kernel([[1.0], [1e200]], 1, "relu"), "mean square between 1e-250 and"),
+        (lambda: neural_kernel([[1e-200]], 1, "relu"), "divide them by a common scale"),
+        (lambda: neural_kernel_of_gram([[1e-300, 1e300], [1, 1]], 1, "relu"), "beyond float64"),
         (lambda: neural_kernel([[1.0]], -1, "relu"), "depth must be an integer >= 0, got -1"),
         (lambda: neural_kernel([[1.0]], 2000, "relu"), "within the range of float64"),
         (lambda: neural_kernel([[1.0]], 2000, "erf", weight_variance=0.1), "within the range"),

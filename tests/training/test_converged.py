@@ -9,6 +9,7 @@ from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
 from rmt_rank.training.converged import converged_weight_distance
 from rmt_rank.training.ledger import Status
+from rmt_rank.training.result import TrainingResult
 from rmt_rank.training.train import train
 
 # Norms of order 1 and thousands of steps that each round.
@@ -97,3 +98,16 @@ def test_bad_input(problem):
     normed = dataclasses.replace(result, network=LinearNetwork((5, 5), batch_norm=True))
     with pytest.raises(ValueError, match="without batch normalisation"):
         converged_weight_distance(normed, problem)
+
+
+def test_another_problem_is_refused(problem, tmp_path):
+    result = train(problem, 1, steps=1, record=[], rng=1)
+    result.save(tmp_path / "run.npz")
+    other = least_squares_problem(5, 2, 3, rng=1)
+    for each in (result, TrainingResult.load(tmp_path / "run.npz")):
+        assert (converged_weight_distance(each, problem).outside < ROUNDING).all()
+        with pytest.raises(ValueError, match=r"problem must be the one .* got LeastSq.* 256 held"):
+            converged_weight_distance(each, other)
+    # files from before results knew their problem
+    del result.settings["problem"]
+    assert (converged_weight_distance(result, other).outside > 0.05).all()

@@ -1,5 +1,7 @@
 """Results of training: dataset, saving and loading."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,26 @@ def test_weights(result):
     # the same seed begins in the same place at every rate
     for w in result.initial_weights:
         np.testing.assert_array_equal(w[0], w[1])
+
+
+def test_parameters(result):
+    assert result.parameters.shape == (2, 3, result.network.size)
+    for mine, theirs in zip(result.network.weights(result.parameters), result.weights, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_repr_counts_ends(result):
+    assert repr(result) == (
+        "TrainingResult(LinearNetwork(widths=(6, 9, 8, 6), skip=0, batch_norm=False), adam, "
+        "learning rates x seeds: 2 x 3, 6 BUDGET)"
+    )
+
+
+def test_pickled(result):
+    again = pickle.loads(pickle.dumps(result))
+    assert (again.network, again.settings) == (result.network, result.settings)
+    assert again.arrays.keys() == result.arrays.keys()
+    np.testing.assert_array_equal(again.parameters, result.parameters)
 
 
 def test_save_and_load(result, tmp_path):

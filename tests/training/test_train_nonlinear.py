@@ -1,5 +1,7 @@
 """Training nonlinear networks: every optimizer, what is recorded, saving, going on."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -169,3 +171,22 @@ def test_bad_input_before_any_work(network, options, message, monkeypatch):
     monkeypatch.setattr("rmt_rank.training.train.Ledger", work)
     with pytest.raises(ValueError, match=message):
         train(**({"problem": PROBLEM, "network": network} | options))
+
+
+@pytest.mark.parametrize("network", [NETWORK, CLASSES], ids=["squared", "cross-entropy"])
+def test_results_are_pickled_and_go_into_the_networks_methods(network):
+    result = train(PROBLEM, network, learning_rate=[0.05, 0.1], seeds=3, steps=5, rng=1)
+    again = pickle.loads(pickle.dumps(result))
+    assert again.network == network
+    training, held_out = network.data(PROBLEM)
+    assert result.parameters.shape == (2, 3, network.size)
+    # sums over 12 examples and 3 outputs of numbers that are the same, in another order at most
+    for data, prefix in ((training, "final_"), (held_out, "final_test_")):
+        np.testing.assert_allclose(
+            network.loss(again.parameters, data), values(result, prefix + "loss"), rtol=1e3 * EPS
+        )
+    features = network.features(again.parameters, PROBLEM.test_inputs)
+    assert features.shape == (2, 3, 12, 16)
+    np.testing.assert_allclose(
+        gram_effective_rank(features), values(result, "final_gram_effective_rank"), rtol=1e-9
+    )
