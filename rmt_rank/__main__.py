@@ -25,7 +25,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"rmt_rank {rmt_rank.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     # each command parses what follows its name
-    commands.add_parser("experiment", help="train linear networks as in the paper", add_help=False)
+    commands.add_parser("experiment", help="run the paper's experiments, and ours", add_help=False)
     commands.add_parser("figure", help="make the paper's figures again", add_help=False)
     commands.add_parser("measure", help="measure the rank of matrices in files", add_help=False)
     commands.add_parser("study", help="run a study of random products", add_help=False)

@@ -26,7 +26,7 @@ _START = 0.5
 _SIZES: dict[str, dict[str, Any]] = {
     "tiny": {"activations": ["relu", "tanh"], "points": 5, "depths": [1, 4, 16]},
     "quick": {"points": 41, "depths": [1, 2, 4, 8, 16, 32, 64]},
-    "full": {"points": 121, "depths": [1, 2, 4, 8, 16, 32, 64, 128, 256]},
+    "full": {"points": 121, "depths": [1, 2, 4, 8, 16, 32, 64, 128]},
 }
 
 

@@ -44,8 +44,8 @@ class GaussianFactor:
     Parameters
     ----------
     aspect : float, default 1.0
-        n/N, from 1 to 1e200. A network of widths n_0, ..., n_L is the product of one factor for every width
-        but one of the smallest.
+        n/N, from 1 to 1e200. A network of widths n_0, ..., n_L is the product of one factor for
+        every width but one of the smallest.
 
     Raises
     ------

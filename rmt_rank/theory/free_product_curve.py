@@ -51,6 +51,8 @@ NEWTON_STEPS = 4
 FOLLOWED, LAST_CHANGE = 1e-2, 1e-7
 # Of the way, of which most are needed where a law nearly has atoms.
 MOST_STEPS = 400
+# A larger smallest t is that of a user, whose S-transform is rounded: changes do not tell.
+NOISELESS = 1e-20
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,10 @@ class FreeProductCurve:
                 change = (target - log) / slope
                 # not further than half way to the real axis
                 w = w + change / np.maximum(1, 2 * np.abs(change) / w.imag)
-        good = np.abs(change) <= np.where(target.imag < 0, FOLLOWED, LAST_CHANGE) * np.abs(w)
+        if self.smallest_t > NOISELESS:
+            return [w, *states], np.ones(w.shape, dtype=bool)
+        allowed = np.where(target.imag < 0, FOLLOWED, LAST_CHANGE) * np.abs(w)
+        good = np.abs(change) <= allowed
         return [w, *states], good
 
 

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from numpy.polynomial import legendre
 from scipy import special
 
+from rmt_rank.theory.free_factors import Factor, ResidualFactor
 from rmt_rank.theory.free_product_curve import FreeProductCurve
 
 __all__ = ["PanelLaw", "panel_law"]
@@ -39,6 +40,8 @@ ROUNDING = 1e-14
 POWER_LAW = 1e-15
 # Total mass and mean of a law may be off by so much.
 ALLOWED = 1e-7
+# Layers of residual factors that have been followed at scales from 0.1 to 30, and at some.
+SAFE_LAYERS, MOST_LAYERS = 5, 12
 
 _XI, _WEIGHTS = legendre.leggauss(NODES)
 _TO_SERIES = (np.arange(NODES) + 0.5)[:, None] * legendre.legvander(_XI, NODES - 1).T * _WEIGHTS
@@ -138,6 +141,8 @@ class PanelLaw:
     @cached_property
     def panels(self) -> Panels:
         """Panels, halved until their polynomials miss nothing."""
+        if any(_layers(factor) > MOST_LAYERS for factor, _ in self.curve.factors):
+            raise ValueError(self._unfollowed("too many"))
         last = self.last_y
         ends = np.linspace(-self._soft_end, last, 1 + math.ceil((last + self._soft_end) / WIDTH))
         start, width = ends[:-1], np.diff(ends)
@@ -161,6 +166,13 @@ class PanelLaw:
                 break
         return self._summed(*(np.concatenate(v, axis=-1) for v in zip(*found, strict=True)))
 
+    def _unfollowed(self, found: str) -> str:
+        most = max((factor for factor, _ in self.curve.factors), key=_layers)
+        return (
+            "scale and layers of residual factors must let their product be followed: up to "
+            f"{SAFE_LAYERS} layers, for some scales up to {MOST_LAYERS}; got {most!r}, {found}"
+        )
+
     def _summed(self, start: Array, width: Array, series: Array) -> Panels:
         order = np.argsort(start)
         start, width, series = start[order], width[order], series[:, order]
@@ -171,12 +183,8 @@ class PanelLaw:
         below = np.cumsum(np.concatenate([[last], mass[::-1]]))[::-1]
         total = above[-1] + last
         if not abs(total - 1) < ALLOWED:
-            several = [f for f, _ in self.curve.factors if getattr(f, "layers", 1) > 1]
-            if several:
-                raise ValueError(
-                    "scale and layers of residual factors must let the product be followed, as up "
-                    f"to 5 layers do, got {several[0]!r} and a law of mass {total:g}"
-                )
+            if any(_layers(factor) > 1 for factor, _ in self.curve.factors):
+                raise ValueError(self._unfollowed(f"which come to a law of mass {total:g}"))
             raise ArithmeticError(
                 f"the factors have a product with a law of mass {total:g}: S-transforms of laws "
                 "with a density are needed"
@@ -277,6 +285,10 @@ class PanelLaw:
 def panel_law(curve: FreeProductCurve) -> PanelLaw:
     """The law of a curve; the latest ones are kept."""
     return PanelLaw(curve)
+
+
+def _layers(factor: Factor) -> int:
+    return factor.layers if isinstance(factor, ResidualFactor) else 1
 
 
 def _imaginary_t(w: Array) -> Array:

@@ -91,9 +91,13 @@ def effective_rank_of_free_product(
     powers of the longer product, over their mean, are larger in convex order (docs/networks.md).
     For other powers this is proved for square Gaussian factors only.
 
-    Relative error about 1e-13. Effective depths D below 1e-16 have the leading order
-    -order power^2 D/8, with a relative error of the size of D (1 + power/2 (1 + order))^2. With a `FreeFactor` it is 1e-10, and S is needed for real arguments
-    only if the order is 1 and the power at most 1.5: then the error is 1e-10 absolute.
+    Relative error about 1e-13. With a `FreeFactor` it is 1e-10, and S is needed for real arguments
+    only if the order is 1 and the power at most 1.5: then the error is 1e-10 absolute. Effective
+    depths D below 1e-16 have the leading order -order power^2 D/8, with a relative error of about
+    D (1 + power/2 (1 + order))^2.
+
+    Residual factors of up to 5 layers are followed at scales that were tried, from 0.1 to 30; up to
+    12 at some, and otherwise there is a ValueError.
 
     References
     ----------

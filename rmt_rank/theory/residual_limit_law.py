@@ -34,7 +34,7 @@ __all__ = ["ResidualLimitLaw", "residual_limit_law"]
 Array = npt.NDArray[np.float64]
 
 # Times at which singular values are floats, and not 1.
-EARLIEST, LATEST = 1e-30, 1408.0
+EARLIEST, LATEST = 1.1e-31, 1408.0
 # Newton's method stops at steps this small, of which the next is about the square.
 LAST_STEP, MAX_STEPS = 1e-7, 60
 # Values and probabilities nearer to the middle than this part of a half are in the middle.
@@ -210,7 +210,7 @@ def residual_limit_law(time: float) -> ResidualLimitLaw:
     Parameters
     ----------
     time : float
-        tau: the variance of the layers I + a G, a^2 = tau/L, times their number L. From 1e-30,
+        tau: the variance of the layers I + a G, a^2 = tau/L, times their number L. From 1.1e-31,
         where the support is nearly as narrow as the spacing of floats, to 1408, where the largest
         singular value is nearly above their range.
 
@@ -224,7 +224,7 @@ def residual_limit_law(time: float) -> ResidualLimitLaw:
     TypeError
         If time is not one real number.
     ValueError
-        If time is not from 1e-30 to 1408: at time 0 the law is the point 1, which has no density.
+        If time is not from 1.1e-31 to 1408: at time 0 the law is the point 1, which has no density.
 
     Notes
     -----

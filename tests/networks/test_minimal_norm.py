@@ -44,3 +44,7 @@ def test_bad_input():
         minimal_norm_effective_rank(1.0)
     with pytest.raises(ValueError, match="power"):
         minimal_norm_effective_rank(least_squares_problem(4, 2, 2, rng=0), power=0)
+
+
+def test_no_fit_at_all():
+    assert minimal_norm_effective_rank(LeastSquaresProblem([[1.0, 0.0]], [[0.0]])) == -np.inf

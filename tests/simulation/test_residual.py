@@ -149,3 +149,14 @@ def test_bad_input():
         sample_residual_singular_values(3, [1], 2, scale=1, layers=0)
     with pytest.raises(ValueError, match="field must be one of"):
         sample_residual_singular_values(3, [1], 2, scale=1, field="quaternion")
+
+
+def test_singular_values_beyond_the_floats():
+    with pytest.raises(
+        ValueError, match=r"time must leave singular values below .* got 1000000\.0"
+    ):
+        sample_residual_limit(4, 1e6, 1, rng=0)
+    with pytest.raises(ValueError, match=r"scale must leave singular values below .* 1e\+100"):
+        sample_residual_singular_values(4, [5000], 1, scale=1e100, rng=0)
+    with pytest.raises(TypeError, match="depths must be a sequence of integers, got 3"):
+        sample_residual_singular_values(4, 3, 1, scale=1)

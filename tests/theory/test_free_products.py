@@ -237,7 +237,8 @@ def test_blocks_of_many_layers(scale, layers):
 
 def test_a_block_that_cannot_be_followed():
     message = (
-        r"scale and layers of residual factors must .* 5 layers do, got ResidualFactor\(scale="
+        r"scale and layers of residual factors must .* up to 5 layers, .* up to 12; "
+        r"got ResidualFactor\(scale=1e\+70, layers=60\)"
     )
     with pytest.raises(ValueError, match=message):
         effective_rank_of_free_product([ResidualFactor(1e70, 60)])
@@ -255,13 +256,13 @@ def test_effective_rank_of_a_narrow_law(factor, order):
 
 def test_narrow_laws_meet_the_others():
     # effective depths 2 a^2 on both sides of 1e-16: corrections D (1 + z (1 + q))^2 < 2e-15, and
-    # the law's own error 1e-12; sqrt(D) for the edge
+    # the law's own error 1e-12; at the edge rounding of log E s^z, 2e-15, over 2 z sqrt(D) = 1e-8
     for order in (1, 3, math.inf):
         below, above = (
             effective_rank_of_free_product([ResidualFactor(a)], order=order) for a in (7e-9, 8e-9)
         )
         ratio = (7 / 8) if order == math.inf else (7 / 8) ** 2
-        error = 1e-8 if order == math.inf else 2e-12
+        error = 2e-7 if order == math.inf else 2e-12
         assert below / above == pytest.approx(ratio, rel=error)
     assert free_product_moment([ResidualFactor(1e-90)], [-1, 2]).tolist() == [1, 1]
 

@@ -120,3 +120,8 @@ def test_bad_input(values, keywords, error, message):
     arguments = {"features": 4, "examples": 2} | keywords
     with pytest.raises(error, match=message):
         one_layer_effective_rank(values, **arguments)
+
+
+def test_a_power_that_is_a_truth_value():
+    with pytest.raises(ValueError, match="power must be 1 or 2, got True"):
+        one_layer_effective_rank([1.0], 2, 1, power=True)

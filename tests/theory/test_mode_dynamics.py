@@ -147,3 +147,10 @@ def test_rank_dips_and_recovers():
 def test_bad_input(function, error, message):
     with pytest.raises(error, match=message):
         function()
+
+
+def test_modes_that_are_gone_and_shapes_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"time must leave .* got 100000\.0"):
+        mode_effective_rank(1e5, [0.0, 0.0], 0.1, 1)
+    with pytest.raises(ValueError, match=r"targets and initial must .* fit, .*\(3,\)"):
+        mode_effective_rank([1, 2], [1, 2, 3], [0.1, 0.1], 2)

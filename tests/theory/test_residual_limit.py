@@ -13,7 +13,7 @@ from scipy import special, stats
 
 from rmt_rank.exact import residual_limit as slow
 from rmt_rank.theory.residual_limit import residual_limit_effective_rank, residual_limit_moment
-from rmt_rank.theory.residual_limit_law import Curve, residual_limit_law
+from rmt_rank.theory.residual_limit_law import Curve, ResidualLimitLaw, residual_limit_law
 
 EPS = np.finfo(float).eps
 TIMES = [1e-12, 1e-4, 0.1, 1.0, 1.9, 2.1, 16.0, 300.0, 1e4, 1e6]
@@ -269,8 +269,8 @@ def test_bad_input():
         residual_limit_moment(1, math.nan)
     with pytest.raises(ValueError, match=r"time must be finite and > 0, got 0\.0"):
         residual_limit_law(0)
-    for time in (1e-32, 1500):
-        with pytest.raises(ValueError, match="largest singular value that is a float and is not 1"):
+    for time in (1e-32, 1e-31, 1408.5, 1500):
+        with pytest.raises(ValueError, match=r"time must be from 1\.1e-31 to 1408, got"):
             residual_limit_law(time)
     with pytest.raises(ValueError, match="probability must be <= 1"):
         residual_limit_law(1).ppf(1.5)
@@ -284,3 +284,14 @@ def test_ends_of_the_times_of_the_law():
         x = law.ppf(u)
         assert np.isfinite([law.pdf(x), law.cdf(x), x]).all()
         assert law.support()[0] <= x <= law.support()[1]
+
+
+def test_ends_of_times_and_orders():
+    for time in (-1, 1e-31, 1408.5):
+        with pytest.raises(ValueError, match="time must be"):
+            ResidualLimitLaw(time)
+    with pytest.raises(ValueError, match=r"order must be from -1e\+06 to 1e\+06, got 1e\+300"):
+        residual_limit_moment(1, 1e300)
+    with pytest.raises(ValueError, match=r"power must be <= 2e\+06, got 1e\+300"):
+        residual_limit_effective_rank(1, power=1e300)
+    assert residual_limit_moment(1, 1e6) == math.inf
