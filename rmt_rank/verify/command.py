@@ -145,7 +145,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--backend", choices=BACKENDS, default="numpy", help="array library of the matrices"
     )
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the evidence there")
-    parser.add_argument("--figure", type=Path, metavar="PATH", help="draw the claims' figure there")
+    parser.add_argument(
+        "--figure", type=Path, metavar="PATH", help="draw Theorem 1, or singular-values, there"
+    )
     parser.add_argument("--quiet", action="store_true", help="print the summary line only")
     parser.add_argument("--version", action="version", version=f"rmt_rank {__version__}")
     return parser
