@@ -1,9 +1,11 @@
 """`rmt-rank figure`: names, files, pictures drawn again, and what ends it with a sentence."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -249,9 +251,12 @@ def test_errors(arguments, message, tmp_path, monkeypatch, capsys):
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written(tmp_path, capsys):
-    tmp_path.chmod(0o500)
+def test_a_folder_that_may_not_be_written(tmp_path, monkeypatch, capsys):
+    def refuse(*_arguments, **_options):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    # what the system says to all but root
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
     with pytest.raises(SystemExit) as stopped:
         run(["figure", NAME, "--tiny", "--out", str(tmp_path)])
     assert stopped.value.code == 2

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,10 +28,19 @@ from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult
-from rmt_rank.training.search import learning_rate_search
+from rmt_rank.training.search import LearningRateSearch, learning_rate_search
 from rmt_rank.training.train import recording_schedule, train
 
-__all__ = ["SHOWN", "blocks", "fitted_depths", "identity", "medians", "references"]
+__all__ = [
+    "SHOWN",
+    "Fitted",
+    "blocks",
+    "descend_and_fit",
+    "fitted_depths",
+    "identity",
+    "medians",
+    "references",
+]
 __all__ += ["train_to_the_end"]
 
 Array = npt.NDArray[np.float64]
@@ -119,6 +128,55 @@ def _ranks(problem: LeastSquaresProblem, weight: Array) -> tuple[Any, Any]:
     return effective_rank(np.linalg.svd(weight)[1]), gram_effective_rank(features)
 
 
+class Fitted(NamedTuple):
+    """Networks where gradient descent ended, and after L-BFGS, where that was asked for."""
+
+    search: LearningRateSearch
+    ended: TrainingResult
+    last: TrainingResult
+
+
+def descend_and_fit(
+    problem: LeastSquaresProblem,
+    network: LinearNetwork,
+    settings: Mapping[str, Any],
+    rng: np.random.SeedSequence,
+    *,
+    record: Any,
+    **initialisation: Any,
+) -> Fitted:
+    """Gradient descent at its best learning rate, then L-BFGS to zero training error.
+
+    Parameters
+    ----------
+    problem, network, settings, rng, **initialisation
+        As for `train_to_the_end`.
+    record
+        Of `train`, along gradient descent.
+    """
+    depth, steps = network.depth, settings["steps"]
+    common: dict[str, Any] = {"seeds": 1, "tolerance": settings["tolerance"], "rng": _number(rng)}
+    common |= initialisation
+    # the largest stable rate is about 1/depth of that of one layer
+    grid = [rate / depth for rate in (0.5, 0.25, 0.125, 0.0625)]
+    search = learning_rate_search(problem, network, grid, steps=steps, extensions=10, **common)
+    result = train(
+        problem, network, learning_rate=search.best, steps=steps, record=record, **common
+    )
+    last = result
+    if depth <= settings["last_depth"]:
+        last = train(
+            problem,
+            network,
+            optimizer="lbfgs",
+            steps=settings["last_steps"],
+            start=result,
+            record=[],
+            **common,
+        )
+    return Fitted(search, result, last)
+
+
 def train_to_the_end(
     problem: LeastSquaresProblem,
     network: LinearNetwork,
@@ -147,28 +205,14 @@ def train_to_the_end(
         L-BFGS; `minimal_...` of the solution of least norm, W* P.
     """
     found: dict[str, Any] = references(problem)
-    depth = network.depth
-    common: dict[str, Any] = {"seeds": 1, "tolerance": settings["tolerance"], "rng": _number(rng)}
-    common |= initialisation
-    steps = settings["steps"]
-    # the largest stable rate is about 1/depth of that of one layer
-    grid = [rate / depth for rate in (0.5, 0.25, 0.125, 0.0625)]
-    search = learning_rate_search(problem, network, grid, steps=steps, extensions=10, **common)
-    schedule = recording_schedule(steps, 40)
-    result = train(
-        problem, network, learning_rate=search.best, steps=steps, record=schedule, **common
+    search, result, last = descend_and_fit(
+        problem,
+        network,
+        settings,
+        rng,
+        record=recording_schedule(settings["steps"], 40),
+        **initialisation,
     )
-    last = result
-    if depth <= settings["last_depth"]:
-        last = train(
-            problem,
-            network,
-            optimizer="lbfgs",
-            steps=settings["last_steps"],
-            start=result,
-            record=[],
-            **common,
-        )
     arrays = _paths(result) | _ends(result, "") | _ends(last, "fitted_")
     status, fitted = (int(each.arrays["status"][1][0, 0]) for each in (result, last))
     found |= {name: values[0, 0] for name, values in identity(problem, last).items()}

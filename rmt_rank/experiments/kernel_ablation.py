@@ -30,14 +30,12 @@ from rmt_rank.experiments.findings import (
     judge_shift,
     judge_trend,
 )
-from rmt_rank.experiments.fitting import blocks, fitted_depths
+from rmt_rank.experiments.fitting import blocks, descend_and_fit, fitted_depths
 from rmt_rank.metrics.gram import KERNELS, gram_effective_rank
 from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult
-from rmt_rank.training.search import learning_rate_search
-from rmt_rank.training.train import train
 
 __all__ = ["EXPERIMENT", "run", "verdict"]
 
@@ -123,28 +121,7 @@ def _trained(
 ) -> tuple[dict[str, Array], dict[str, Any]]:
     """Weights before training, after gradient descent and at zero error, and how it went."""
     network = LinearNetwork((settings["width"],) * (depth + 1))
-    common: dict[str, Any] = {
-        "seeds": 1,
-        "tolerance": settings["tolerance"],
-        # used again and again
-        "rng": int(rng.generate_state(1, np.uint64)[0]),
-    }
-    steps = settings["steps"]
-    # the largest stable rate is about 1/depth of that of one layer
-    rates = [rate / depth for rate in (0.5, 0.25, 0.125, 0.0625)]
-    search = learning_rate_search(problem, network, rates, steps=steps, extensions=10, **common)
-    result = train(problem, network, learning_rate=search.best, steps=steps, record=[], **common)
-    last = result
-    if depth <= settings["last_depth"]:
-        last = train(
-            problem,
-            network,
-            optimizer="lbfgs",
-            steps=settings["last_steps"],
-            start=result,
-            record=[],
-            **common,
-        )
+    search, result, last = descend_and_fit(problem, network, settings, rng, record=[])
     weights = {
         "initial": _whole(result.initial_weights),
         "trained": _whole(result.weights),

@@ -21,6 +21,7 @@ import numpy as np
 from rmt_rank._array import as_floating, known, to_numpy
 from rmt_rank._validation import real
 from rmt_rank.metrics import spectrum
+from rmt_rank.metrics.prepared import prepare
 
 __all__ = [
     "RankMeasures",
@@ -236,7 +237,7 @@ def rank_measures(a: Any, tau: float = 0.01, *, delta: float = 0.01) -> RankMeas
     """
     real("tau", tau, at_least=0)
     decomposed = decompose(a)
-    s = spectrum.prepare(decomposed.values)
+    s = prepare(decomposed.values)
     entropy = spectrum.effective_rank(s)
     return RankMeasures(
         effective_rank=entropy,

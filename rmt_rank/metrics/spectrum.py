@@ -11,12 +11,10 @@ is -inf).
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
-import array_api_compat
-
-from rmt_rank._array import as_floating, known
 from rmt_rank._validation import choice, real
+from rmt_rank.metrics.prepared import Prepared, prepare
 
 __all__ = [
     "condition_number",
@@ -25,7 +23,6 @@ __all__ = [
     "nuclear_norm",
     "numerical_rank",
     "participation_ratio",
-    "prepare",
     "renyi_effective_rank",
     "stable_rank",
     "threshold_rank",
@@ -36,51 +33,6 @@ RELATIVE_TO = ("sum", "max", "absolute")
 
 # Renyi orders nearer to 1 than this are written around Shannon's entropy, which they approach.
 NEAR_ONE = 0.5
-
-
-class _Spectrum(NamedTuple):
-    """Singular values over their largest, with what is needed to finish a measure."""
-
-    xp: Any
-    values: Any  # (..., k), in [0, 1]; zeros where the spectrum is not finite
-    largest: Any  # (...), 1 in place of 0
-    finite: Any  # (...)
-    nonzero: Any  # (...)
-    sound: bool  # all are known to be finite and not zero
-
-    def divisor(self, sums: Any) -> Any:
-        """Sums over the spectrum, 1 in place of those that `finish` replaces."""
-        return sums if self.sound else self.xp.where(self.nonzero, sums, self.xp.ones_like(sums))
-
-    def finish(self, result: Any, *, zero: float = 0.0) -> Any:
-        xp = self.xp
-        if not self.sound:
-            result = xp.where(self.nonzero, result, xp.full_like(result, zero))
-            result = xp.where(self.finite, result, xp.full_like(result, math.nan))
-        return result[()] if result.ndim == 0 else result  # NumPy: a scalar
-
-
-def prepare(singular_values: Any) -> _Spectrum:
-    """What every measure starts from; it may be given to several in place of singular values."""
-    if isinstance(singular_values, _Spectrum):
-        return singular_values
-    xp, sigma = as_floating("singular_values", singular_values, least_dimensions=1)
-    if sigma.shape[-1] == 0:
-        # the spectrum of an empty matrix is that of the zero matrix
-        sigma = xp.zeros((*sigma.shape[:-1], 1), dtype=sigma.dtype, device=_device(sigma))
-    largest = xp.max(sigma, axis=-1)  # nan where there is one
-    finite, nonzero = xp.isfinite(largest), largest > 0
-    if known(xp.all(finite & nonzero)):
-        return _Spectrum(xp, sigma / largest[..., None], largest, finite, nonzero, sound=True)
-    sigma = xp.where(finite[..., None], sigma, xp.zeros_like(sigma))
-    largest = xp.max(sigma, axis=-1)
-    nonzero = largest > 0
-    largest = xp.where(nonzero, largest, xp.ones_like(largest))
-    return _Spectrum(xp, sigma / largest[..., None], largest, finite, nonzero, sound=False)
-
-
-def _device(array: Any) -> Any:
-    return array_api_compat.device(array)
 
 
 def _log(xp: Any, x: Any) -> Any:
@@ -146,7 +98,7 @@ def effective_rank(
     return s.finish(entropy, zero=-math.inf)
 
 
-def _entropy(s: _Spectrum, power: float, order: float, eps: float) -> Any:
+def _entropy(s: Prepared, power: float, order: float, eps: float) -> Any:
     xp = s.xp
     weights = s.values if power == 1 else s.values**power
     total = s.divisor(xp.sum(weights, axis=-1))
@@ -271,7 +223,7 @@ def nuclear_norm(singular_values: Any) -> Any:
     return s.finish(s.xp.sum(s.values, axis=-1) * s.largest)
 
 
-def _relative(s: _Spectrum, relative_to: str) -> Any:
+def _relative(s: Prepared, relative_to: str) -> Any:
     choice("relative_to", relative_to, RELATIVE_TO)
     if relative_to == "max":
         return s.values

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rmt_rank import gram_matrix
-from rmt_rank.experiments import kernel_ablation
+from rmt_rank.experiments import fitting, kernel_ablation
 from rmt_rank.experiments.experiment import shared_seed
 from rmt_rank.experiments.findings import Verdict
 from rmt_rank.metrics.gram import KERNELS
@@ -75,7 +75,7 @@ def test_a_network_that_diverges_has_no_rank(monkeypatch):
     class Search:
         best = 1e30
 
-    monkeypatch.setattr(kernel_ablation, "learning_rate_search", lambda *_, **__: Search)
+    monkeypatch.setattr(fitting, "learning_rate_search", lambda *_, **__: Search)
     settings = kernel_ablation.EXPERIMENT.settings("tiny")
     seed = np.random.SeedSequence([0, 1])
     found = kernel_ablation.EXPERIMENT.compute(settings, {"depth": 3, "repeat": 0}, seed)
