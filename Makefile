@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := $(shell find rmt_rank -name '*.py' -o -name py.typed)
 
-.PHONY: verify test check pytest test-slow benchmark reference docs clean
+.PHONY: verify test check pytest test-slow benchmark reference docs readme clean
 
 verify: $(VENV)/installed
 	$(BIN)/python -P -m rmt_rank.verify theorem1
@@ -35,6 +35,10 @@ reference: $(VENV)/installed
 	$(BIN)/python -P validation/reference/fuss_catalan_law.py
 	$(BIN)/python -P validation/reference/effective_rank.py
 
+# the README's Python blocks, with nothing installed but the package and what it depends on
+readme: $(VENV)/bare
+	$(VENV)-bare/bin/python -P validation/readme_blocks.py
+
 docs: $(VENV)/documented $(VENV)/installed
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
@@ -60,5 +64,12 @@ $(VENV)/documented: $(VENV)/depended
 	$(PIP) install --group docs
 	touch $@
 
+$(VENV)/bare: pyproject.toml $(SOURCES) | $(VENV)/created
+	test -d $(VENV)-bare || $(PYTHON) -m venv $(VENV)-bare
+	$(VENV)-bare/bin/python -m pip --quiet --disable-pip-version-check install .
+	$(VENV)-bare/bin/python -m pip --quiet --disable-pip-version-check \
+		install --no-deps --force-reinstall .
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bare build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis

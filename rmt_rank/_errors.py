@@ -1,11 +1,15 @@
-"""Errors that a caller may want to catch by name."""
+"""Errors and warnings that a caller may want to handle by name."""
 
-__all__ = ["BackendUnavailableError", "DataUnavailableError"]
+__all__ = ["BackendUnavailableError", "ConvergenceWarning", "DataUnavailableError"]
 
 
 class BackendUnavailableError(RuntimeError):
-    """An array library that was asked for is not installed, or finds no device."""
+    """The requested array library is not installed, or it finds no device."""
+
+
+class ConvergenceWarning(UserWarning):
+    """Training ended before some networks reached the tolerance."""
 
 
 class DataUnavailableError(RuntimeError):
-    """Images that were asked for are in no local file, and cannot be fetched."""
+    """The requested images are in no local file and cannot be downloaded."""

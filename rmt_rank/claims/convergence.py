@@ -64,6 +64,7 @@ def _trained(
         tolerance=1e-3,
         record=[],
         rng=seed,
+        unconverged="ignore",
     )
     return converged_weight_distance(result, problem)
 
@@ -140,6 +141,7 @@ def _minimal_norm(context: Context) -> Iterator[Evidence]:
                 scale=scale,
                 record=[],
                 rng=context.seed,
+                unconverged="ignore",
             )
             values = np.linalg.svd(effective_weight(result.weights)[0], compute_uv=False)
             ranks[scale].append(float(np.mean(effective_rank(values))))

@@ -70,7 +70,14 @@ def _order(name: str, errors: Sequence[float], order: int) -> Evidence:
 
 def _a_step(context: Context) -> Iterator[Evidence]:
     problem = _problem(context, 4, 3, 3)
-    result = train(problem, LinearNetwork((4, 6, 3)), learning_rate=0.1, steps=1, rng=context.seed)
+    result = train(
+        problem,
+        LinearNetwork((4, 6, 3)),
+        learning_rate=0.1,
+        steps=1,
+        rng=context.seed,
+        unconverged="ignore",
+    )
     w1, w2 = (w[0, 0] for w in result.initial_weights)
     weight = w2 @ w1
     slope = _slope(problem, weight)
@@ -91,6 +98,7 @@ def _a_step(context: Context) -> Iterator[Evidence]:
         learning_rate=_STEPS,
         steps=1,
         rng=context.seed,
+        unconverged="ignore",
     )
     factors = [w[0, 0] for w in result.initial_weights]
     weight = effective_weight(factors)
@@ -109,7 +117,9 @@ def _a_step(context: Context) -> Iterator[Evidence]:
 
 def _balance(context: Context) -> Iterator[Evidence]:
     problem, network = _problem(context, 4, 3, 3), LinearNetwork((4, 6, 5, 3))
-    result = train(problem, network, learning_rate=0.1, steps=1, rng=context.seed)
+    result = train(
+        problem, network, learning_rate=0.1, steps=1, rng=context.seed, unconverged="ignore"
+    )
     before = [w[0, 0] for w in result.initial_weights]
     after = [w[0, 0] for w in result.weights]
     gradients = [(a - b) / 0.1 for a, b in zip(before, after, strict=True)]
@@ -214,6 +224,7 @@ def _converged(
         initialisation="orthogonal",
         record=[],
         rng=seed,
+        unconverged="ignore",
     )
     if result.arrays["final_loss"][1].max() > 1e-10:
         raise RuntimeError(f"{method} at depth {depth} did not reach a loss of 1e-10")

@@ -138,6 +138,7 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
         record=[],
         # the same directions at every scale, and for every optimizer
         rng=shared_seed(seed, **names, depth=depth),
+        unconverged="ignore",
     )
     place = best_rate([result]).place
     status = result.arrays["status"][1][place]

@@ -122,6 +122,7 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
             dtype=settings["dtype"],
             record=1,
             rng=rng,
+            unconverged="ignore",
         )
 
     pilot, own = seed.spawn(2)

@@ -161,7 +161,13 @@ def descend_and_fit(
     grid = [rate / depth for rate in (0.5, 0.25, 0.125, 0.0625)]
     search = learning_rate_search(problem, network, grid, steps=steps, extensions=10, **common)
     result = train(
-        problem, network, learning_rate=search.best, steps=steps, record=record, **common
+        problem,
+        network,
+        learning_rate=search.best,
+        steps=steps,
+        record=record,
+        **common,
+        unconverged="ignore",
     )
     last = result
     if depth <= settings["last_depth"]:
@@ -173,6 +179,7 @@ def descend_and_fit(
             start=result,
             record=[],
             **common,
+            unconverged="ignore",
         )
     return Fitted(search, result, last)
 

@@ -126,6 +126,7 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
             dtype=settings["dtype"],
             record=[],
             rng=stream,
+            unconverged="ignore",
         )
         for problem, stream in zip(problems, seed.spawn(len(problems)), strict=True)
     ]

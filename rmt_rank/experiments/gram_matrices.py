@@ -117,6 +117,7 @@ def _one(
         scale=math.sqrt(_VARIANCES[cell["activation"]]),
         record=[0],
         rng=shared_seed(seed, weights=repeat),
+        unconverged="ignore",
     )
     end = {
         name.removeprefix("final_"): values.item()

@@ -124,6 +124,7 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
             record=1,
             # the same initial weights for every optimizer
             rng=shared_seed(seed, task_rank=rank, repeat=repeat, depth=depth),
+            unconverged="ignore",
         )
         for repeat, problem in enumerate(problems)
     ]

@@ -89,7 +89,8 @@ def learning_rate_search(
     rng : {None, int, SeedSequence, BitGenerator, Generator}, default 0
         Source of the initial weights; with an int they are those of `train` with that int.
     **settings
-        Of `train`: tolerance, initialisation, scale and so on; not record, start and learning_rate.
+        Options of `train`: tolerance, initialisation, scale and so on; not record, start,
+        learning_rate and unconverged.
 
     Returns
     -------
@@ -112,7 +113,7 @@ def learning_rate_search(
     grid = np.unique(real_array("rates", rates, above=0))
     choice("optimizer", optimizer, tuple(k for k, v in LEARNING_RATES.items() if v is not None))
     limit = integer("extensions", extensions, at_least=0)
-    forbidden = {"record", "start", "learning_rate"} & settings.keys()
+    forbidden = {"record", "start", "learning_rate", "unconverged"} & settings.keys()
     if forbidden:
         raise TypeError(f"settings must not hold {sorted(forbidden)}")
     # an object moves on as it is used, and every part of the grid must see the same networks
@@ -129,6 +130,7 @@ def learning_rate_search(
             record=[],
             rng=seed,
             **settings,
+            unconverged="ignore",
         )
         status, taken, loss = (result.arrays[name][1] for name in ("status", "taken", "final_loss"))
         return np.array([_row(*row) for row in zip(status, taken, loss, strict=True)])

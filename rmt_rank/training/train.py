@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._array import namespace_or_default
+from rmt_rank._errors import ConvergenceWarning
 from rmt_rank._random import RNG, streams
 from rmt_rank._validation import choice, integer, real, real_array
 from rmt_rank.networks.fingerprint import fingerprint
@@ -32,6 +33,7 @@ __all__ = ["recording_schedule", "train"]
 Array = npt.NDArray[Any]
 
 _WITHOUT_GRADIENT = ("cma_es", "random_search")
+_UNCONVERGED = ("warn", "raise", "ignore")
 
 
 def recording_schedule(steps: int, count: int = 50) -> tuple[int, ...]:
@@ -62,6 +64,7 @@ def train(
     dtype: str = "float64",
     xp: Any = None,
     progress: bool = False,
+    unconverged: str = "warn",
 ) -> TrainingResult:
     """Train networks and record their rank on the way.
 
@@ -107,6 +110,9 @@ def train(
         Array API namespace; NumPy by default.
     progress : bool, default False
         Show progress on a terminal.
+    unconverged : {"warn", "raise", "ignore"}
+        Response to networks that end above the tolerance.  Ranks should be compared among converged
+        networks only; ``result.arrays["status"]`` tells them apart.
 
     Returns
     -------
@@ -117,9 +123,13 @@ def train(
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of its range.
+    RuntimeError
+        If a network has not converged and `unconverged` is "raise".
 
     Warns
     -----
+    ConvergenceWarning
+        Once per call, if a network has not converged and `unconverged` is "warn".
     UserWarning
         If a hidden layer is narrower than both ends, which bounds the rank; or on Ctrl-C.
 
@@ -149,6 +159,7 @@ def train(
     tolerance = real("tolerance", tolerance, at_least=0)
     divergence = real("divergence", divergence, above=1)
     choice("dtype", dtype, ("float64", "float32"))
+    choice("unconverged", unconverged, _UNCONVERGED)
     xp = namespace_or_default(xp)
     wanted = _wanted(record)
     reduced, held_out = network.data(problem)
@@ -203,6 +214,7 @@ def train(
     begun = [step for step, _ in batches] or [int(standing.taken.max())]
     schedule = _schedule(wanted, begun[0], begun[-1] + steps) if batches else ()
     history: dict[str, Array] = {}
+    interrupted = False
 
     def note_of(batch: Array) -> Callable[[Any, Array, int], None]:
         def note(parameters: Any, members: Array, place: int) -> None:
@@ -227,7 +239,6 @@ def train(
                 step,
                 standing.first[members],
             )
-            interrupted = False
             try:
                 with np.errstate(over="ignore", invalid="ignore"):  # the ledger sees to divergence
                     method.run(Objective(network, data), ledger)
@@ -288,7 +299,31 @@ def train(
         arrays |= {prefix + name: value for name, value in named.items()}
     if start is not None:
         arrays = joined(start.arrays, arrays)
+    message = None if interrupted else _unconverged_message(standing.status, tolerance, steps)
+    if message is not None and unconverged == "raise":
+        raise RuntimeError(message)
+    if message is not None and unconverged == "warn":
+        warnings.warn(message, ConvergenceWarning, stacklevel=2)
     return TrainingResult(network, settings, arrays, standing.state)
+
+
+def _unconverged_message(status: Array, tolerance: float, steps: int) -> str | None:
+    """Sentence on the networks above the tolerance; None where there are none, or no goal."""
+    missed = status[status != Status.CONVERGED]
+    if not len(missed) or tolerance == 0 or steps == 0:
+        return None
+    names = {
+        Status.BUDGET: f"{{}} used up {steps} steps",
+        Status.DIVERGED: "{} diverged",
+        Status.STALLED: "{} stalled",
+    }
+    counts = ((text, int((missed == kind).sum())) for kind, text in names.items())
+    reasons = ", ".join(text.format(count) for text, count in counts if count)
+    return (
+        f"{len(missed)} of {len(status)} networks did not converge to a loss of {tolerance:g} "
+        f"({reasons}): compare ranks among converged networks only; change learning_rate or "
+        "steps, or resume with train(start=result)"
+    )
 
 
 def _rates(optimizer: str, learning_rate: float | Sequence[float] | None) -> Array:

@@ -17,6 +17,9 @@ from rmt_rank.networks.problem import least_squares_problem
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.train import train
 
+# short budgets are meant here; tests/training/test_train.py has the tests of the warning
+pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
+
 xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 
 COMPUTED = []

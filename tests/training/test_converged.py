@@ -12,6 +12,9 @@ from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult
 from rmt_rank.training.train import train
 
+# short budgets are meant here; tests/training/test_train.py has the tests of the warning
+pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
+
 # Norms of order 1 and thousands of steps that each round.
 ROUNDING = 1e-11
 RATES = {"gradient_descent": 0.03, "momentum": 0.01, "nesterov": 0.01, "lbfgs": None}

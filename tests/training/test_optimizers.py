@@ -10,6 +10,9 @@ from rmt_rank.training.ledger import Status
 from rmt_rank.training.optimizers.momentum import MOMENTUM
 from rmt_rank.training.train import train
 
+# short budgets are meant here; tests/training/test_train.py has the tests of the warning
+pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
+
 STEPS = 50
 PROBLEM = least_squares_problem(8, 2, 5, rng=0)
 # orthogonal inputs and a task of full rank: every method converges soon

@@ -10,6 +10,9 @@ from rmt_rank.networks.problem import least_squares_problem
 from rmt_rank.training.result import TrainingResult
 from rmt_rank.training.train import train
 
+# short budgets are meant here; tests/training/test_train.py has the tests of the warning
+pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
+
 PROBLEM = least_squares_problem(6, 2, 4, rng=0)
 
 

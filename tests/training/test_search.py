@@ -7,6 +7,9 @@ from rmt_rank.networks.problem import least_squares_problem
 from rmt_rank.training.search import learning_rate_search
 from rmt_rank.training.train import train
 
+# short budgets are meant here; tests/training/test_train.py has the tests of the warning
+pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
+
 # orthogonal inputs: every method converges soon
 PROBLEM = least_squares_problem(8, 2, 4, rng=0, inputs=np.tile(2 * np.eye(8), (33, 1)))
 GRID = [0.5, 0.05, 0.1, 0.2, 4.0]

@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 
 from rmt_rank import metrics
+from rmt_rank._errors import ConvergenceWarning
 from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.recording import Observer
 from rmt_rank.training.train import recording_schedule, train
+
+# short budgets are meant here; tests/training/test_train.py has the tests of the warning
+pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
 
 PROBLEM = least_squares_problem(8, 2, 5, rng=0)
 # orthogonal inputs: every method converges soon
@@ -481,3 +485,41 @@ def test_progress(capsys):
     train(PROBLEM, 2, steps=20, progress=True, rng=1)
     captured = capsys.readouterr()
     assert captured.out == ""
+
+
+def unconverged_run(**options):
+    problem = least_squares_problem(6, task_rank=2, examples=4, rng=0)
+    return train(problem, 2, seeds=3, rng=0, learning_rate=[1e-4, 1e6], **options)
+
+
+@pytest.mark.filterwarnings("error::rmt_rank._errors.ConvergenceWarning")
+def test_unconverged_networks_warn_once_with_reasons():
+    with pytest.warns(ConvergenceWarning) as caught:
+        unconverged_run(steps=20)
+    (warning,) = caught
+    assert warning.filename == __file__
+    text = str(warning.message)
+    assert "6 of 6 networks did not converge to a loss of 1e-06" in text
+    assert "3 used up 20 steps, 3 diverged" in text
+
+
+@pytest.mark.filterwarnings("error::rmt_rank._errors.ConvergenceWarning")
+def test_unconverged_networks_raise_or_are_ignored_on_request():
+    with pytest.raises(RuntimeError, match="6 of 6 networks did not converge"):
+        unconverged_run(steps=20, unconverged="raise")
+    assert unconverged_run(steps=20, unconverged="ignore").settings["steps"] == 20
+    with pytest.raises(ValueError, match=r"unconverged must be one of 'warn'.*got 'quiet'"):
+        unconverged_run(steps=20, unconverged="quiet")
+
+
+@pytest.mark.filterwarnings("error::rmt_rank._errors.ConvergenceWarning")
+@pytest.mark.parametrize("options", [{"steps": 0}, {"steps": 5, "tolerance": 0}])
+def test_runs_without_a_goal_do_not_warn(options):
+    unconverged_run(**options)
+
+
+@pytest.mark.filterwarnings("error::rmt_rank._errors.ConvergenceWarning")
+def test_converged_networks_do_not_warn():
+    problem = least_squares_problem(6, task_rank=2, examples=4, rng=0)
+    result = train(problem, 1, learning_rate=0.1, steps=20000, rng=0)
+    assert (result.arrays["status"][1] == Status.CONVERGED).all()

@@ -12,6 +12,9 @@ from rmt_rank.training.ledger import Status
 from rmt_rank.training.optimizers import OPTIMIZERS
 from rmt_rank.training.result import TrainingResult
 
+# short budgets are meant here; tests/training/test_train.py has the tests of the warning
+pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
+
 EPS = np.finfo(float).eps
 NETWORK = NonlinearNetwork((4, 16, 16, 3), "tanh")
 CLASSES = NonlinearNetwork((4, 16, 16, 3), "relu", 2, criterion="cross-entropy")
