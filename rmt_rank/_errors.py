@@ -1,6 +1,6 @@
 """Errors that a caller may want to catch by name."""
 
-__all__ = ["BackendUnavailableError", "DataUnavailableError"]
+__all__ = ["BackendUnavailableError", "DataUnavailableError", "TooLargeForFloatError"]
 
 
 class BackendUnavailableError(RuntimeError):
@@ -9,3 +9,7 @@ class BackendUnavailableError(RuntimeError):
 
 class DataUnavailableError(RuntimeError):
     """Images that were asked for are in no local file, and cannot be fetched."""
+
+
+class TooLargeForFloatError(ValueError, OverflowError):
+    """Arguments are in their range, but the result is above the largest float."""
