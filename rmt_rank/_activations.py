@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rmt_rank._array import erf, namespace_of
-from rmt_rank._validation import real
+from rmt_rank._validation import boolean, function, real, sequence, shown, string
 
 __all__ = ["ACTIVATIONS", "Activation", "activation", "is_named", "sine"]
 
@@ -33,8 +33,13 @@ class Activation:
         The same for its derivative; what needs one refuses an activation without.
     odd : bool, default False
         Whether f(-x) = -f(x).
-    kinks : tuple of float
+    kinks : sequence of float
         Points where it is not smooth; quadrature is split there.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type, or a kink is not finite.
 
     Examples
     --------
@@ -48,6 +53,15 @@ class Activation:
     derivative: Function | None = None
     odd: bool = False
     kinks: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        string("name", self.name)
+        function("function", self.function)
+        if self.derivative is not None:
+            function("derivative", self.derivative)
+        kinks = sequence("kinks", self.kinks, "numbers")
+        object.__setattr__(self, "odd", boolean("odd", self.odd))
+        object.__setattr__(self, "kinks", tuple(real("kinks", kink) for kink in kinks))
 
     def __call__(self, x: Any) -> Any:
         """The function."""
@@ -186,7 +200,7 @@ def activation(given: str | Function | Activation) -> Activation:
     elif callable(given):
         found = Activation(getattr(given, "__name__", "activation"), given)
     else:
-        raise TypeError(f"activation must be a name or a function on arrays, got {given!r}")
+        raise TypeError(f"activation must be a name or a function on arrays, got {shown(given)}")
     _check(found)
     return found
 
@@ -197,7 +211,9 @@ def _named(name: str) -> Activation:
     if omega := re.fullmatch(r"sine\((\d+\.?\d*(?:e[+-]?\d+)?)\)", name):
         return sine(float(omega[1]))
     listed = ", ".join(map(repr, ACTIVATIONS))
-    raise ValueError(f"activation must be one of {listed}, 'sine(30)' or a function, got {name!r}")
+    raise ValueError(
+        f"activation must be one of {listed}, 'sine(30)' or a function, got {shown(name)}"
+    )
 
 
 def is_named(found: Activation) -> bool:
@@ -217,7 +233,12 @@ def _check(found: Activation) -> None:
             alone = np.asarray(found.function(x[1:2, 2:3]))
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"activation {found.name!r} must take arrays of any shape, got {error}"
+            f"activation {shown(found.name)} must take arrays of any shape, got {error}"
+        ) from error
+    except Exception as error:  # it is a user's function: it may raise anything
+        raise ValueError(
+            f"activation {shown(found.name)} must be defined on [-1.5, 1.5], it raises "
+            f"{type(error).__name__}: {error}"
         ) from error
     if values.shape != x.shape or values.dtype.kind not in "iuf":
         raise TypeError(

@@ -1,6 +1,11 @@
 """Errors and warnings that a caller may want to handle by name."""
 
-__all__ = ["BackendUnavailableError", "ConvergenceWarning", "DataUnavailableError"]
+__all__ = [
+    "BackendUnavailableError",
+    "ConvergenceWarning",
+    "DataUnavailableError",
+    "TooLargeForFloatError",
+]
 
 
 class BackendUnavailableError(RuntimeError):
@@ -13,3 +18,7 @@ class ConvergenceWarning(UserWarning):
 
 class DataUnavailableError(RuntimeError):
     """The requested images are in no local file and cannot be downloaded."""
+
+
+class TooLargeForFloatError(ValueError, OverflowError):
+    """Arguments are in their range, but the result is above the largest float."""

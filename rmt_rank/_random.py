@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._array import makes_random_numbers
-from rmt_rank._validation import choice
+from rmt_rank._validation import choice, shown
 
 __all__ = ["FIELDS", "RNG", "gaussian", "lengths", "normals", "streams"]
 
@@ -20,6 +20,9 @@ __all__ = ["FIELDS", "RNG", "gaussian", "lengths", "normals", "streams"]
 RNG: TypeAlias = int | np.random.SeedSequence | np.random.BitGenerator | np.random.Generator | None
 
 FIELDS = ("real", "complex")
+
+# Integers in a sequence that is a seed.
+_LONGEST_SEED = 10**6
 
 
 def streams(rng: RNG) -> Iterator[np.random.Generator]:
@@ -34,14 +37,17 @@ def streams(rng: RNG) -> Iterator[np.random.Generator]:
         If rng is not what `numpy.random.default_rng` takes.
     """
     try:
+        length = len(rng) if isinstance(rng, Sized) else 0
+        if length > _LONGEST_SEED:
+            raise ValueError("it is too long")
         if not isinstance(rng, np.random.Generator | np.random.BitGenerator):
             rng = np.random.SFC64(rng)
         parent = np.random.default_rng(rng)
         parent.spawn(0)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
+    except Exception as error:  # whatever a user's class raises
+        raise (ValueError if isinstance(error, ValueError) else TypeError)(
             f"rng must be None, a non-negative integer or a NumPy SeedSequence, BitGenerator or "
-            f"Generator, got {rng!r}"
+            f"Generator, got {shown(rng)}"
         ) from error
     return (stream for _ in itertools.count() for stream in parent.spawn(1))
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rmt_rank._errors import DataUnavailableError
-from rmt_rank._validation import choice
+from rmt_rank._validation import choice, integer
 from rmt_rank.data.images import Images, of_bytes
 from rmt_rank.data.sources import folders, openml
 
@@ -63,8 +63,8 @@ def load_cifar(path: str | Path | None = None, *, classes: int = 10, part: str =
     .. [1] A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
     """
     choice("part", part, ("train", "test"))
-    if classes not in _OPENML:
-        raise ValueError(f"classes must be 10 or 100, got {classes!r}")
+    if integer("classes", classes, at_least=10, at_most=100) not in _OPENML:
+        raise ValueError(f"classes must be 10 or 100, got {classes}")
     name, names = f"CIFAR-{classes}", _FILES[classes, part]
     for place in folders(path, [_FOLDERS[classes]]):
         files = [place / each for each in names]

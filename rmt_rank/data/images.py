@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._random import RNG, streams
-from rmt_rank._validation import integer
+from rmt_rank._validation import LARGEST_INTEGER, boolean, integer, integers, shown, string
 
 __all__ = ["Images", "of_bytes"]
 
@@ -32,6 +33,11 @@ class Images:
         Of one image: rows and columns, after colours if it has any.
     classes : int
         Number of classes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type, or they do not fit together.
     """
 
     name: str
@@ -39,6 +45,24 @@ class Images:
     labels: npt.NDArray[np.intp]
     shape: tuple[int, ...]
     classes: int
+
+    def __post_init__(self) -> None:
+        string("name", self.name)
+        classes = integer("classes", self.classes, at_least=1, at_most=LARGEST_INTEGER)
+        shape = integers("shape", self.shape, at_least=1, at_most=LARGEST_INTEGER)
+        if not isinstance(self.inputs, np.ndarray) or self.inputs.dtype.kind not in "iuf":
+            raise TypeError(f"inputs must be an array of real numbers, got {shown(self.inputs)}")
+        if not isinstance(self.labels, np.ndarray) or self.labels.dtype.kind not in "iu":
+            raise TypeError(f"labels must be an array of integers, got {shown(self.labels)}")
+        if self.inputs.ndim != 2 or self.inputs.shape != (self.labels.size, math.prod(shape)):
+            raise ValueError(
+                "inputs and labels must be as many images of the shape "
+                f"{shown(shape)}, got the shapes {self.inputs.shape} and {self.labels.shape}"
+            )
+        if self.labels.ndim != 1 or not np.all((self.labels >= 0) & (self.labels < classes)):
+            raise ValueError(f"labels must be from 0 to classes - 1, got {shown(self.labels)}")
+        object.__setattr__(self, "classes", classes)
+        object.__setattr__(self, "shape", shape)
 
     def __repr__(self) -> str:
         return f"Images({self.name!r}, {len(self)} of shape {self.shape}, {self.classes} classes)"
@@ -81,12 +105,13 @@ class Images:
         ((20, 64), True)
         """
         count = integer("count", count, at_least=1)
+        balanced = boolean("balanced", balanced)
         order = next(streams(rng)).permutation(len(self))
         if balanced:
             order = order[self._balanced(order, count)]
         elif count > len(self):
             raise ValueError(
-                f"count must be at most {len(self)}, the images there are, got {count}"
+                f"count must be at most {len(self)}, the images there are, got {shown(count)}"
             )
         chosen = order[:count]
         return replace(self, inputs=self.inputs[chosen], labels=self.labels[chosen])
@@ -98,7 +123,7 @@ class Images:
         if rest or share > least:
             raise ValueError(
                 f"count must be a multiple of the {self.classes} classes, of which one has {least} "
-                f"images, to be balanced, got {count}"
+                f"images, to be balanced, got {shown(count)}"
             )
         labels = self.labels[order]
         places = [np.flatnonzero(labels == label)[:share] for label in range(self.classes)]

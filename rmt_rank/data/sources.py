@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from rmt_rank._errors import DataUnavailableError
+from rmt_rank._validation import shown
 from rmt_rank.data.images import Images, of_bytes
 
 __all__ = ["VARIABLE", "folders", "openml", "scikit_learn"]
@@ -41,7 +42,11 @@ def folders(path: str | Path | None, names: Sequence[str]) -> list[Path]:
     """
     if path is None and not os.environ.get(VARIABLE):
         return []
-    given = Path(os.environ[VARIABLE]) if path is None else Path(path)
+    if not (path is None or isinstance(path, str | Path)):
+        raise TypeError(f"path must be a string or a Path, got {shown(path)}")
+    given = Path(os.environ[VARIABLE] if path is None else path)
+    if "\0" in str(given):
+        raise ValueError(f"path must have no null character, got {shown(str(given))}")
     if not given.exists():
         what = f"the folder of {VARIABLE}" if path is None else "path"
         raise DataUnavailableError(f"{what} must exist, got {str(given)!r}")

@@ -14,11 +14,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._validation import integer, real_array
+from rmt_rank._validation import LARGEST_INTEGER, instance, integer, real_array, sequence, shown
 from rmt_rank.networks.problem import LeastSquaresProblem
 
 __all__ = ["balance", "converged_weight", "converged_weight_error", "effective_weight"]
@@ -51,7 +52,8 @@ def effective_weight(weights: Sequence[npt.ArrayLike], *, skip: int = 0) -> Arra
         len(factors) % skip or any(w.shape[-1] != w.shape[-2] for w in factors)
     ):
         raise ValueError(
-            f"skip must divide the depth, {len(factors)}, and needs square weights, got {skip}"
+            f"skip must divide the depth, {len(factors)}, and needs square weights, got "
+            f"{shown(skip)}"
         )
     product: Array = np.eye(factors[0].shape[-1])
     kept = product
@@ -102,7 +104,10 @@ def converged_weight(
     >>> converged_weight(problem, [[0.5, 3.0]])  # the second feature is never seen
     array([[2., 3.]])
     """
-    weight = effective_weight([first_weight, *later_weights], skip=skip)
+    instance("problem", problem, LeastSquaresProblem)
+    first = real_array("first_weight", first_weight)
+    later = _arrays("later_weights", later_weights)
+    weight = effective_weight([first, *later], skip=skip)
     if weight.shape[-2:] != (problem.outputs, problem.features):
         raise ValueError(
             f"weights must lead from {problem.features} features to {problem.outputs} outputs, got "
@@ -135,6 +140,7 @@ def converged_weight_error(problem: LeastSquaresProblem, loss: npt.ArrayLike) ->
     TypeError, ValueError
         If a loss is not a number of at least 0.
     """
+    instance("problem", problem, LeastSquaresProblem)
     losses = real_array("loss", loss, at_least=0)
     least = np.linalg.svd(problem.reduced.inputs, compute_uv=False)[: problem.rank][-1:]
     return np.sqrt(2 * problem.examples * losses) / (float(least[0]) if least.size else math.inf)
@@ -183,7 +189,7 @@ def singular_value_velocity(weight: npt.ArrayLike, gradient: npt.ArrayLike, dept
     gradient : array_like, shape (..., outputs, features)
         Gradient of the loss in W.
     depth : int
-        Number d of layers.
+        Number d of layers, at most 2^53.
 
     Returns
     -------
@@ -201,7 +207,7 @@ def singular_value_velocity(weight: npt.ArrayLike, gradient: npt.ArrayLike, dept
        Factorization", arXiv:1905.13655, Theorem 3.
     """
     w, g = real_array("weight", weight), real_array("gradient", gradient)
-    d = integer("depth", depth, at_least=1)
+    d = integer("depth", depth, at_least=1, at_most=LARGEST_INTEGER)
     if w.ndim < 2 or w.shape != g.shape:
         raise ValueError(
             f"weight and gradient must be matrices of one shape, got {w.shape} and {g.shape}"
@@ -212,7 +218,7 @@ def singular_value_velocity(weight: npt.ArrayLike, gradient: npt.ArrayLike, dept
 
 
 def _factors(weights: Sequence[npt.ArrayLike]) -> list[Array]:
-    factors = [real_array(f"weight {i}", w) for i, w in enumerate(weights, 1)]
+    factors = _arrays("weights", weights)
     if not factors:
         raise ValueError("weights must not be empty")
     shapes = [w.shape for w in factors]
@@ -221,3 +227,8 @@ def _factors(weights: Sequence[npt.ArrayLike]) -> list[Array]:
             f"weights must be matrices that can be multiplied, got the shapes {shapes}"
         )
     return factors
+
+
+def _arrays(name: str, weights: Any) -> list[Array]:
+    members = sequence(name, weights, "matrices", axes=None)
+    return [real_array(f"{name}[{i}]", w) for i, w in enumerate(members)]

@@ -12,7 +12,15 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._validation import choice, integer, real
+from rmt_rank._validation import (
+    LARGEST_INTEGER,
+    choice,
+    instance,
+    integer,
+    real,
+    require_memory,
+    shown,
+)
 from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.network import Network
 from rmt_rank.networks.nonlinear import NonlinearNetwork
@@ -20,6 +28,9 @@ from rmt_rank.networks.nonlinear import NonlinearNetwork
 __all__ = ["INITIALISATIONS", "initial_parameters", "orthonormal"]
 
 Array = npt.NDArray[np.float64]
+
+# Of a layer, and of a product that it stands for.
+LARGEST_SCALE, MOST_FACTORS = 1e100, 10**5
 
 
 def initial_parameters(
@@ -38,7 +49,7 @@ def initial_parameters(
     network : LinearNetwork or NonlinearNetwork
         Their shape.
     count : int
-        Number B of networks.
+        Number B of networks, as many as fit into memory.
     stream : numpy.random.Generator
         Source of randomness.
     initialisation : str, default "normal"
@@ -49,11 +60,12 @@ def initial_parameters(
         "marginals": every weight has independent entries with the law of an entry of a product
         of `as_depth` Gaussian matrices, times scale.
     scale : float, default 1
-        Scale of each layer; of the whole product for "balanced".  Of a layer that is a product of
-        weights, each has its k-th root.  sqrt(2) keeps the mean square of a signal through ReLUs.
+        Scale of each layer, from 0 to 1e100; of the whole product for "balanced".  Of a layer
+        that is a product of weights, each has its k-th root.  sqrt(2) keeps the mean square of a
+        signal through ReLUs.
     as_depth : int, optional
         Depth D for "balanced" and "marginals": the two readings of "initialised with the
-        distribution of the D-layer network" (Section 3.3 of the paper).
+        distribution of the D-layer network" (Section 3.3 of the paper).  At most 10^5.
 
     Returns
     -------
@@ -64,11 +76,16 @@ def initial_parameters(
     TypeError, ValueError
         If an argument is of the wrong type or out of its range.
     """
-    integer("count", count, at_least=1)
-    choice("initialisation", initialisation, tuple(INITIALISATIONS))
-    scale = real("scale", scale, at_least=0)
+    if not isinstance(network, LinearNetwork | NonlinearNetwork):
+        raise TypeError(f"network must be a network, got {shown(network)}")
+    count = integer("count", count, at_least=1, at_most=LARGEST_INTEGER)
+    instance("stream", stream, np.random.Generator)
+    choice("initialisation", initialisation, INITIALISATIONS)
+    scale = real("scale", scale, at_least=0, at_most=LARGEST_SCALE)
+    # the parts and the whole
+    require_memory("count and the network's widths", 16.0 * count * network.size)
     if as_depth is not None:
-        integer("as_depth", as_depth, at_least=1)
+        as_depth = integer("as_depth", as_depth, at_least=1, at_most=MOST_FACTORS)
         if initialisation not in ("balanced", "marginals"):
             raise ValueError(
                 "as_depth goes with the initialisations 'balanced' and 'marginals', got "

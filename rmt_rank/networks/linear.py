@@ -23,8 +23,14 @@ from typing import Any
 import numpy as np
 
 from rmt_rank._array import namespace_of
-from rmt_rank._validation import integer, integer_widths
-from rmt_rank.networks.network import Network
+from rmt_rank._validation import boolean, integer, integer_widths, shown
+from rmt_rank.networks.network import (
+    Network,
+    check_data,
+    check_parameters,
+    check_problem,
+    check_weights,
+)
 from rmt_rank.networks.problem import LeastSquaresProblem, ReducedData, squared_error
 
 __all__ = ["LinearNetwork", "Objective"]
@@ -61,10 +67,12 @@ class LinearNetwork:
         widths = integer_widths(self.widths)
         object.__setattr__(self, "widths", widths)
         skip = integer("skip", self.skip, at_least=0)
+        object.__setattr__(self, "skip", skip)
+        object.__setattr__(self, "batch_norm", boolean("batch_norm", self.batch_norm))
         if skip and (len(set(widths)) > 1 or self.depth % skip):
             raise ValueError(
-                f"skip must divide the depth, {self.depth}, and needs equal widths, got {skip} and "
-                f"widths {widths}"
+                f"skip must divide the depth, {self.depth}, and needs equal widths, got "
+                f"{shown(skip)} and widths {shown(widths)}"
             )
 
     @property
@@ -96,6 +104,7 @@ class LinearNetwork:
 
     def weights(self, parameters: Any) -> list[Any]:
         """W_1, ..., W_d, shapes (..., n_l, n_(l-1)), of parameters (..., size)."""
+        check_parameters(self, parameters)
         xp = namespace_of(parameters)
         found, start = [], 0
         for shape in self.shapes:
@@ -117,6 +126,7 @@ class LinearNetwork:
 
     def parameters(self, weights: Sequence[Any]) -> Any:
         """Parameters (..., size) of the given weights, normalisations where training starts."""
+        check_weights(self, weights)
         xp = namespace_of(weights[0])
         batch = weights[0].shape[:-2]
         parts = [xp.reshape(w, (*batch, math.prod(w.shape[-2:]))) for w in weights]
@@ -128,6 +138,7 @@ class LinearNetwork:
 
     def data(self, problem: LeastSquaresProblem) -> tuple[ReducedData, ReducedData | None]:
         """Training and held-out data, reduced to a basis of the space that they span."""
+        check_problem(self, problem)
         return problem.reduced, problem.reduced_test
 
     # --- the map ------------------------------------------------------------------------------
@@ -138,6 +149,7 @@ class LinearNetwork:
         return h
 
     def _forward(self, parameters: Any, data: ReducedData) -> tuple[Any, list[_Layer]]:
+        check_data(self, "data", data)
         weights = self.weights(parameters)
         affine = self.normalisations(parameters) if self.batch_norm else [None] * self.depth
         h = data.inputs
@@ -219,6 +231,7 @@ class LinearNetwork:
 
     def test_loss(self, parameters: Any, data: ReducedData, test: ReducedData) -> Any:
         """Half the mean squared error on other data, normalised by the statistics of `data`."""
+        check_data(self, "test", test)
         return squared_error(*self.effective(parameters, data), test)
 
 

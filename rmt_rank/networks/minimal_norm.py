@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rmt_rank._validation import instance
 from rmt_rank.metrics.spectrum import effective_rank
 from rmt_rank.networks.problem import LeastSquaresProblem
 
@@ -49,7 +50,6 @@ def minimal_norm_effective_rank(problem: LeastSquaresProblem, *, power: float = 
     >>> round(minimal_norm_effective_rank(problem), 3)
     1.335
     """
-    if not isinstance(problem, LeastSquaresProblem):
-        raise TypeError(f"problem must be a LeastSquaresProblem, got {type(problem).__name__}")
+    instance("problem", problem, LeastSquaresProblem)
     sigma = np.linalg.svd(problem.minimum_norm_weight, compute_uv=False)
     return float(effective_rank(sigma, power=power))

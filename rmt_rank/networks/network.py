@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from rmt_rank._validation import instance, sequence
 from rmt_rank.networks.problem import LeastSquaresProblem, ReducedData
 
-__all__ = ["Network"]
+__all__ = ["Network", "check_data", "check_parameters", "check_problem", "check_weights"]
 
 
 class Network(Protocol):
@@ -50,3 +51,49 @@ class Network(Protocol):
 
     def test_loss(self, parameters: Any, data: ReducedData, test: ReducedData) -> Any:
         """Loss on other data than those of training."""
+
+
+def check_parameters(network: Network, parameters: Any) -> None:
+    """Refuse what is not an array of a network's parameters, such as its weights."""
+    wanted = f"parameters must be an array (..., {network.size}), such as a result's `parameters`"
+    if not hasattr(parameters, "shape"):
+        raise TypeError(f"{wanted}, got a {type(parameters).__name__}")
+    if tuple(parameters.shape[-1:]) != (network.size,):
+        raise ValueError(f"{wanted}, got the shape {tuple(parameters.shape)}")
+
+
+def check_data(network: Network, name: str, data: Any) -> None:
+    """Refuse problems in the position of their data, and data of another size."""
+    if not isinstance(data, ReducedData):
+        raise TypeError(
+            f"{name} must be one of `training, held_out = network.data(problem)`, got a "
+            f"{type(data).__name__}"
+        )
+    _check_ends(network, name, data.inputs.shape[-2], data.targets.shape[-2])
+
+
+def check_problem(network: Network, problem: Any) -> None:
+    """Refuse problems of another size than the network."""
+    instance("problem", problem, LeastSquaresProblem)
+    _check_ends(network, "problem", problem.features, problem.outputs)
+
+
+def _check_ends(network: Network, name: str, features: int, outputs: int) -> None:
+    if (features, outputs) != (network.widths[0], network.widths[-1]):
+        raise ValueError(
+            f"{name} must have {network.widths[0]} features and {network.widths[-1]} outputs, as "
+            f"the network, got {features} and {outputs}"
+        )
+
+
+def check_weights(network: Network, weights: Any) -> None:
+    """Refuse what is not a sequence of arrays of the shapes of a network's weights."""
+    found = [
+        tuple(getattr(w, "shape", ()))[-2:]
+        for w in sequence("weights", weights, "arrays", axes=None)
+    ]
+    if found != list(network.shapes):
+        raise ValueError(
+            f"weights must be arrays of the shapes (..., n_l, n_(l-1)), {list(network.shapes)}, "
+            f"got {found}"
+        )

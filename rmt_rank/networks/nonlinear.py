@@ -27,12 +27,20 @@ import numpy as np
 
 from rmt_rank._activations import activation
 from rmt_rank._array import namespace_of
-from rmt_rank._validation import choice, integer, integer_widths
+from rmt_rank._validation import choice, integer, integer_widths, shown
 from rmt_rank.networks.criteria import CRITERIA, check_probabilities, loss_of_outputs
+from rmt_rank.networks.network import (
+    check_data,
+    check_parameters,
+    check_problem,
+    check_weights,
+)
 from rmt_rank.networks.problem import LeastSquaresProblem, ReducedData
 
 __all__ = ["NonlinearNetwork"]
 
+# Weights whose product a layer may be.
+MOST_FACTORS = 10**6
 # Numbers in an array of activations of a block of networks.
 _BLOCK_NUMBERS = 1 << 15
 
@@ -50,8 +58,8 @@ class NonlinearNetwork:
         function that works entry by entry, or an `rmt_rank.Activation` of it with its derivative,
         without which the network has no gradient.
     expansion : int, default 1
-        Number k of weights whose product a layer is.  Between them are n_(l-1) numbers, so that
-        the network can represent what it could without.
+        Number k of weights whose product a layer is, at most 10^6.  Between them are n_(l-1)
+        numbers, so that the network can represent what it could without.
     criterion : {"squared", "cross-entropy"}
         The loss: half the mean squared error, or the mean cross-entropy of targets that are
         probabilities (such as one-hot labels) with the softmax of the outputs, in nats.
@@ -87,7 +95,8 @@ class NonlinearNetwork:
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", integer_widths(self.widths))
         object.__setattr__(self, "activation", activation(self.activation))
-        integer("expansion", self.expansion, at_least=1)
+        expansion = integer("expansion", self.expansion, at_least=1, at_most=MOST_FACTORS)
+        object.__setattr__(self, "expansion", expansion)
         choice("criterion", self.criterion, CRITERIA)
 
     @property
@@ -117,6 +126,7 @@ class NonlinearNetwork:
 
     def weights(self, parameters: Any) -> list[Any]:
         """All weights, of the shapes (..., *shapes[i]), of parameters (..., size)."""
+        check_parameters(self, parameters)
         xp = namespace_of(parameters)
         found, start = [], 0
         for shape in self.shapes:
@@ -128,6 +138,7 @@ class NonlinearNetwork:
 
     def parameters(self, weights: Sequence[Any]) -> Any:
         """Parameters (..., size) of the given weights."""
+        check_weights(self, weights)
         xp = namespace_of(weights[0])
         parts = [xp.reshape(w, (*w.shape[:-2], math.prod(w.shape[-2:]))) for w in weights]
         return xp.concat(parts, axis=-1)
@@ -167,6 +178,7 @@ class NonlinearNetwork:
         ValueError
             If targets are no probabilities, and the criterion is the cross-entropy.
         """
+        check_problem(self, problem)
         whole, test = problem.whole, problem.whole_test
         if self.criterion == "cross-entropy":
             for name, data in (("targets", whole), ("test_targets", test)):
@@ -178,6 +190,7 @@ class NonlinearNetwork:
 
     def forward(self, parameters: Any, data: ReducedData) -> Any:
         """Outputs, shape (..., outputs, examples)."""
+        check_data(self, "data", data)
         return self._last(parameters, data.inputs, self.depth)
 
     def features(self, parameters: Any, inputs: Any, layer: int | None = None) -> Any:
@@ -203,12 +216,16 @@ class NonlinearNetwork:
             If layer is not an integer in its range, parameters are weights instead, or an array
             is of the wrong shape.
         """
-        self._check(parameters)
+        check_parameters(self, parameters)
         last = max(1, self.depth - 1)
         chosen = last if layer is None else integer("layer", layer, at_least=1)
         if chosen > self.depth:
-            raise ValueError(f"layer must be from 1 to the depth, {self.depth}, got {chosen}")
-        if inputs.ndim != 2 or inputs.shape[1] != self.widths[0]:
+            raise ValueError(
+                f"layer must be from 1 to the depth, {self.depth}, got {shown(chosen)}"
+            )
+        if not hasattr(inputs, "shape"):
+            raise TypeError(f"inputs must be an array, got a {type(inputs).__name__}")
+        if len(inputs.shape) != 2 or inputs.shape[1] != self.widths[0]:
             raise ValueError(
                 f"inputs must have the shape (examples, {self.widths[0]}), got {inputs.shape}"
             )
@@ -240,19 +257,6 @@ class NonlinearNetwork:
         for start in range(0, parameters.shape[0], count):
             yield parameters[start : start + count, :]
 
-    def _check(self, parameters: Any, data: Any = None) -> None:
-        """Refuse weights in the place of parameters, and problems in that of their data."""
-        wanted = f"parameters must be an array (..., {self.size}), such as a result's `parameters`"
-        if not hasattr(parameters, "shape"):
-            raise TypeError(f"{wanted}, got a {type(parameters).__name__}")
-        if tuple(parameters.shape[-1:]) != (self.size,):
-            raise ValueError(f"{wanted}, got the shape {tuple(parameters.shape)}")
-        if not (data is None or isinstance(data, ReducedData)):
-            raise TypeError(
-                "data must be one of `training, held_out = network.data(problem)`, got a "
-                f"{type(data).__name__}"
-            )
-
     # --- the loss -----------------------------------------------------------------------------
 
     def loss(self, parameters: Any, data: ReducedData) -> Any:
@@ -269,7 +273,8 @@ class NonlinearNetwork:
         -------
         array, shape (...)
         """
-        self._check(parameters, data)
+        check_parameters(self, parameters)
+        check_data(self, "data", data)
         if parameters.ndim == 1:
             return loss_of_outputs(self.criterion, self.forward(parameters, data), data)[0]
         parts = self._blocks(parameters, data.examples)
@@ -280,6 +285,7 @@ class NonlinearNetwork:
 
     def test_loss(self, parameters: Any, data: ReducedData, test: ReducedData) -> Any:
         """The same on other data; those of training do not matter."""
+        check_data(self, "test", test)
         return self.loss(parameters, test)
 
     def accuracy(self, parameters: Any, data: ReducedData) -> Any:
@@ -294,7 +300,8 @@ class NonlinearNetwork:
         -------
         array, shape (...)
         """
-        self._check(parameters, data)
+        check_parameters(self, parameters)
+        check_data(self, "data", data)
         xp = namespace_of(parameters)
         right = xp.argmax(self.forward(parameters, data), axis=-2) == xp.argmax(
             data.targets, axis=-2
@@ -317,6 +324,8 @@ class NonlinearNetwork:
             If the activation has no derivative.
         """
         self.require_derivative()
+        check_parameters(self, parameters)
+        check_data(self, "data", data)
         xp = namespace_of(parameters)
         parts = [self._step(part, data) for part in self._blocks(parameters, data.examples)]
         return tuple(xp.concat(list(each)) for each in zip(*parts, strict=True))

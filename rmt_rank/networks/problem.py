@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from rmt_rank._array import namespace_of
 from rmt_rank._random import RNG, streams
-from rmt_rank._validation import integer, real, real_array
+from rmt_rank._validation import LARGEST_INTEGER, integer, real, real_array, require_memory, shown
 
 __all__ = ["LeastSquaresProblem", "ReducedData", "least_squares_problem"]
 
@@ -120,7 +120,7 @@ class LeastSquaresProblem:
     def __post_init__(self) -> None:
         for name in ("inputs", "targets", "test_inputs", "test_targets", "task"):
             value = getattr(self, name)
-            if value is None:
+            if value is None and name not in ("inputs", "targets"):
                 continue
             array = real_array(name, value)
             if array.ndim != 2:
@@ -235,7 +235,10 @@ class LeastSquaresProblem:
         return squared_error(self._weight(weight), None, self.reduced_test)[()]
 
     def _weight(self, weight: npt.ArrayLike) -> Array:
-        array = np.asarray(weight)
+        # that of a network that diverged may hold nan
+        array = np.asarray(weight if hasattr(weight, "shape") else real_array("weight", weight))
+        if array.dtype.kind not in "iuf":
+            raise TypeError(f"weight must be real numbers, got {shown(weight)}")
         if array.shape[-2:] != (self.outputs, self.features):
             raise ValueError(
                 f"weight must have the shape (..., {self.outputs}, {self.features}), got "
@@ -268,7 +271,7 @@ def least_squares_problem(
     Parameters
     ----------
     width : int
-        Number of inputs and of outputs.
+        Number of inputs and of outputs, as large as memory allows.
     task_rank : int
         Rank of W*, from 1 to width: a product of two Gaussian matrices whose inner dimension it is,
         scaled so that an output has mean square 1 for Gaussian inputs.
@@ -277,7 +280,7 @@ def least_squares_problem(
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Source of randomness.
     noise : float, default 0
-        Standard deviation of Gaussian noise on the training targets.
+        Standard deviation of Gaussian noise on the training targets, at most 1e100.
     test_examples : int, default 256
         Number of held-out examples, without noise.
     inputs : array_like, shape (examples + test_examples or more, width), optional
@@ -308,16 +311,25 @@ def least_squares_problem(
     >>> problem.inputs.shape, problem.underdetermined, float(problem.loss(problem.task)) < 1e-25
     ((16, 32), True, True)
     """
-    n = integer("width", width, at_least=1)
-    if integer("task_rank", task_rank, at_least=1) > n:
-        raise ValueError(f"task_rank must be an integer from 1 to width = {n}, got {task_rank}")
-    q = integer("examples", examples, at_least=1)
-    q_test = integer("test_examples", test_examples, at_least=1)
-    noise = real("noise", noise, at_least=0)
+    n = integer("width", width, at_least=1, at_most=LARGEST_INTEGER)
+    task_rank = integer("task_rank", task_rank, at_least=1)
+    if task_rank > n:
+        raise ValueError(
+            f"task_rank must be an integer from 1 to width = {n}, got {shown(task_rank)}"
+        )
+    q = integer("examples", examples, at_least=1, at_most=LARGEST_INTEGER)
+    q_test = integer("test_examples", test_examples, at_least=1, at_most=LARGEST_INTEGER)
+    noise = real("noise", noise, at_least=0, at_most=1e100)
+    # W* and what it is a product of; inputs, targets and noise
+    require_memory(
+        "width, examples and test_examples",
+        8.0 * (n * n + 2 * n * task_rank + 2 * n * (q + q_test) + n * q),
+    )
     given = None if inputs is None else real_array("inputs", inputs)
     if given is not None and (given.ndim != 2 or given.shape[1] != n or len(given) < q + q_test):
         raise ValueError(
-            f"inputs must have the shape ({q + q_test} or more, {n}), got {given.shape}"
+            f"inputs must have the shape ({q + q_test} or more, {n}), got {given.shape}: rows for "
+            "examples and test_examples, and width columns"
         )
     stream = next(streams(rng))
     task = stream.standard_normal((n, task_rank)) @ stream.standard_normal((task_rank, n))

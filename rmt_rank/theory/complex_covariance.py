@@ -28,9 +28,20 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from rmt_rank._errors import TooLargeForFloatError
 from rmt_rank._random import FIELDS
-from rmt_rank._validation import choice, integer, integer_widths, real
+from rmt_rank._validation import (
+    LARGEST_INTEGER,
+    choice,
+    integer,
+    integer_widths,
+    real,
+    require_memory,
+    shown,
+)
 from rmt_rank.theory.complex_moments import (
+    BYTES_PER_WIDTH,
+    MOST_FACTORS,
     beta_weights,
     complex_power_sum,
 )
@@ -68,8 +79,8 @@ def complex_covariance(widths: Sequence[int], z: float, w: float) -> float:
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of its range.
-    OverflowError
-        If the covariance is too large for a float.
+    TooLargeForFloatError
+        A ValueError, if the covariance is too large for a float.
 
     Notes
     -----
@@ -91,6 +102,7 @@ def complex_covariance(widths: Sequence[int], z: float, w: float) -> float:
     widths = integer_widths(widths)
     z, w = _power("z", z), _power("w", w)
     N = min(widths)
+    require_memory("widths", BYTES_PER_WIDTH * N)
     k = np.arange(N, dtype=np.float64)
     log_p, log_q, joint = np.zeros(N), np.zeros(N), np.zeros(N)
     for n, count in Counter(sorted(widths)[1:]).items():
@@ -101,7 +113,9 @@ def complex_covariance(widths: Sequence[int], z: float, w: float) -> float:
     logs = log_p + log_q + joint
     scale = float(logs.max())
     if scale > _LARGEST_LOG:
-        raise OverflowError("the covariance is too large for a float")
+        raise TooLargeForFloatError(
+            f"widths must be smaller, the covariance is too large for a float, got {shown(widths)}"
+        )
     shift = (log_p.max() - log_q.max()) / 2
     total = _diagonal(widths, z, w, logs - scale, joint)
     total += _off_diagonal(
@@ -118,7 +132,7 @@ def nuclear_norm_log_variance(
     Parameters
     ----------
     width, depth : int
-        Side N and number L of the square factors, each at least 1.
+        Side N and number L of the square factors, each at least 1; the depth at most 10^6.
     field : {"real", "complex"}
         Field of the Gaussian entries.
 
@@ -147,11 +161,12 @@ def nuclear_norm_log_variance(
     >>> round(limit, 7), round(delta_method, 7)
     (0.0002861, 0.0002861)
     """
-    N = integer("width", width, at_least=1)
-    L = integer("depth", depth, at_least=1)
+    N = integer("width", width, at_least=1, at_most=LARGEST_INTEGER)
+    L = integer("depth", depth, at_least=1, at_most=MOST_FACTORS)
     limit = L * (L + 2) ** 2 / (16 * (L + 1) * N**2)
     if choice("field", field, FIELDS) == "real":
         return NuclearNormLogVariance(2 * limit, None)
+    require_memory("width", BYTES_PER_WIDTH * N)
     widths = (N,) * (L + 1)
     mean = complex_power_sum(widths, 0.5)
     return NuclearNormLogVariance(
@@ -160,10 +175,7 @@ def nuclear_norm_log_variance(
 
 
 def _power(name: str, value: float) -> float:
-    value = real(name, value, above=0)
-    if value > 1:
-        raise ValueError(f"{name} must be > 0 and <= 1, got {value!r}")
-    return value
+    return real(name, value, above=0, at_most=1)
 
 
 def _diagonal(widths: tuple[int, ...], z: float, w: float, logs: Array, joint: Array) -> float:

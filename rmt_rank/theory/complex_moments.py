@@ -27,19 +27,25 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from rmt_rank._validation import integer, integer_widths, real
+from rmt_rank._validation import LARGEST_INTEGER, integer, integer_widths, real, require_memory
 from rmt_rank.theory.gamma_ratios import log_ratio, shifted_digamma
 
-__all__ = ["PowerSum", "annealed_effective_rank", "beta_weights"]
+__all__ = ["BYTES_PER_WIDTH", "MOST_FACTORS", "PowerSum", "annealed_effective_rank", "beta_weights"]
 __all__ += ["complex_moment_correction", "complex_power_sum"]
 
 Array = npt.NDArray[np.float64]
 # (i, j): D^j f(k-i)/f(k) over k
 _Differences = dict[tuple[int, int], npt.NDArray[np.complex128]]
 
+# Arrays of sums over the width, and factors that are counted one by one.
+BYTES_PER_WIDTH, MOST_FACTORS = 200.0, 10**6
+# Where sums by parts have products of as many numbers, all of them floats.
+_LARGEST_POWER = 64
 # Derivatives of rational functions are their imaginary parts at z + i times this: no differences,
 # no error.
 _IMAGINARY_STEP = 1e-50
+# The largest logarithm of a float.
+LARGEST_LOG = 709.78
 
 
 class PowerSum(NamedTuple):
@@ -51,12 +57,12 @@ class PowerSum(NamedTuple):
     @property
     def value(self) -> float:
         """The mean itself."""
-        return math.exp(self.log)
+        return math.exp(self.log) if self.log < LARGEST_LOG else math.inf
 
     @property
     def slope(self) -> float:
         """Its derivative, E[(1/N) sum_i s_i^z log s_i]."""
-        return math.exp(self.log) * self.log_slope
+        return self.value * self.log_slope
 
 
 def complex_power_sum(widths: Sequence[int], z: float) -> PowerSum:
@@ -67,13 +73,12 @@ def complex_power_sum(widths: Sequence[int], z: float) -> PowerSum:
     widths : sequence of int
         n_0, ..., n_L; layer l has n_l x n_(l-1) entries of variance 1/N, N = min(widths).
     z : float
-        Greater than -1.
+        Greater than -1, at most 64.
 
     Returns
     -------
     PowerSum
-        Its `value` raises OverflowError where the mean is too large for a float; `log` is there
-        always.
+        Its `value` is inf where the mean is too large for a float; `log` is there always.
 
     Raises
     ------
@@ -99,9 +104,11 @@ def complex_power_sum(widths: Sequence[int], z: float) -> PowerSum:
     [2.0, 5.01]
     """
     widths = integer_widths(widths)
-    z = real("z", z, above=-1)
+    z = real("z", z, above=-1, at_most=_LARGEST_POWER)
     N = min(widths)
     passes = max(0, math.ceil(z) - 1)
+    # complex numbers for every pair of differences, of three functions
+    require_memory("widths", (BYTES_PER_WIDTH + (48 * passes**2 if passes else 0)) * N)
     layers = Counter(sorted(widths)[1:])
     logs, factors, slopes, factor_slopes = beta_weights(N, z, passes)
     k = np.arange(N, dtype=np.float64)
@@ -131,7 +138,7 @@ def annealed_effective_rank(widths: Sequence[int], *, power: float = 1) -> float
     widths : sequence of int
         As in `complex_power_sum`.
     power : float, default 1
-        Power of the singular values, as in `differential_effective_rank`.
+        Power of the singular values, as in `differential_effective_rank`; at most 128.
 
     Returns
     -------
@@ -160,7 +167,7 @@ def annealed_effective_rank(widths: Sequence[int], *, power: float = 1) -> float
     >>> round(float(math.log(100) + differential_effective_rank(2)), 7)
     4.2037825
     """
-    z = real("power", power, above=0) / 2
+    z = real("power", power, above=0, at_most=2 * _LARGEST_POWER) / 2
     moment = complex_power_sum(widths, z)
     return math.log(min(widths)) + moment.log - z * moment.log_slope
 
@@ -171,9 +178,9 @@ def complex_moment_correction(z: float, depth: int) -> float:
     Parameters
     ----------
     z : float
-        Greater than 1/(depth + 1).
+        Greater than 1/(depth + 1), at most 1e30.
     depth : int
-        Number of factors L, at least 1.
+        Number of factors L, from 1 to 2^53.
 
     Returns
     -------
@@ -200,8 +207,8 @@ def complex_moment_correction(z: float, depth: int) -> float:
     >>> round(5 * complex_moment_correction(3, depth=1), 12)
     1.0
     """
-    L = integer("depth", depth, at_least=1)
-    z = real("z", z)
+    L = integer("depth", depth, at_least=1, at_most=LARGEST_INTEGER)
+    z = real("z", z, at_most=1e30)
     if (L + 1) * z <= 1:
         raise ValueError(f"z must be > 1/(depth + 1) = {1 / (L + 1):g} at depth {L}, got {z!r}")
     return L * z * (1 - z) * (L * z + 1) * (2 - L * z) / (24 * ((L + 1) * z - 1))

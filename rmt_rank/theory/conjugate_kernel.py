@@ -16,12 +16,11 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 from scipy import optimize
 
 from rmt_rank import _activations
 from rmt_rank._activations import ACTIVATIONS, Activation, Function
-from rmt_rank._validation import integer, real
+from rmt_rank._validation import integer, integers, real
 from rmt_rank.theory.gaussian_layers import Layer, gaussian_layers
 from rmt_rank.theory.kernel_recursion import kernel_entropy
 
@@ -34,6 +33,8 @@ __all__ = [
 ]
 
 
+# Each takes a quadrature.
+MOST_LAYERS = 10**5
 # Logarithms of variances from and to which a fixed point is looked for, and what is rounding.
 _LOG_VARIANCES, _ROUNDING = (-12.0, 12.0), 1e-10
 
@@ -76,7 +77,7 @@ def conjugate_kernel(
     samples_per_width : float
         gamma = q/n > 0, number of inputs over width.
     depths : sequence of int
-        Numbers l of layers, at least one, each at least 0.
+        Numbers l of layers, at least one, each from 0 to 10^5.
     activation : str, Activation or callable
         Activation, as in `rmt_rank._activations.activation`.
     weight_variance : float, default 1
@@ -116,9 +117,12 @@ def conjugate_kernel(
     gamma = real("samples_per_width", samples_per_width, above=0)
     inputs = gamma / real("features_per_width", features_per_width, above=0)
     variance = real("weight_variance", weight_variance, above=0)
-    if np.ndim(depths) != 1 or len(depths) == 0:
-        raise ValueError(f"depths must be a sequence of at least one integer, got {depths!r}")
-    numbers = [integer("depths", depth, at_least=0) for depth in depths]
+    if not math.isfinite(inputs):
+        raise ValueError(
+            "features_per_width must leave a ratio samples_per_width/features_per_width that is a "
+            f"float, got {features_per_width!r}"
+        )
+    numbers = integers("depths", depths, at_least=0, fewest=1, at_most=MOST_LAYERS)
     found = _activations.activation(activation)
     layers = gaussian_layers(found, max(numbers), variance)
     status = "verified" if found.odd else "conjectured"
@@ -150,7 +154,7 @@ def conjugate_kernel_effective_rank(
     width : float
         Width n of all layers, > 0.
     depth : int
-        Number of layers, at least 0.
+        Number of layers, from 0 to 10^5.
     samples : float
         Number q of inputs, > 0.
     activation, weight_variance
@@ -177,6 +181,12 @@ def conjugate_kernel_effective_rank(
     width = real("width", width, above=0)
     ratio = real("samples", samples, above=0) / width
     inputs = 1.0 if features is None else real("features", features, above=0) / width
+    depth = integer("depth", depth, at_least=0, at_most=MOST_LAYERS)
+    if not (0 < ratio < math.inf and 0 < inputs < math.inf):
+        raise ValueError(
+            "width must leave ratios samples/width and features/width that are floats > 0, got "
+            f"{width!r}"
+        )
     (kernel,) = conjugate_kernel(
         ratio, [depth], activation, weight_variance=weight_variance, features_per_width=inputs
     )

@@ -18,13 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._random import RNG, streams
-from rmt_rank._validation import integer, real, real_array
+from rmt_rank._validation import LARGEST_INTEGER, integer, real, real_array, require_memory
 from rmt_rank.theory.moments import BERNOULLI, log_moment
 
 __all__ = ["DepthRatio"]
 
 Array = npt.NDArray[np.float64]
 
+# Of numbers of factors, and of a moment's order times that.
+LARGEST_DEPTH, LARGEST_PRODUCT = 1e300, 1e307
 # Below this y/L' the poles of the Levy density at y = 0 are taken out, above it nothing cancels.
 POLES_BELOW = 0.5
 
@@ -40,16 +42,16 @@ class DepthRatio:
     Parameters
     ----------
     depth : float
-        Number of factors L, any real > 0.
+        Number of factors L, any real from 1e-300 to 1e300.
     deeper : float
-        Greater number of factors L', any real > depth.
+        Greater number of factors L', any real > depth, at most 1e300.
 
     Raises
     ------
     TypeError
         If an argument is not one real number.
     ValueError
-        If depth <= 0, deeper <= depth, or one is not finite.
+        If depth < 1e-300, deeper <= depth, or deeper > 1e300.
 
     Notes
     -----
@@ -74,7 +76,12 @@ class DepthRatio:
     deeper: float
 
     def __post_init__(self) -> None:
-        real("deeper", self.deeper, above=real("depth", self.depth, above=0))
+        depth = real("depth", self.depth, at_least=1 / LARGEST_DEPTH, at_most=LARGEST_DEPTH)
+        deeper = real("deeper", self.deeper, at_most=LARGEST_DEPTH)
+        if deeper <= depth:
+            raise ValueError(f"deeper must be > depth = {depth!r}, got {deeper!r}")
+        object.__setattr__(self, "depth", depth)
+        object.__setattr__(self, "deeper", deeper)
 
     @property
     def largest(self) -> float:
@@ -90,7 +97,9 @@ class DepthRatio:
     @property
     def jump_rate(self) -> float:
         """Mean number of jumps of -log Y, the mass of its Levy measure."""
-        return math.log(self.deeper / self.depth) + self._second_rate
+        ratio = self.deeper / self.depth
+        logs = math.log(self.deeper) - math.log(self.depth)
+        return (math.log(ratio) if ratio < math.inf else logs) + self._second_rate
 
     @property
     def atom(self) -> float:
@@ -113,14 +122,17 @@ class DepthRatio:
         Returns
         -------
         ndarray or float64
+            inf where it is above the largest float.
 
         Raises
         ------
         TypeError, ValueError
-            If order is not real, or not in its range.
+            If order is not real, or not in its range, or order * deeper is above 1e307.
         """
-        z = real_array("order", order, above=-1 / (self.deeper + 1))
-        return np.exp(log_moment(z, self.deeper) - log_moment(z, self.depth))[()]
+        most = LARGEST_PRODUCT / max(self.deeper, 1.0)
+        z = real_array("order", order, above=-1 / (self.deeper + 1), at_most=most)
+        with np.errstate(over="ignore"):
+            return np.exp(log_moment(z, self.deeper) - log_moment(z, self.depth))[()]
 
     def jump_density(self, y: npt.ArrayLike) -> Array | np.float64:
         """Levy density of -log Y: mean number of jumps per unit of their size.
@@ -171,7 +183,7 @@ class DepthRatio:
         Parameters
         ----------
         size : int
-            Number of samples, at least 1.
+            Number of samples, at least 1, as many as fit into memory.
         rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
             Source of randomness, as in `rmt_rank.sample_singular_values`.
 
@@ -184,7 +196,9 @@ class DepthRatio:
         TypeError, ValueError
             If an argument is of the wrong type or out of its range.
         """
-        size = integer("size", size, at_least=1)
+        size = integer("size", size, at_least=1, at_most=LARGEST_INTEGER)
+        # of each sample some numbers, and of each of its jumps
+        require_memory("size", size * (80 + 64 * self._second_rate))
         stream = next(streams(rng))
         first = self.deeper * stream.standard_exponential(size)
         first[stream.random(size) < self.depth / self.deeper] = 0

@@ -31,6 +31,7 @@ from rmt_rank._validation import real, real_array
 from rmt_rank.theory.moments import (
     BERNOULLI,
     DIRECT_BELOW,
+    LARGEST_POWER,
     QUADRATURE_BELOW,
     legendre_mean,
     log_moment,
@@ -41,6 +42,8 @@ __all__ = ["differential_effective_rank", "differential_effective_rank_derivativ
 
 Array = npt.NDArray[np.float64]
 
+# Of depth times power/2 times order, which are arguments of gamma functions.
+_LARGEST_PRODUCT = 1e308
 # Orders in this interval are averaged, others use the quotient, which there loses at most a bit.
 MEAN_ORDERS = (0.5, 2.0)
 
@@ -65,8 +68,9 @@ def differential_effective_rank(
     depth : array_like of float
         Number of factors, any real >= 0; depth 0 is a unitary matrix and gives 0.
     power : float, default 1
-        Power of the singular values that is normalised: 1 is Definition 6 of [1]_, 2 gives the
-        effective rank of the Gram matrix, which is 1 - H(depth + 1) with harmonic numbers H.
+        Power of the singular values that is normalised, > 0 and at most 1e6, beyond which digits
+        cancel: 1 is Definition 6 of [1]_, 2 gives the effective rank of the Gram matrix, which is
+        1 - H(depth + 1) with harmonic numbers H.
     order : float, default 1
         Renyi order, 0 <= order <= inf.  1 is Shannon's entropy, inf the min-entropy.
 
@@ -81,7 +85,8 @@ def differential_effective_rank(
     TypeError
         If an argument is not real, or power or order is not one number.
     ValueError
-        If depth is empty, negative or not finite, power <= 0, order < 0 or nan.
+        If depth is empty, negative or not finite, power <= 0 or > 1e6, order < 0 or nan, or
+        depth * power * order is above 1e308.
 
     See Also
     --------
@@ -166,8 +171,15 @@ def differential_effective_rank_derivative(
 
 def _arguments(depth: npt.ArrayLike, power: float, order: float) -> tuple[Array, float, float]:
     L = real_array("depth", depth, at_least=0)
-    z = real("power", power, above=0) / 2
-    return L, z, real("order", order, at_least=0, finite=False)
+    z = real("power", power, above=0, at_most=LARGEST_POWER) / 2
+    q = real("order", order, at_least=0, finite=False)
+    scale = z * max(1.0, q if q < math.inf else 1.0)
+    if (bad := _LARGEST_PRODUCT / max(scale, 1.0) < L).any():
+        raise ValueError(
+            f"depth must be so small that depth * power * order is at most {_LARGEST_PRODUCT:g}, "
+            f"got {float(L[bad].flat[0])!r} with power {2 * z:g} and order {q:g}"
+        )
+    return L, z, q
 
 
 def _closed_form(L: Array, z: float, q: float) -> Array:
@@ -205,7 +217,7 @@ def _derivative(x: Array, z: float, q: float) -> Array:
     if MEAN_ORDERS[0] <= q <= MEAN_ORDERS[1]:
         return -q * z * _mean_over_orders(lambda s: _bracket(s * x, s * z) / s, q)
     difference = _digamma_increment(q * x, q * z) - _digamma_increment(x, z)
-    return -q * z * (difference / (q - 1) + x / ((1 + q * x) * (1 + x)))
+    return -q * z * (difference / (q - 1) + x / (1 + q * x) / (1 + x))
 
 
 def _bracket(x: Array, z: float) -> Array:

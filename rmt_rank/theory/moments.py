@@ -16,7 +16,14 @@ from scipy import special
 
 from rmt_rank._validation import real_array
 
-__all__ = ["BERNOULLI", "DIRECT_BELOW", "LOG_GAMMA", "QUADRATURE_BELOW", "fuss_catalan_moment"]
+__all__ = [
+    "BERNOULLI",
+    "DIRECT_BELOW",
+    "LARGEST_POWER",
+    "LOG_GAMMA",
+    "QUADRATURE_BELOW",
+    "fuss_catalan_moment",
+]
 __all__ += ["legendre_mean", "log_moment", "power_differences"]
 
 Array = npt.NDArray[np.float64]
@@ -27,6 +34,10 @@ Array = npt.NDArray[np.float64]
 # tests/theory/test_effective_rank.py stands on both sides of each.
 QUADRATURE_BELOW = 0.25
 DIRECT_BELOW = 10.0
+
+# Powers of singular values: what is left of digits that cancel is eps times the power, and the
+# results are of order 1 to 100.
+LARGEST_POWER = 1e6
 
 # B_2, B_4, ..., B_16: at x = 10 the first term left out, B_18/x^18, is 6e-17
 BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
@@ -105,14 +116,15 @@ def fuss_catalan_moment(order: npt.ArrayLike, depth: npt.ArrayLike) -> Array | n
     Returns
     -------
     ndarray or float64
-        The moments, broadcast over order and depth.
+        The moments, broadcast over order and depth; inf where they are above the largest float.
 
     Raises
     ------
     TypeError
         If an argument is not real.
     ValueError
-        If an argument is empty or not finite, depth < 0, or order <= -1/(depth + 1).
+        If an argument is empty or not finite, depth < 0, order <= -1/(depth + 1), or order * depth
+        is above the largest float.
 
     Notes
     -----
@@ -140,10 +152,18 @@ def fuss_catalan_moment(order: npt.ArrayLike, depth: npt.ArrayLike) -> Array | n
         raise ValueError(
             f"order and depth must broadcast, got the shapes {z.shape} and {L.shape}"
         ) from None
-    bad = z * (L + 1) <= -1
+    with np.errstate(over="ignore"):
+        size = z * (L + 1)
+    bad = size <= -1
     if bad.any():
         raise ValueError(
             f"order must be > -1/(depth + 1) = {-1 / (L[bad].flat[0] + 1):g} "
             f"at depth {L[bad].flat[0]:g}, got {float(z[bad].flat[0])!r}"
         )
-    return np.exp(log_moment(z, L))[()]
+    if (bad := np.isinf(size)).any():
+        raise ValueError(
+            "order must be so small that order * depth is a float, got "
+            f"{float(z[bad].flat[0])!r} at depth {L[bad].flat[0]:g}"
+        )
+    with np.errstate(over="ignore"):
+        return np.exp(log_moment(z, L))[()]

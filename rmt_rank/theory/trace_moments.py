@@ -7,8 +7,9 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from rmt_rank._errors import TooLargeForFloatError
 from rmt_rank._random import FIELDS
-from rmt_rank._validation import choice, integer, integer_widths
+from rmt_rank._validation import choice, integer, integer_widths, shown
 
 __all__ = ["trace_moments"]
 
@@ -37,8 +38,8 @@ def trace_moments(
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of its range.
-    OverflowError
-        If a mean is too large for a float.
+    TooLargeForFloatError
+        A ValueError, if a mean is too large for a float.
 
     Notes
     -----
@@ -48,8 +49,7 @@ def trace_moments(
     """
     widths = integer_widths(widths)
     choice("field", field, FIELDS)
-    if integer("order", order, at_least=1) > 4:
-        raise ValueError(f"order must be an integer from 1 to 4, got {order}")
+    order = integer("order", order, at_least=1, at_most=4)
     N = min(widths)
     means = dict.fromkeys(_partitions(order), 1.0)  # of X = 1, over N to the number of parts
     for n in sorted(widths)[1:]:
@@ -64,7 +64,9 @@ def trace_moments(
             for outer in means
         }
     if not all(map(math.isfinite, means.values())):
-        raise OverflowError("the means are too large for floats")
+        raise TooLargeForFloatError(
+            f"widths must be smaller, the means are too large for floats, got {shown(widths)}"
+        )
     return means
 
 

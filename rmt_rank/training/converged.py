@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from rmt_rank._validation import instance
 from rmt_rank.networks.fingerprint import is_of
 from rmt_rank.networks.identities import (
     converged_weight,
@@ -93,10 +94,8 @@ def converged_weight_distance(
     >>> bool((converged_weight_distance(result, problem).outside > 0.1).all())
     True
     """
-    if not isinstance(result, TrainingResult):
-        raise TypeError(f"result must be a TrainingResult, got {type(result).__name__}")
-    if not isinstance(problem, LeastSquaresProblem):
-        raise TypeError(f"problem must be a LeastSquaresProblem, got {type(problem).__name__}")
+    instance("result", result, TrainingResult)
+    instance("problem", problem, LeastSquaresProblem)
     network = result.network
     if not isinstance(network, LinearNetwork) or network.batch_norm:
         raise ValueError(

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from rmt_rank._activations import activation
 from rmt_rank._output import write
+from rmt_rank._validation import shown
 from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.nonlinear import NonlinearNetwork
 from rmt_rank.training.ledger import Status
@@ -25,9 +26,11 @@ __all__ = ["TrainingResult"]
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainingResult:
-    """Networks at the end of a run, and their history.
+    """Networks at the end of a run, and their history; made by `rmt_rank.train`.
+
+    Two results are equal if they hold the same numbers, nan being equal to itself.
 
     Attributes
     ----------
@@ -45,6 +48,36 @@ class TrainingResult:
     settings: dict[str, Any]
     arrays: Mapping[str, tuple[tuple[str, ...], Array]]
     state: list[Array]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.network, LinearNetwork | NonlinearNetwork):
+            raise TypeError(f"network must be a network, got {shown(self.network)}")
+        for name, kind in (("settings", dict), ("arrays", Mapping), ("state", list)):
+            if not isinstance(getattr(self, name), kind):
+                raise TypeError(
+                    f"{name} must be a {kind.__name__}, got {shown(getattr(self, name))}"
+                )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TrainingResult):
+            return NotImplemented
+        return (
+            self.network == other.network
+            and self.settings == other.settings
+            and list(self.arrays) == list(other.arrays)
+            and len(self.state) == len(other.state)
+            and all(
+                mine[0] == theirs[0] and np.array_equal(mine[1], theirs[1], equal_nan=True)
+                for mine, theirs in zip(self.arrays.values(), other.arrays.values(), strict=True)
+            )
+            and all(
+                np.array_equal(mine, theirs, equal_nan=True)
+                for mine, theirs in zip(self.state, other.state, strict=True)
+            )
+        )
+
+    # what it holds can be changed
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         status = self.arrays["status"][1]

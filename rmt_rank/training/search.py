@@ -22,12 +22,13 @@ __all__ = ["LearningRateSearch", "learning_rate_search"]
 
 Array = npt.NDArray[Any]
 
+_MOST_EXTENSIONS = 100
 _FACTOR = 2.0
 
 
 @dataclass(frozen=True, eq=False)
 class LearningRateSearch:
-    """How networks did at every learning rate of a grid.
+    """How networks did at every learning rate of a grid; made by `learning_rate_search`.
 
     Attributes
     ----------
@@ -85,7 +86,8 @@ def learning_rate_search(
     steps : int, default 4000
         Budget of each network.
     extensions : int, default 0
-        How often the grid may grow by a factor of 2, beyond the end on which the best rate lies.
+        How often the grid may grow by a factor of 2, beyond the end on which the best rate lies, at
+        most 100.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, default 0
         Source of the initial weights; with an int they are those of `train` with that int.
     **settings
@@ -110,9 +112,12 @@ def learning_rate_search(
     >>> found.at_edge, found.best > 0.04, len(found.learning_rate)
     (False, True, 5)
     """
-    grid = np.unique(real_array("rates", rates, above=0))
-    choice("optimizer", optimizer, tuple(k for k, v in LEARNING_RATES.items() if v is not None))
-    limit = integer("extensions", extensions, at_least=0)
+    given = real_array("rates", rates, above=0)
+    if given.ndim > 1:
+        raise ValueError(f"rates must be a sequence of numbers, got the shape {given.shape}")
+    grid = np.unique(given)
+    choice("optimizer", optimizer, [k for k, v in LEARNING_RATES.items() if v is not None])
+    limit = integer("extensions", extensions, at_least=0, at_most=_MOST_EXTENSIONS)
     forbidden = {"record", "start", "learning_rate", "unconverged"} & settings.keys()
     if forbidden:
         raise TypeError(f"settings must not hold {sorted(forbidden)}")

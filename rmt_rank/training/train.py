@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import itertools
+import numbers
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import nullcontext
 from typing import Any
 
@@ -16,7 +17,18 @@ import numpy.typing as npt
 from rmt_rank._array import namespace_or_default
 from rmt_rank._errors import ConvergenceWarning
 from rmt_rank._random import RNG, streams
-from rmt_rank._validation import choice, integer, real, real_array
+from rmt_rank._validation import (
+    LARGEST_INTEGER,
+    boolean,
+    choice,
+    instance,
+    integer,
+    integers,
+    real,
+    real_array,
+    require_memory,
+    shown,
+)
 from rmt_rank.networks.fingerprint import fingerprint
 from rmt_rank.networks.initialisation import initial_parameters
 from rmt_rank.networks.linear import LinearNetwork, Objective
@@ -32,12 +44,17 @@ __all__ = ["recording_schedule", "train"]
 
 Array = npt.NDArray[Any]
 
+# Of a network that is given by its depth, and steps that are recorded.
+MOST_LAYERS, _MOST_RECORDS = 10**5, 10**6
 _WITHOUT_GRADIENT = ("cma_es", "random_search")
 _UNCONVERGED = ("warn", "raise", "ignore")
 
 
 def recording_schedule(steps: int, count: int = 50) -> tuple[int, ...]:
-    """About `count` steps from 0 to `steps`, denser at the beginning."""
+    """About `count` steps from 0 to `steps`, denser at the beginning; both at most 2^53."""
+    steps = integer("steps", steps, at_least=0, at_most=LARGEST_INTEGER)
+    count = min(integer("count", count, at_least=0, at_most=LARGEST_INTEGER), steps + 1)
+    require_memory("count", 64.0 * count)
     if count <= 1 or steps == 0:
         return (0,)
     chosen = np.r_[0, np.geomspace(steps, 1, count - 1)].round().astype(int)
@@ -73,8 +90,8 @@ def train(
     problem : LeastSquaresProblem
         Data.
     network : LinearNetwork, NonlinearNetwork or int
-        Shape of the networks; an int is the depth of a plain linear one, whose hidden layers are as
-        wide as the wider end.
+        Shape of the networks; an int is the depth of a plain linear one, at most 10^5, whose hidden
+        layers are as wide as the wider end.
     optimizer : str, default "gradient_descent"
         "gradient_descent", "momentum", "nesterov", "adam", "lbfgs", "cma_es" or
         "random_search".
@@ -93,7 +110,8 @@ def train(
     initialisation, scale, as_depth
         See `rmt_rank.networks.initialisation.initial_parameters`.
     record : int or iterable of int, default 50
-        Number of steps at which networks are measured, denser at the beginning, or the steps.
+        Number of steps at which networks are measured, denser at the beginning, or the steps, at
+        most 10^6 of them.
     layers : bool, default False
         Whether the singular values of every layer are recorded; of a layer that is a product of
         weights, those of the product.
@@ -141,10 +159,9 @@ def train(
     >>> result.arrays["final_loss"][1].shape, bool((result.arrays["final_loss"][1] <= 1e-6).all())
     ((1, 3), True)
     """
-    if not isinstance(problem, LeastSquaresProblem):
-        raise TypeError(f"problem must be a LeastSquaresProblem, got {type(problem).__name__}")
+    instance("problem", problem, LeastSquaresProblem)
     if not isinstance(network, LinearNetwork | NonlinearNetwork):
-        depth = integer("network", network, at_least=1)
+        depth = integer("network", network, at_least=1, at_most=MOST_LAYERS)
         hidden = max(problem.features, problem.outputs)
         network = LinearNetwork((problem.features, *[hidden] * (depth - 1), problem.outputs))
     if (network.widths[0], network.widths[-1]) != (problem.features, problem.outputs):
@@ -152,10 +169,13 @@ def train(
             f"network must have {problem.features} inputs and {problem.outputs} outputs, got the "
             f"widths {network.widths}"
         )
-    choice("optimizer", optimizer, tuple(OPTIMIZERS))
+    choice("optimizer", optimizer, OPTIMIZERS)
     rates = _rates(optimizer, learning_rate)
-    shape = len(rates), integer("seeds", seeds, at_least=1)
-    steps = integer("steps", steps, at_least=0)
+    shape = len(rates), integer("seeds", seeds, at_least=1, at_most=LARGEST_INTEGER)
+    steps = integer("steps", steps, at_least=0, at_most=LARGEST_INTEGER)
+    # where they begin and are, gradients, and the results
+    require_memory("network, learning_rate and seeds", 32.0 * shape[0] * shape[1] * network.size)
+    layers, progress = boolean("layers", layers), boolean("progress", progress)
     tolerance = real("tolerance", tolerance, at_least=0)
     divergence = real("divergence", divergence, above=1)
     choice("dtype", dtype, ("float64", "float32"))
@@ -330,7 +350,10 @@ def _rates(optimizer: str, learning_rate: float | Sequence[float] | None) -> Arr
     default = LEARNING_RATES[optimizer]
     if default is None:
         if learning_rate is not None:
-            raise ValueError(f"{optimizer} has no learning rate, got {learning_rate!r}")
+            raise ValueError(
+                f"learning_rate must be None: {optimizer} has no learning rate, got "
+                f"{shown(learning_rate)}"
+            )
         return np.array([np.nan])
     chosen = default if learning_rate is None else learning_rate
     rates = real_array("learning_rate", chosen, above=0)
@@ -340,9 +363,16 @@ def _rates(optimizer: str, learning_rate: float | Sequence[float] | None) -> Arr
 
 
 def _wanted(record: int | Iterable[int]) -> int | list[int]:
-    if isinstance(record, Iterable):
-        return sorted({integer("record", step, at_least=0) for step in record})
-    return integer("record", record, at_least=1)
+    if isinstance(record, numbers.Number | str | bytes) or not hasattr(record, "__iter__"):
+        return integer("record", record, at_least=1, at_most=LARGEST_INTEGER)
+    if not hasattr(record, "__len__"):
+        record = list(itertools.islice(record, _MOST_RECORDS + 1))
+    if isinstance(record, Set):
+        record = list(record)
+    steps = set(integers("record", record, at_least=0, at_most=LARGEST_INTEGER))
+    if len(steps) > _MOST_RECORDS:
+        raise ValueError(f"record must be at most {_MOST_RECORDS} steps, got more")
+    return sorted(steps)
 
 
 def _schedule(wanted: int | list[int], first: int, last: int) -> tuple[int, ...]:
@@ -359,8 +389,7 @@ def _going_on(
     tolerance: float,
 ) -> Standing:
     """Where a run goes on from: networks that the tolerance still stops stay as they are."""
-    if not isinstance(start, TrainingResult):
-        raise TypeError(f"start must be a TrainingResult, got {type(start).__name__}")
+    instance("start", start, TrainingResult)
     theirs = start.arrays["status"][1].shape
     if start.network != network or theirs != shape:
         raise ValueError(

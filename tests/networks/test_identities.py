@@ -217,7 +217,7 @@ def test_effective_weight_is_the_networks(network):
         (lambda: balance([]), ValueError, "weights must not be empty"),
         (lambda: balance([np.eye(2), np.eye(3)]), ValueError, "weights must be matrices that can"),
         (lambda: balance([[1.0]]), ValueError, "weights must be matrices that can"),
-        (lambda: balance([[["x"]]]), TypeError, "weight 1 must be real numbers"),
+        (lambda: balance([[["x"]]]), TypeError, "weights\\[0\\] must be real numbers"),
         (lambda: effective_weight([np.eye(2)] * 3, skip=2), ValueError, "skip must divide the dep"),
         (lambda: effective_weight([np.ones((3, 2))], skip=1), ValueError, "needs square weights"),
         (lambda: converged_weight(PROBLEM, np.eye(3)), ValueError, "weights must lead from 8 feat"),

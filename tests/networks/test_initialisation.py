@@ -162,8 +162,8 @@ def test_normalisations_start_where_they_do_nothing():
     ("arguments", "error", "message"),
     [
         ({"initialisation": "xavier"}, ValueError, "initialisation must be one of 'normal', "),
-        ({"scale": -1}, ValueError, "scale must be finite and >= 0, got -1"),
-        ({"scale": np.nan}, ValueError, "scale must be finite and >= 0, got nan"),
+        ({"scale": -1}, ValueError, r"scale must be finite and >= 0 and <= 1e\+100, got -1"),
+        ({"scale": np.nan}, ValueError, r"scale must be finite and >= 0 and <= 1e\+100, got nan"),
         ({"count": 0}, ValueError, "count must be an integer >= 1, got 0"),
         ({"as_depth": 2}, ValueError, "as_depth goes with .* got 'normal'"),
         ({"as_depth": 0, "initialisation": "balanced"}, ValueError, "as_depth must be an integer"),
