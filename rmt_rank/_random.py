@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._array import makes_random_numbers
-from rmt_rank._validation import choice
+from rmt_rank._validation import choice, shown
 
 __all__ = ["FIELDS", "RNG", "gaussian", "lengths", "normals", "streams"]
 
@@ -38,10 +38,11 @@ def streams(rng: RNG) -> Iterator[np.random.Generator]:
             rng = np.random.SFC64(rng)
         parent = np.random.default_rng(rng)
         parent.spawn(0)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
+    except Exception as error:  # whatever a user's object raises
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(
             f"rng must be None, a non-negative integer or a NumPy SeedSequence, BitGenerator or "
-            f"Generator, got {rng!r}"
+            f"Generator, got {shown(rng)}"
         ) from error
     return (stream for _ in itertools.count() for stream in parent.spawn(1))
 
