@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain as joined
-from itertools import islice, repeat
+from itertools import islice, pairwise, repeat
 from types import ModuleType
 from typing import Any
 
@@ -15,15 +15,18 @@ from threadpoolctl import threadpool_limits
 
 from rmt_rank._array import makes_random_numbers, namespace_or_default
 from rmt_rank._random import RNG, streams
+from rmt_rank._validation import require_memory
 from rmt_rank.simulation.chain import Chain
 from rmt_rank.simulation.products import Block, Road, dense, triangular
 
-__all__ = ["block_sizes", "chain_blocks", "in_threads"]
+__all__ = ["block_sizes", "chain_blocks", "in_threads", "require_room"]
 
 # Bytes of a block of matrices: with its factors, half a megabyte fits the second-level cache.  A
 # device that draws its own numbers wants more at a time.
 BLOCK_BYTES = 2**19
 DEVICE_BLOCK_BYTES = 2**26
+# Matrices that are kept at once: a factor, its entries, two products and what LAPACK needs.
+_MATRICES, _LOG_MATRICES = 5, 8
 
 
 def chain_blocks(
@@ -38,7 +41,7 @@ def chain_blocks(
     log: bool = False,
     log_diagonal: bool = False,
 ) -> Iterator[Callable[[], Block]]:
-    """Yield the work of each block: singular values of the products W_l ... W_1 along the chains.
+    """The work of each block: singular values of the products W_l ... W_1 along the chains.
 
     Parameters
     ----------
@@ -54,10 +57,10 @@ def chain_blocks(
     log_diagonal : bool, default False
         Whether these are wanted; "dense" has none.
 
-    Yields
-    ------
-    callable
-        Computes a `Block`.  Each has a stream of its own, so they may run in any order, in any
+    Returns
+    -------
+    iterator of callable
+        Each computes a `Block`.  Each has a stream of its own, so they may run in any order, in any
         thread.  The k-th matrices of all depths belong to the same chain, so that differences
         between depths have little variance.
     """
@@ -65,17 +68,54 @@ def chain_blocks(
     sizes = block_sizes(chain, size, on_device=makes_random_numbers(xp))
     dtype = xp.float64 if dtype is None else dtype
     road = Road(chain, tuple(depths), xp, device, dtype, log, log_diagonal)
-    for count, stream in zip(sizes, streams(rng), strict=False):
-        yield _Work(road, count, stream)
+    pairs = zip(sizes, streams(rng), strict=False)
+    return (_Work(road, count, stream) for count, stream in pairs)
 
 
 def block_sizes(chain: Chain, size: int | None, *, on_device: bool = False) -> Iterator[int]:
     """Numbers of matrices per block, a function of the problem alone."""
-    most = max(1, (DEVICE_BLOCK_BYTES if on_device else BLOCK_BYTES) // (8 * chain.width**2))
+    most = _block_size(chain, on_device)
     if size is None:
         return repeat(most)
     full, rest = divmod(size, most)
     return joined(repeat(most, full), repeat(rest, rest > 0))
+
+
+def _block_size(chain: Chain, on_device: bool) -> int:
+    return max(1, (DEVICE_BLOCK_BYTES if on_device else BLOCK_BYTES) // (8 * chain.width**2))
+
+
+def require_room(
+    chain: Chain, size: int, *, on_device: bool = False, log: bool = False, kept: bool = False
+) -> None:
+    """Refuse chains for which there is no memory, before they are computed.
+
+    Parameters
+    ----------
+    chain : Chain
+        What is sampled.
+    size : int
+        Number of products.
+    on_device : bool
+        As for `block_sizes`.
+    log : bool
+        Whether logarithms of singular values are wanted.
+    kept : bool
+        Whether the singular values of all products are kept.
+
+    Raises
+    ------
+    ValueError
+        If the memory needed is more than there is.
+    """
+    dense = chain.method == "dense"
+    largest = max(m * n for m, n in pairwise(chain.widths)) if dense else chain.width**2
+    block = min(size, _block_size(chain, on_device)) * largest
+    matrices = _LOG_MATRICES if log else _MATRICES
+    results = 2 * 8 * size * chain.width if kept else 0  # in parts, and together
+    name = "width" if len(set(chain.widths)) == 1 else "widths"
+    nbytes = matrices * (8 if chain.field == "real" else 16) * block
+    require_memory("size" if results > nbytes else name, nbytes + results)
 
 
 def in_threads(work: Iterator[Callable[[], Block]], workers: int) -> Iterator[Block]:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from types import ModuleType
+from typing import Any
 
 from rmt_rank._random import FIELDS
-from rmt_rank._validation import choice, integer, integer_widths
+from rmt_rank._validation import choice, integer, integer_widths, shown
 
-__all__ = ["METHODS", "Chain", "new_chain"]
+__all__ = ["LARGEST_DEPTH", "LARGEST_SIZE", "LARGEST_WIDTH", "METHODS", "Chain", "entries"]
+__all__ += ["new_chain", "precision", "threads"]
 
 METHODS = ("auto", "dense", "triangular")
 
 # Below so many entries of all factors together, loading the compiled loops is not worth it.
 COMPILED_WORK = 2**25
+
+# What is sampled at most: a layer takes some 20 us, however small, and a million entries 2.5 ms, so
+# that the longest jobs take hours; what is longer is a study, or a slip.
+LARGEST_WIDTH, LARGEST_DEPTH, LARGEST_SIZE, LARGEST_WORK = 10**6, 10**6, 10**10, 10**13
+LARGEST_WORKERS = 1024
 
 
 @dataclass(frozen=True)
@@ -64,20 +74,31 @@ def new_chain(
     field: str = "real",
     method: str = "auto",
     numpy_doubles: bool = True,
+    least_size: int | None = None,
 ) -> Chain:
-    """Refuse bad arguments of `sample_singular_values` and choose how to compute."""
+    """Refuse bad arguments of `sample_singular_values` and choose how to compute.
+
+    `least_size` of the chains must be feasible; all by default.
+    """
     if widths is None:
-        width = integer("width", width, at_least=1)
-        depth = integer("depth", depth, at_least=1)
+        width = integer("width", width, at_least=1, at_most=LARGEST_WIDTH)
+        depth = integer("depth", depth, at_least=1, at_most=LARGEST_DEPTH)
         all_widths = (width,) * (depth + 1)
     else:
         all_widths = integer_widths(widths)
+        integer("widths", max(all_widths), at_least=1, at_most=LARGEST_WIDTH)
+        if len(all_widths) - 1 > LARGEST_DEPTH:
+            raise ValueError(
+                f"widths must have at most {LARGEST_DEPTH + 1} entries, got {len(all_widths)}"
+            )
         for name, value, expected in (
             ("width", width, min(all_widths)),
             ("depth", depth, len(all_widths) - 1),
         ):
-            if value is not None and value != expected:
-                raise ValueError(f"{name} must be None or {expected} with widths, got {value!r}")
+            if value is not None and not (integer(name, value) == expected):
+                raise ValueError(
+                    f"{name} must be None or {expected} with widths, got {shown(value)}"
+                )
     choice("field", field, FIELDS)
     choice("method", method, METHODS)
     method = "triangular" if method == "auto" else method
@@ -88,4 +109,35 @@ def new_chain(
         and size * N * N * (len(all_widths) - 1) >= COMPILED_WORK
         and importlib.util.find_spec("numba") is not None
     )
-    return Chain(all_widths, field, method, compiled)
+    chain = Chain(all_widths, field, method, compiled)
+    work = (size if least_size is None else least_size) * entries(chain)
+    if work > LARGEST_WORK:
+        names = "width, depth" if widths is None else "widths"
+        raise ValueError(
+            f"{names} and the number of samples must be such that their factors have at most "
+            f"1e{len(str(LARGEST_WORK)) - 1} entries, got {work:.3g}; run a study instead"
+        )
+    return chain
+
+
+def entries(chain: Chain) -> int:
+    """Numbers that a product is made from."""
+    if chain.method == "dense":
+        return sum(m * n for m, n in pairwise(chain.widths))
+    return chain.width**2 * chain.depth
+
+
+def threads(workers: int) -> int:
+    """Return a number of threads, checked."""
+    return integer("workers", workers, at_least=1, at_most=LARGEST_WORKERS)
+
+
+def precision(dtype: Any, xp: ModuleType) -> Any:
+    """Return float64 or float32 of xp, float64 for None; ValueError for anything else."""
+    if dtype is None:
+        return xp.float64
+    with contextlib.suppress(Exception):  # whatever comparing a user's object raises
+        for allowed in (xp.float64, xp.float32):
+            if dtype == allowed:
+                return allowed
+    raise ValueError(f"dtype must be xp.float64 or xp.float32, got {shown(dtype)}")

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 from rmt_rank._random import FIELDS, RNG
 from rmt_rank._validation import choice, integer, real
-from rmt_rank.simulation.estimation import estimate
+from rmt_rank.simulation.chain import new_chain
+from rmt_rank.simulation.estimation import monte_carlo
+from rmt_rank.simulation.statistics import statistic
+from rmt_rank.simulation.target import FIRST_SAMPLES, SMALLEST_TARGET, Target, TargetWarning
 from rmt_rank.theory.effective_rank import differential_effective_rank
 from rmt_rank.theory.finite_width import LARGEST_DEPTH_PER_WIDTH, finite_width_correction
 from rmt_rank.theory.small_cases import exact_expected_effective_rank
@@ -102,7 +105,8 @@ def expected_effective_rank(
         "corrected": with its finite-width corrections.  "auto" takes the first of "exact",
         "corrected" and "monte-carlo" that holds to target_error.
     target_error : float, default 1e-3
-        Error that is asked for, in nats.
+        Error that is asked for, in nats, at least 2.3e-16.  "monte-carlo" ends before it is reached
+        where it is out of reach, see `max_samples` of `estimate`; `why` says so.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Source of randomness of "monte-carlo".
 
@@ -119,6 +123,8 @@ def expected_effective_rank(
     -----
     RegimeWarning
         If a method is forced where it is not known to hold.
+    TargetWarning
+        If target_error is not reached.
 
     References
     ----------
@@ -135,7 +141,7 @@ def expected_effective_rank(
     choice("field", field, FIELDS)
     power = real("power", power, above=0)
     choice("method", method, METHODS)
-    target_error = real("target_error", target_error, above=0)
+    target_error = real("target_error", target_error, at_least=SMALLEST_TARGET)
     L = real("depth", depth, at_least=0)
     if method != "limit":
         if isinstance(depth, bool) or not L.is_integer():
@@ -167,15 +173,12 @@ def expected_effective_rank(
         why = "the error of the corrected limit is known for powers from 1 to 2 only"
     else:
         why = f"no formula is known to hold for depth > {LARGEST_DEPTH_PER_WIDTH:g} width"
-    found = estimate(
-        "effective_rank",
-        N,
-        int(L),
-        field=field,
-        power=power,
-        target_error=target_error,
-        rng=rng,
-    )
+    chosen = statistic("effective_rank", power=power)
+    chain = new_chain(N, int(L), 10**9, field=field, least_size=FIRST_SAMPLES)
+    found = monte_carlo(chain, chosen, Target(target_error, chosen, chain), rng=rng)
+    if not found.reached:
+        why += f"; {found.how}"
+        warnings.warn(why, TargetWarning, stacklevel=2)
     if L > _DEEP * N:
         why += "; rare products carry the mean at such depths, and its standard error is too small"
     return ExpectedRank(

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-from rmt_rank._array import default_namespace, namespace_or_default
+from rmt_rank._array import default_namespace, makes_random_numbers, namespace_or_default
 from rmt_rank._random import RNG
-from rmt_rank._validation import integer
-from rmt_rank.simulation.blocks import chain_blocks, in_threads
-from rmt_rank.simulation.chain import new_chain
+from rmt_rank._validation import boolean, integer
+from rmt_rank.simulation.blocks import chain_blocks, in_threads, require_room
+from rmt_rank.simulation.chain import LARGEST_SIZE, new_chain, precision, threads
 
 __all__ = ["sample_singular_values"]
 
@@ -35,11 +35,11 @@ def sample_singular_values(
     Parameters
     ----------
     width : int
-        Side N of the square factors, at least 1.
+        Side N of the square factors, from 1 to 10**6.
     depth : int
-        Number of factors, at least 1.
+        Number of factors, from 1 to 10**6.
     size : int
-        Number of products, at least 1.
+        Number of products, from 1 to 10**10.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Source of randomness, as for `numpy.random.default_rng`; streams are of its kind, SFC64 for
         a seed.  The numbers depend on its state and on the arguments only, not on the machine's
@@ -63,7 +63,7 @@ def sample_singular_values(
     return_log : bool, default False
         Return logarithms of singular values, of full accuracy at any depth.
     workers : int, default 1
-        Number of threads.  The numbers do not depend on it.
+        Number of threads, at most 1024.  The numbers do not depend on it.
 
     Returns
     -------
@@ -76,7 +76,8 @@ def sample_singular_values(
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type or out of its range.
+        If an argument is of the wrong type or out of its range, there is not enough memory, or the
+        factors of all products have more than 1e13 entries.
 
     Notes
     -----
@@ -90,14 +91,14 @@ def sample_singular_values(
     >>> sample_singular_values(32, depth=4, size=100, rng=0).shape
     (100, 32)
     """
-    size = integer("size", size, at_least=1)
-    workers = integer("workers", workers, at_least=1)
+    size = integer("size", size, at_least=1, at_most=LARGEST_SIZE)
+    workers = threads(workers)
+    return_log = boolean("return_log", return_log)
     xp = namespace_or_default(xp)
-    dtype = xp.float64 if dtype is None else dtype
-    if dtype not in (xp.float64, xp.float32):
-        raise ValueError(f"dtype must be xp.float64 or xp.float32, got {dtype!r}")
+    dtype = precision(dtype, xp)
     own = dtype == xp.float64 and xp is default_namespace() and not return_log
     chain = new_chain(width, depth, size, widths, field=field, method=method, numpy_doubles=own)
+    require_room(chain, size, on_device=makes_random_numbers(xp), log=return_log, kept=True)
     depths = (chain.depth,)
     blocks = chain_blocks(
         chain, depths, size, rng=rng, xp=xp, device=device, dtype=dtype, log=return_log

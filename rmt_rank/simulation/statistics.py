@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._validation import real, real_array
+from rmt_rank._validation import real, real_array, shown
 from rmt_rank.metrics import spectrum
 
 __all__ = ["STATISTICS", "Statistic", "statistic"]
@@ -33,12 +34,16 @@ class Statistic:
         Whether it takes logarithms of singular values.
     scale_free : bool
         Whether a common factor of the singular values does not change it.
+    span : callable
+        From the number of singular values to the length of an interval that holds all values of the
+        statistic; nan where none is known.
     """
 
     name: str
     function: Callable[[Array], Any]
     log: bool = False
     scale_free: bool = False
+    span: Callable[[int], float] = lambda _width: math.nan
 
     def __call__(self, values: Array) -> Array:
         """Evaluate; shape (samples, q).
@@ -46,12 +51,25 @@ class Statistic:
         Raises
         ------
         ValueError
-            If the function returns another shape than it should, or what is not finite.
+            If the function returns another shape than it should, or what is not finite.  What it
+            raises itself is raised, with a note that names it.
         """
-        result = np.asarray(self.function(values))
+        try:
+            found = self.function(values)
+        except Exception as error:
+            error.add_note(f"in the statistic {self.name!r} of singular values {values.shape}")
+            raise
+        if isinstance(found, np.ma.MaskedArray):
+            raise ValueError(f"the statistic {self.name!r} must not return a masked array")
+        try:
+            result = np.asarray(found)
+        except Exception as error:  # ragged lists, or whatever a user's class raises
+            raise ValueError(
+                f"the statistic {self.name!r} must return real numbers, got {shown(found)}"
+            ) from error
         if result.dtype.kind not in "biuf":
             raise ValueError(
-                f"the statistic {self.name!r} must return real numbers, got {result.dtype}"
+                f"the statistic {self.name!r} must return real numbers, got {_kind(found, result)}"
             )
         result = result.astype(np.float64, copy=False)
         if result.ndim == 1:
@@ -96,31 +114,43 @@ def statistic(
         If the name is unknown, or an option is missing or out of its range.
     """
     used = {"effective_rank": ("power", "order"), "spectral_measure": ("bins",)}
-    given = {"power": power != 1, "order": order != 1, "bins": bins is not None}
-    for name, present in given.items():
-        if present and (callable(which) or name not in used.get(which, ())):
-            raise ValueError(f"{name} is no option of the statistic {which!r}")
-    if callable(which):
-        return Statistic(getattr(which, "__name__", "user"), which)
-    if which not in STATISTICS:
+    given = {"power": _is_not_1(power), "order": _is_not_1(order), "bins": bins is not None}
+    name = which if isinstance(which, str) else ""
+    for option, present in given.items():
+        if present and (name in STATISTICS or callable(which)) and option not in used.get(name, ()):
+            raise ValueError(f"{option} is no option of the statistic {shown(which)}")
+    if not isinstance(which, str) and callable(which) and not isinstance(which, type):
+        return Statistic(str(getattr(which, "__name__", "user")), which)
+    if name not in STATISTICS:
         listed = ", ".join(map(repr, STATISTICS))
-        raise ValueError(f"statistic must be callable or one of {listed}, got {which!r}")
-    if which == "effective_rank":
+        raise ValueError(f"statistic must be callable or one of {listed}, got {shown(which)}")
+    if name == "effective_rank":
         power = real("power", power, above=0)
         order = real("order", order, at_least=0, finite=False)
         return Statistic(
-            which,
+            name,
             lambda values: spectrum.effective_rank(values, power=power, order=order),
             scale_free=True,
+            span=math.log,
         )
-    if which == "spectral_measure":
+    if name == "spectral_measure":
         if bins is None:
             raise ValueError("spectral_measure needs bins, the edges of the bins")
         edges = real_array("bins", bins)
         if edges.ndim != 1 or edges.size < 2 or np.any(np.diff(edges) <= 0):
-            raise ValueError(f"bins must be at least 2 increasing edges, got {bins!r}")
-        return Statistic(which, lambda values: _shares(values, edges))
-    return Statistic(which, lambda values: values, log=which == "log_singular_values")
+            raise ValueError(f"bins must be at least 2 increasing edges, got {shown(bins)}")
+        return Statistic(name, lambda values: _shares(values, edges), span=lambda _width: 1.0)
+    return Statistic(name, lambda values: values, log=name == "log_singular_values")
+
+
+def _is_not_1(option: object) -> bool:
+    """Whether an option was given another value than its default; arrays and all else were."""
+    return not (isinstance(option, int | float | np.number) and option == 1)
+
+
+def _kind(found: object, result: npt.NDArray[Any]) -> str:
+    """What a function returned, for messages."""
+    return shown(found) if result.dtype.kind in "OUS" else str(result.dtype)
 
 
 def _shares(values: Array, edges: Array) -> Array:

@@ -10,6 +10,7 @@ from rmt_rank.simulation.blocks import chain_blocks, in_threads
 from rmt_rank.simulation.chain import new_chain
 from rmt_rank.simulation.controls import Controls
 from rmt_rank.simulation.estimation import JointMoments, added, combined
+from rmt_rank.simulation.target import TargetWarning
 
 CASES = [
     ("real", (8, 8, 8, 8, 8)),
@@ -110,7 +111,7 @@ def test_statistics_of_many_components():
 
 
 def test_bin_edges():
-    at_edges = estimate(lambda s: np.column_stack([s[:, 0] * 0 + 1]), 2, 1, samples=10, rng=0)
+    at_edges = estimate(lambda s: np.column_stack([s[:, 0] * 0 + 1]), 2, 1, samples=40, rng=0)
     assert at_edges.value == 1
     assert at_edges.standard_error == 0
 
@@ -148,9 +149,11 @@ def test_deep_chains(which, field, width, depth):
 
 def test_what_was_never_seen_is_not_known():
     options = {"bins": [8, 9], "rng": 0}
-    result = estimate("spectral_measure", 8, 2, target_error=1e-9, max_samples=3000, **options)
+    with pytest.warns(TargetWarning, match="3000 samples are the most"):
+        result = estimate("spectral_measure", 8, 2, target_error=1e-9, max_samples=3000, **options)
     assert result.samples == 3000
     assert result.value == 0
+    assert result.standard_error == 1 / 3000
 
 
 def test_target_error():
@@ -158,7 +161,9 @@ def test_target_error():
     assert result.standard_error <= 1e-3
     limit = np.log(16) + differential_effective_rank(2)
     assert abs(result.value - limit) < 0.05
-    few = estimate("effective_rank", 16, 2, target_error=1e-9, rng=1, max_samples=2000)
+    assert result.reached
+    with pytest.warns(TargetWarning, match="target_error 1e-09 was not reached"):
+        few = estimate("effective_rank", 16, 2, target_error=1e-9, rng=1, max_samples=2000)
     assert few.samples == 2000
 
 
@@ -180,14 +185,17 @@ def test_moments_add_up():
         np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-12)
     assert added([None, whole], [parts, None]) == [parts, whole]
     value, error, _, names = combined([whole, None], None)
-    np.testing.assert_allclose(value, y.mean(axis=0))
+    np.testing.assert_allclose(value, y.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(error, y.std(axis=0, ddof=1) / np.sqrt(50))
     assert names == ()
 
 
 def test_few_samples_have_no_controls():
     assert estimate("effective_rank", 8, 2, samples=2, rng=0).controls == ()
-    assert np.isfinite(estimate("effective_rank", 8, 2, samples=3, rng=0).standard_error)
+    few = estimate("effective_rank", 8, 2, samples=31, rng=0)
+    assert np.isnan(few.standard_error)
+    assert "no standard error is stated below 32 samples" in few.how
+    assert np.isfinite(estimate("effective_rank", 8, 2, samples=32, rng=0).standard_error)
 
 
 def test_every_size_of_the_law_of_shares():
@@ -205,7 +213,11 @@ def test_every_size_of_the_law_of_shares():
         ({"samples": 10, "target_error": 0.1}, ValueError, "give either samples or target_error"),
         ({"samples": 1}, ValueError, "samples must be an integer >= 2, got 1"),
         ({"samples": 9, "max_samples": 9}, ValueError, "max_samples goes with target_error"),
-        ({"target_error": 0.0}, ValueError, "target_error must be finite and > 0, got 0.0"),
+        (
+            {"target_error": 0.0},
+            ValueError,
+            "target_error must be finite and >= 2.22045e-16, got 0",
+        ),
         ({"which": "rank"}, ValueError, "statistic must be callable or one of 'effective_rank'"),
         ({"which": "spectral_measure"}, ValueError, "spectral_measure needs bins"),
         ({"power": -1}, ValueError, "power must be finite and > 0, got -1"),
