@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
 from collections.abc import Callable, Sequence
@@ -20,8 +19,9 @@ def main() -> int:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit code."""
     import rmt_rank
+    from rmt_rank._text import Parser
 
-    parser = argparse.ArgumentParser(prog="rmt-rank", description=rmt_rank.__doc__.splitlines()[0])
+    parser = Parser(prog="rmt-rank", description=rmt_rank.__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=f"rmt_rank {rmt_rank.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     # each command parses what follows its name

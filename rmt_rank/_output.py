@@ -1,22 +1,28 @@
-"""Files that a command writes: tried before the work starts, and written whole or not at all."""
+"""Outputs of a command: tried before the work starts, written whole; and how a command ends."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import signal
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Output", "guarded", "refuse_same", "write"]
+from rmt_rank._text import shown
+
+__all__ = ["Output", "guarded", "refuse_same", "write", "write_outputs"]
 
 
 class Output:
-    """A path to be written later.
+    """A place to be written to later: a file, a pipe, a device, or standard output.
+
+    Standard output is named by - or /dev/stdout, or by the file that it was redirected to.
 
     Parameters
     ----------
@@ -27,10 +33,15 @@ class Output:
     formats : tuple of str, optional
         File name endings that are allowed; all by default.
 
+    Attributes
+    ----------
+    standard : bool
+        Whether it is standard output, where nothing else may then be printed.
+
     Raises
     ------
     OSError
-        If a file cannot be written there.
+        If it cannot be written to.
     ValueError
         If the path's suffix is not among the formats.
     """
@@ -39,21 +50,119 @@ class Output:
         self, option: str, path: Path | None, formats: tuple[str, ...] | None = None
     ) -> None:
         self.option, self.path = option, path
+        self.descriptor: int | None = None
+        self.standard = False
         if path is None:
             return
         if formats is not None and path.suffix.removeprefix(".").lower() not in formats:
             raise ValueError(
                 f"{option} must end in one of .{', .'.join(formats)}, got {str(path)!r}"
             )
+        self.descriptor = _descriptor(path)
         try:
-            if path.exists():
-                with path.open("ab"):
-                    pass
-            else:
-                with _temporary(path):
-                    pass
+            self.standard = self.descriptor == 1 or _is_standard_output(path)
+            self._try(path)
         except OSError as error:
             raise OSError(f"{option} cannot be written: {path} ({error.strerror})") from error
+
+    def _try(self, path: Path) -> None:
+        """OSError if it cannot be written to; nothing is changed, and no pipe is opened."""
+        if self.standard:
+            if _closed():
+                raise OSError(errno.EBADF, "standard output is closed")
+            return
+        if self.descriptor is not None:
+            os.fstat(self.descriptor)
+            return
+        try:
+            mode = path.stat().st_mode
+        except FileNotFoundError:
+            with _temporary(path.resolve()):
+                return
+        if stat.S_ISSOCK(mode) or stat.S_ISBLK(mode):
+            raise OSError(errno.EINVAL, "it is a socket or a disk")
+        if not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
+            with path.open("ab"):
+                pass
+        elif not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    def write(self, content: bytes) -> None:
+        """Write the content, if there is a path."""
+        if self.path is None:
+            return
+        if self.standard:
+            _to_standard_output(content)
+        elif self.descriptor is not None:
+            with open(self.descriptor, "wb", closefd=False) as file:
+                file.write(content)
+        else:
+            write(self.path, content)
+
+
+def write_outputs(
+    prog: str, outputs: Iterable[tuple[Output, Callable[[Any], bytes]]], result: Any
+) -> bool:
+    """Write a result to each output that has a path, by the function that goes with it.
+
+    What cannot be written is said on standard error, since the rest must not be lost.
+
+    Returns
+    -------
+    bool
+        Whether all was written.
+
+    Raises
+    ------
+    OSError
+        If standard output cannot be written to.
+    """
+    all_written = True
+    for output, render in outputs:
+        if output.path is None:
+            continue
+        content = render(result)
+        try:
+            output.write(content)
+        except OSError as error:
+            if output.standard:
+                raise
+            why = error.strerror or error
+            _say(f"{prog}: could not write {output.option} {output.path}: {why}")
+            all_written = False
+    return all_written
+
+
+def _descriptor(path: Path) -> int | None:
+    """The descriptor that - or a path such as /dev/stdout or /dev/fd/3 stands for."""
+    names = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
+    found = re.fullmatch(r"/(?:dev|proc/self)/fd/(\d{1,9})", str(path))
+    return int(found[1]) if found else names.get(str(path))
+
+
+def _is_standard_output(path: Path) -> bool:
+    """Whether standard output was redirected to this file, which must not be replaced then."""
+    # in tests and notebooks it has no descriptor
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return os.path.samestat(path.stat(), os.fstat(sys.stdout.fileno()))
+    return False
+
+
+def _closed() -> bool:
+    """Whether the process was started without standard output; `guarded` puts a device there."""
+    return sys.stdout is None or (
+        sys.__stdout__ is None and getattr(sys.stdout, "name", None) == os.devnull
+    )
+
+
+def _to_standard_output(content: bytes) -> None:
+    sys.stdout.flush()
+    binary = getattr(sys.stdout, "buffer", None)
+    if binary is None:
+        sys.stdout.write(content.decode())
+    else:
+        binary.write(content)
+    sys.stdout.flush()
 
 
 def write(path: Path, content: bytes) -> None:
@@ -96,14 +205,22 @@ def _permissions(path: Path) -> int:
 
 def refuse_same(*outputs: Output) -> None:
     """ValueError if two options name the same file."""
-    paths = [output.path.resolve() for output in outputs if output.path is not None]
-    if len(set(paths)) < len(paths):
-        options = " and ".join(output.option for output in outputs)
-        raise ValueError(f"{options} must be different files, got {str(paths[0])!r} for both")
+    given = [output for output in outputs if output.path is not None]
+    places = [
+        "-" if o.standard else o.descriptor if o.descriptor is not None else str(o.path.resolve())
+        for o in given
+        if o.path is not None
+    ]
+    if len(set(places)) < len(places):
+        options = " and ".join(output.option for output in given)
+        raise ValueError(f"{options} must be different files, got {places[0]!r} for both")
 
 
 def guarded(main: Callable[[], int]) -> int:
     """Run a process's main: no stack trace for Ctrl-C, a closed pipe or a full disk.
+
+    What a stream's encoding does not have is printed as an escape, and a stream that was closed
+    before the start takes whatever is printed.
 
     Returns
     -------
@@ -111,10 +228,10 @@ def guarded(main: Callable[[], int]) -> int:
         What main returns; 130 after Ctrl-C, 141 where nobody reads on, 2 where standard output
         cannot be written.
     """
+    _prepare_streams()
     try:
         code = main()
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         _say("interrupted")
         code = 130
@@ -131,9 +248,18 @@ def guarded(main: Callable[[], int]) -> int:
     return code
 
 
+def _prepare_streams() -> None:
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _say(message: str) -> None:
-    if sys.stderr is not None:
-        print(message, file=sys.stderr)
+    with contextlib.suppress(OSError):  # there is nowhere left to say it
+        print(shown(message), file=sys.stderr, flush=True)
 
 
 def _silence() -> None:

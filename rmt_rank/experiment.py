@@ -14,7 +14,8 @@ from rich import box
 from rich.table import Table
 
 from rmt_rank._errors import DataUnavailableError
-from rmt_rank._output import Output, refuse_same, write
+from rmt_rank._output import Output, refuse_same, write_outputs
+from rmt_rank._text import Parser
 from rmt_rank._validation import integer
 from rmt_rank.experiments import EXPERIMENTS, find
 from rmt_rank.experiments.experiment import SIZES, Experiment
@@ -80,11 +81,6 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experimen
                 seed=options.seed,
                 executor=executor,
             )
-        # everything first: a closed pipe must not cost the files
-        if csv.path is not None:
-            write(csv.path, _csv(dataset))
-        if text.path is not None:
-            write(text.path, report(dataset).encode())
     except BrokenPipeError:
         raise
     except (ValueError, TypeError, OSError, ImportError, DataUnavailableError) as error:
@@ -95,12 +91,15 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experimen
     except KeyboardInterrupt:
         _say(f"{prog}: interrupted{kept}", sys.stderr)
         return 130
-    _show(experiment, dataset)
-    return DONE
+    # files first: a closed pipe must not cost them
+    written = write_outputs(prog, [(csv, _csv), (text, _report)], dataset)
+    if not (csv.standard or text.standard):
+        _show(experiment, dataset)
+    return DONE if written else USAGE
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog,
         description="Run the paper's experiments, and ours, and say what the numbers say.",
         epilog="Exit code: 0 done, 1 a worker died, 2 usage, 130 interrupted; what is done stays "
@@ -122,7 +121,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--csv",
         type=Path,
         metavar="PATH",
-        help="write numbers as CSV; arrays, such as curves, are in the .nc of `rmt-rank figure`",
+        help="write numbers as CSV (- is standard output); arrays, such as curves, are in the .nc "
+        "of `rmt-rank figure`",
     )
     parser.add_argument("--report", type=Path, metavar="PATH", help="write a report in Markdown")
     return parser
@@ -136,6 +136,10 @@ def _csv(dataset: Any) -> bytes:
     # every cell knows its time: a combination of keys without one is no cell
     frame = dataset[numbers].to_dataframe().dropna(subset=["seconds"])
     return str(frame.to_csv()).encode()
+
+
+def _report(dataset: Any) -> bytes:
+    return report(dataset).encode()
 
 
 def _show(experiment: Experiment, dataset: Any) -> None:

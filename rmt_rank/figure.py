@@ -15,6 +15,7 @@ from typing import Any, TextIO
 from rmt_rank import experiments
 from rmt_rank._errors import DataUnavailableError
 from rmt_rank._output import Output, write
+from rmt_rank._text import Parser, shown
 from rmt_rank._validation import integer
 from rmt_rank.experiments.experiment import SIZES, Experiment
 from rmt_rank.experiments.image_problems import DATA, on
@@ -224,7 +225,7 @@ def _make(
     console = output_console()
     console.print(f"{figure.name}: {figure.title}", style="bold", soft_wrap=True)
     print_findings(console, findings)
-    console.print(f"    written: {', '.join(written)}", soft_wrap=True)
+    console.print(f"    written: {', '.join(map(shown, written))}", soft_wrap=True)
 
 
 def _computed(run: Experiment, options: argparse.Namespace, executor: Executor | None) -> Any:
@@ -246,7 +247,7 @@ def _keep(path: Path, content: bytes) -> str:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog,
         description="Make the paper's figures from fresh numbers: a PNG, a PDF, the numbers as "
         "NetCDF, a report, and a verdict on what the paper says.",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
-import importlib
 import io
 import json
 import math
@@ -16,89 +14,113 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
-from rmt_rank._output import Output, guarded, refuse_same, write
+from rmt_rank._matrix_files import UNPACKED, UNPACKED_RATIO, Member, members, reason, too_large
+from rmt_rank._measure_table import is_npy, summary
+from rmt_rank._output import Output, guarded, refuse_same, write_outputs
+from rmt_rank._text import Parser, shown
 from rmt_rank._validation import real
 from rmt_rank.metrics.gram import KERNELS, gram_matrix
 from rmt_rank.metrics.matrix import rank_measures
 
 __all__ = ["main"]
 
-SUFFIXES = (".npy", ".npz", ".safetensors")
-# Exit codes: 0 all arrays measured or skipped with a reason; 1 a file could not be read; 2 usage.
+# Exit codes: 0 all arrays measured or skipped with a reason; 1 something was not read; 2 usage, or
+# an output that cannot be written.
 MEASURED, UNREADABLE, USAGE = 0, 1, 2
 
-# Columns of the table on screen; CSV and JSON have all measures.
-SHOWN = ("effective_rank", "roy_vetterli_rank", "stable_rank", "threshold_rank", "numerical_rank")
-
-
-def arrays(path: Path) -> Iterator[tuple[str, npt.NDArray[Any] | str]]:
-    """Yield the arrays of a file by name, or the reason why one is skipped; never unpickles.
-
-    Raises
-    ------
-    ValueError, OSError
-        If the file cannot be read, or its kind is unknown.
-    """
-    if path.suffix == ".npy":
-        yield path.stem, np.load(path, allow_pickle=False)
-    elif path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as archive:
-            for name in archive.files:
-                try:
-                    yield name, archive[name]
-                except ValueError as error:  # an object array
-                    yield name, f"not read ({error})"
-    elif path.suffix == ".safetensors":
-        try:
-            from safetensors import SafetensorError, safe_open
-        except ImportError:
-            raise ValueError(
-                "reading .safetensors needs the packages of the extra 'files': safetensors"
-            ) from None
-        with contextlib.suppress(ImportError):
-            importlib.import_module("ml_dtypes")  # teaches NumPy bfloat16
-        try:
-            with safe_open(path, framework="numpy") as file:
-                names = file.keys()
-                for name in names:
-                    try:
-                        array = file.get_tensor(name)
-                        # bfloat16 and the like are no kind of NumPy's own
-                        yield name, array.astype(np.float32) if array.dtype.kind == "V" else array
-                    except (TypeError, KeyError, AttributeError) as error:  # e.g. bfloat16
-                        yield name, f"not read (NumPy has no such type: {error})"
-        except SafetensorError as error:
-            raise ValueError(f"no safetensors file ({error})") from error
-    else:
-        raise ValueError(f"unknown kind of file; allowed: {', '.join(SUFFIXES)}")
+# Matrices of one shape are measured together, so many bytes of them at a time: a call takes as long
+# as a hundred small matrices.
+_BATCH = 2**20
 
 
 def rows(path: Path, tau: float, kernel: str | None) -> Iterator[dict[str, Any]]:
-    """Yield a row per array of a file: its name and shape, and its measures or why it has none."""
-    for name, array in arrays(path):
-        row: dict[str, Any] = {"file": str(path), "array": name, "shape": None, "skipped": None}
-        if isinstance(array, str):
-            yield row | {"skipped": array}
-            continue
-        row["shape"] = list(array.shape)
-        if array.dtype.kind not in "biufc":
-            yield row | {"skipped": f"its type is {array.dtype}"}
-        elif array.ndim != 2:
-            yield row | {"skipped": f"it has {array.ndim} dimensions, not 2"}
-        elif array.size == 0:
-            yield row | {"skipped": "it is empty"}
-        elif not np.isfinite(array).all():
-            yield row | {"skipped": "it holds nan or infinity"}
-        elif kernel is not None and array.dtype.kind == "c":
-            yield row | {"skipped": "its Gram matrix needs real features"}
-        else:
-            matrix = array if kernel is None else gram_matrix(array, kernel)
-            measures = rank_measures(matrix, tau).to_dict()
-            yield row | {name: float(value) for name, value in measures.items()}
+    """Yield a row per array of a file: name, shape, and measures or why there are none."""
+    waiting: list[tuple[dict[str, Any], npt.NDArray[Any]]] = []
+    held, size = [], 0
+    try:
+        for member in members(path):
+            row, array = _row(path, member, kernel)
+            held.append(row)
+            if array is not None:
+                waiting.append((row, array))
+                size += _bytes(array, kernel)
+            if size >= _BATCH:
+                _measure(waiting, tau, kernel)
+                yield from held
+                waiting, held, size = [], [], 0
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except Exception as error:  # one file must not lose the others
+        held.append(_empty_row(path) | {"error": reason(error)})
+    _measure(waiting, tau, kernel)
+    yield from held
+
+
+def _empty_row(path: Path) -> dict[str, Any]:
+    return {"file": str(path), "array": None, "shape": None, "skipped": None, "error": None}
+
+
+def _row(
+    path: Path, member: Member, kernel: str | None
+) -> tuple[dict[str, Any], npt.NDArray[Any] | None]:
+    """The row of an array without its measures, and the matrix if it is to be measured."""
+    array = member.array
+    row = _empty_row(path) | {
+        "array": member.name,
+        "shape": None if member.shape is None else list(member.shape),
+        "skipped": member.skipped,
+        "error": member.error,
+    }
+    if array is None:
+        return row, None
+    try:
+        finite = np.isfinite(array).all()
+    except MemoryError as error:
+        return row | {"error": reason(error)}, None
+    if not finite:
+        row["skipped"] = "it holds nan or infinity"
+    elif kernel is not None and array.dtype.kind == "c":
+        row["skipped"] = "its Gram matrix needs real features"
+    elif kernel is not None:
+        row["error"] = too_large(3 * _bytes(array, kernel))
+    return row, None if row["skipped"] or row["error"] else array
+
+
+def _bytes(array: npt.NDArray[Any], kernel: str | None) -> int:
+    """Bytes of what is decomposed, in double precision."""
+    samples, features = array.shape
+    return 8 * int(samples) * int(features if kernel is None else max(samples, features))
+
+
+def _measure(
+    waiting: list[tuple[dict[str, Any], npt.NDArray[Any]]], tau: float, kernel: str | None
+) -> None:
+    """Enter the measures into the rows."""
+    groups: dict[Any, list[tuple[dict[str, Any], npt.NDArray[Any]]]] = {}
+    for row, array in waiting:
+        groups.setdefault((array.shape, array.dtype), []).append((row, array))
+    for group in groups.values():
+        try:
+            _measure_together(group, tau, kernel)
+        except Exception:  # the others must not be lost
+            for row, array in group:
+                try:
+                    _measure_together([(row, array)], tau, kernel)
+                except Exception as error:
+                    row["error"] = f"it could not be measured: {reason(error)}"
+
+
+def _measure_together(
+    group: list[tuple[dict[str, Any], npt.NDArray[Any]]], tau: float, kernel: str | None
+) -> None:
+    arrays = [array for _, array in group]
+    batch = np.stack(arrays) if len(arrays) > 1 else arrays[0][None]
+    matrices = batch if kernel is None else gram_matrix(batch, kernel)
+    with np.errstate(all="ignore"):  # an infinity is in the row
+        measures = rank_measures(matrices, tau).to_dict()
+    for i, (row, _) in enumerate(group):
+        row |= {name: float(values[i]) for name, values in measures.items()}
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure") -> int:
@@ -114,38 +136,62 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure")
     Returns
     -------
     int
-        0 all arrays measured, or skipped with a reason; 1 a file could not be read; 2 usage.
+        0 all arrays measured, or skipped with a reason; 1 a file, or an array of it, could not be
+        read; 2 usage, or an output that could not be written.
     """
     parser = _parser(prog)
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(
+        _kernels_joined(sys.argv[1:] if arguments is None else arguments)
+    )
     try:
         tau = real("--tau", options.tau, at_least=0)
         outputs = [Output("--csv", options.csv), Output("--json", options.json)]
         refuse_same(*outputs)
     except (ValueError, TypeError, OSError) as error:
         parser.error(str(error))
-    table: list[dict[str, Any]] = []
-    failures: list[str] = []
-    for path in options.files:
-        try:
-            table.extend(rows(path, tau, options.gram))
-        except (OSError, ValueError, EOFError) as error:
-            failures.append(f"{path}: {error}")
-    measured = [row for row in table if row["skipped"] is None]
-    for output, render in zip(outputs, (_csv, _json), strict=True):
-        if output.path is not None:
-            write(output.path, render(table))
-    _print(table, measured)
-    for failure in failures:
-        print(f"{prog}: not read: {failure}", file=sys.stderr)
+    table = [row for path in options.files for row in rows(path, tau, options.gram)]
+    failures = [row for row in table if row["error"] is not None]
+    written = write_outputs(prog, zip(outputs, (_csv, _json), strict=True), table)
+    if not any(output.standard for output in outputs):
+        for line in summary(table):
+            print(line)
+        sys.stdout.flush()
+    for row in failures:
+        # the array of a .npy has no name of its own
+        array = [] if row["array"] is None or is_npy(row["file"]) else [row["array"]]
+        words = map(shown, [row["file"], *array, row["error"]])
+        print(f"{prog}: not read: {': '.join(words)}", file=sys.stderr)
+    if not written:
+        return USAGE
     return UNREADABLE if failures else MEASURED
 
 
+def _kernels_joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `--gram KERNEL` as `--gram=KERNEL`, so that `--gram FILE` takes no file.
+
+    A word without a suffix is taken for a kernel, since no file that can be read has such a name.
+    """
+    words: list[str] = []
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    for word in arguments[:end]:
+        if words and words[-1] == "--gram" and not (word.startswith("-") or Path(word).suffix):
+            words[-1] = f"--gram={word}"
+        else:
+            words.append(word)
+    words = ["--gram=cosine" if word == "--gram" else word for word in words]
+    return [*words, *arguments[end:]]
+
+
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog,
         description="Measure the rank of every matrix in .npy, .npz and .safetensors files.",
-        epilog="Exit code: 0 measured, or skipped with a reason; 1 a file was not read; 2 usage.",
+        epilog="Compressed arrays of a .npz are unpacked to "
+        f"{UNPACKED / 2**20:g} MiB in all, or {UNPACKED_RATIO} times its size, whichever is more; "
+        "beyond that they are refused, as are arrays that need more memory than the machine has. "
+        "Exit code: 0 measured, or skipped with a reason; 1 a file, or an array of it, was not "
+        "read; 2 usage, or an output that could not be written.",
+        allow_abbrev=False,
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument(
@@ -153,29 +199,31 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--gram",
-        nargs="?",
-        const="cosine",
         choices=KERNELS,
         metavar="KERNEL",
-        help="measure the Gram matrix of the rows instead, cosine by default",
+        help="measure the Gram matrix of the rows instead; without a kernel: cosine; "
+        f"others: {', '.join(KERNELS[1:])}",
     )
-    parser.add_argument("--csv", type=Path, metavar="PATH", help="write all measures there")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write all measures there")
+    for option in ("--csv", "--json"):
+        parser.add_argument(
+            option,
+            type=Path,
+            metavar="PATH",
+            help="write all measures there; - is standard output, without the table",
+        )
     return parser
 
 
-def _columns(table: list[dict[str, Any]]) -> list[str]:
-    """Names of all columns, in order."""
-    return list(max(table, key=lambda row: len(list(row)), default={}))
-
-
 def _csv(table: list[dict[str, Any]]) -> bytes:
+    """A line per array; characters in names that are not printable are escaped."""
+    columns = list(max(table, key=lambda row: len(list(row)), default={}))
     text = io.StringIO()
-    writer = csv.DictWriter(text, _columns(table), restval="", lineterminator="\n")
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
     for row in table:
+        words = {key: shown(value) for key, value in row.items() if isinstance(value, str)}
         shape = "x".join(map(str, row["shape"])) if row["shape"] is not None else ""
-        writer.writerow(row | {"shape": shape})
+        writer.writerow(row | words | {"shape": shape})
     return text.getvalue().encode()
 
 
@@ -185,29 +233,6 @@ def _json(table: list[dict[str, Any]]) -> bytes:
         for row in table
     ]
     return (json.dumps(plain, indent=1, allow_nan=False) + "\n").encode()
-
-
-def _print(table: list[dict[str, Any]], measured: list[dict[str, Any]]) -> None:
-    terminal = sys.stdout.isatty()
-    console = Console(width=None if terminal else 120, highlight=False)
-    if measured:
-        view = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
-        several = len({row["file"] for row in table}) > 1
-        names = (["file"] if several else []) + ["array", "shape"]
-        for name in names:
-            view.add_column(name, overflow="fold")
-        for name in SHOWN:
-            view.add_column(name.replace("_", " "), justify="right")
-        for row in measured:
-            shape = "x".join(map(str, row["shape"]))
-            cells = [row[name] if name != "shape" else shape for name in names]
-            view.add_row(*cells, *(format(row[name], ".5g") for name in SHOWN))
-        console.print(view)
-    for row in table:
-        if row["skipped"] is not None:
-            print(f"skipped {row['file']}: {row['array']}: {row['skipped']}")
-    skipped = len(table) - len(measured)
-    print(f"{len(measured)} measured, {skipped} skipped")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from rmt_rank._text import Parser, shown
 from rmt_rank._validation import integer
 from rmt_rank.simulation.study import Study
 from rmt_rank.simulation.study_run import open_study, run_study
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank study") -
         print(f"{prog}: interrupted; run it again to go on", file=sys.stderr)
         return 130
     _show(result, None)
-    print(f"store: {store}")
+    print(f"store: {shown(store)}")
     return DONE
 
 
@@ -111,7 +112,7 @@ def _executor(workers: int, scheduler: str | None) -> Iterator[Executor | None]:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog,
         description="Run a declared study of random products, or show what its store holds.",
         epilog="Exit code: 0 done, 1 a worker died, 2 usage, 130 interrupted; what is done stays.",
@@ -142,16 +143,17 @@ def _show(results: Any, csv: bool | None) -> None:
     for name in ("field", "width", "depth", "samples"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in names:
-        table.add_column(f"{name.replace('_', ' ')} (s.e.)", justify="right", min_width=13)
+        table.add_column(f"{shown(name).replace('_', ' ')} (s.e.)", justify="right", min_width=13)
     for field in results.field.values:
         for width in results.width.values:
             for depth in results.depth.values:
                 cell = results.sel(field=field, width=width, depth=depth)
                 values = (_with_error(cell[name], cell[f"{name}_error"]) for name in names)
-                table.add_row(str(field), str(width), str(depth), str(int(cell.samples)), *values)
-    Console(width=None if terminal else 100, highlight=False).print(table)
+                table.add_row(shown(field), str(width), str(depth), str(int(cell.samples)), *values)
+    width = None if terminal else 100
+    Console(width=width, highlight=False, markup=False, emoji=False).print(table)
     if others:
-        print(f"also in the store, as arrays: {', '.join(others)}")
+        print(f"also in the store, as arrays: {', '.join(map(shown, others))}")
     if not results.attrs["complete"]:
         print(f"not complete: {study['samples']} samples per cell are declared")
 

@@ -48,16 +48,16 @@ def test_all_measures_of_every_matrix(weights, tmp_path, capsys):
     assert found["counts"]["stable_rank"] == 3
     assert found["phases"]["skipped"] is None
     assert {name: row["skipped"] for name, row in found.items() if row["skipped"]} == {
-        "bias": "it has 1 dimensions, not 2",
+        "bias": "it has 1 dimension, not 2",
         "kernel": "it has 4 dimensions, not 2",
         "broken": "it holds nan or infinity",
         "empty": "it is empty",
         "words": "its type is <U1",
-        "objects": "not read (Object arrays cannot be loaded when allow_pickle=False)",
+        "objects": "its type is object, which is pickled and never loaded",
     }
     printed = capsys.readouterr().out
     assert printed.splitlines()[-1] == "3 measured, 6 skipped"
-    assert f"skipped {weights}: bias: it has 1 dimensions, not 2" in printed
+    assert f"skipped in {weights}:\n  it has 1 dimension, not 2: bias\n" in printed
 
 
 def test_csv_has_a_line_per_array(weights, tmp_path):
@@ -75,8 +75,15 @@ def test_gram(tmp_path):
     features = np.random.default_rng(1).normal(size=(20, 3))
     path, out = tmp_path / "f.npy", tmp_path / "out.json"
     np.save(path, features)
-    for arguments, kernel in ((["--gram"], "cosine"), (["--gram", "rbf"], "rbf")):
-        assert run(["measure", str(path), *arguments, "--json", str(out)]) == 0
+    name = str(path)
+    for arguments, kernel in (
+        ([name, "--gram"], "cosine"),
+        (["--gram", name], "cosine"),
+        ([name, "--gram", "rbf"], "rbf"),
+        (["--gram=rbf", name], "rbf"),
+        (["--gram", "--", name], "cosine"),
+    ):
+        assert run(["measure", "--json", str(out), *arguments]) == 0
         expected = rank_measures(gram_matrix(features, kernel)).effective_rank
         assert rows(out)["f"]["effective_rank"] == pytest.approx(float(expected), rel=1e-12)
         assert rows(out)["f"]["shape"] == [20, 3]
@@ -117,9 +124,11 @@ def test_no_pickle_is_ever_loaded(tmp_path, capsys):
         assert run(["measure", str(target)]) == 1
         path = target
     np.save(tmp_path / "object.npy", np.array([Evil()], dtype=object), allow_pickle=True)
-    assert run(["measure", str(tmp_path / "object.npy")]) == 1
+    assert run(["measure", str(tmp_path / "object.npy")]) == 0
     assert not (tmp_path / "owned").exists()
-    assert capsys.readouterr().err.count("not read") == 3
+    captured = capsys.readouterr()
+    assert captured.err.count("a Python pickle") == 2
+    assert "object.npy: its type is object, which is pickled and never loaded" in captured.out
 
 
 @pytest.mark.parametrize(
@@ -128,7 +137,7 @@ def test_no_pickle_is_ever_loaded(tmp_path, capsys):
         ("missing.npy", None, "No such file"),
         ("cut.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '<f8'", ""),
         ("empty.npz", b"", ""),
-        ("cut.safetensors", b"\x08\x00\x00", "no safetensors file"),
+        ("cut.safetensors", b"\x08\x00\x00", "not a .safetensors file but a file of unknown kind"),
         ("model.pt", b"PK", "unknown kind of file; allowed: .npy, .npz, .safetensors"),
     ],
 )
@@ -154,6 +163,9 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(
         ([], "the following arguments are required: FILE"),
         (["x.npy", "--tau", "-1"], "--tau must be finite and >= 0, got -1.0"),
         (["x.npy", "--gram", "sine"], "argument --gram: invalid choice: 'sine'"),
+        (["x.npy", "--gram=y.npy"], "argument --gram: invalid choice: 'y.npy'"),
+        (["x.npy", "--csv", "a\nb\x1b/x.csv"], r"--csv cannot be written: a\nb\x1b/x.csv"),
+        (["x.npy", "--csv", "-", "--json", "/dev/stdout"], "must be different files"),
         (["x.npy", "--csv", "no/such/folder/x.csv"], "--csv cannot be written"),
         (["x.npy", "--csv", "same", "--json", "./same"], "must be different files"),
     ],

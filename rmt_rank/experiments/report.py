@@ -170,7 +170,8 @@ def _row(words: list[str]) -> str:
 
 def output_console() -> Console:
     """Standard output, as wide as the terminal."""
-    return Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
+    width = None if sys.stdout.isatty() else _WIDTH
+    return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
 def list_line(name: str, text: str) -> str:

@@ -13,6 +13,7 @@ from rmt_rank._array import BACKENDS, namespace
 from rmt_rank._errors import BackendUnavailableError
 from rmt_rank._output import Output, refuse_same
 from rmt_rank._random import FIELDS
+from rmt_rank._text import Parser, shown
 from rmt_rank._validation import integer, real
 from rmt_rank.claims import CLAIMS, Claim, Context, broken, select
 from rmt_rank.verify.output import figure_formats, write_figure, write_json
@@ -73,7 +74,9 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank
 def _run(
     claims: list[Claim], context: Context, outputs: list[Output], options: argparse.Namespace
 ) -> int:
-    report = Report(quiet=options.quiet)
+    # where the evidence goes to standard output, what fails is said elsewhere
+    standard = any(output.standard for output in outputs)
+    report = Report(quiet=options.quiet or standard, file=sys.stderr if standard else None)
     context.progress = report.progress
     previous = signal.getsignal(signal.SIGINT)
     try:
@@ -110,11 +113,13 @@ def _report(
     to_json, to_figure = outputs
     try:
         if to_json.path is not None:
-            write_json(to_json.path, report, context, complete=not interrupted)
+            write_json(to_json, report, context, complete=not interrupted)
         if to_figure.path is not None:
-            write_figure(to_figure.path, claims, context, draw_more=not interrupted)
+            write_figure(to_figure, claims, context, draw_more=not interrupted)
     except OSError as error:
-        print(f"rmt_rank.verify: could not write: {error}", file=sys.stderr)
+        if any(output.standard for output in outputs):
+            raise
+        print(f"rmt_rank.verify: could not write: {shown(error)}", file=sys.stderr)
         return USAGE
     if interrupted:
         return INTERRUPTED
@@ -122,7 +127,7 @@ def _report(
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog,
         description="Check claims of the paper and print the evidence.",
         epilog="Exit code: 0 all hold, 1 something does not, 2 usage, 130 interrupted.",
@@ -144,7 +149,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--backend", choices=BACKENDS, default="numpy", help="array library of the matrices"
     )
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write the evidence there")
+    parser.add_argument(
+        "--json", type=Path, metavar="PATH", help="write the evidence there (-: to standard output)"
+    )
     parser.add_argument(
         "--figure", type=Path, metavar="PATH", help="draw Theorem 1, or singular-values, there"
     )

@@ -6,14 +6,13 @@ import json
 import math
 import platform
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy
 
 from rmt_rank import __version__
-from rmt_rank._output import write
+from rmt_rank._output import Output
 from rmt_rank.claims import Claim, Context
 from rmt_rank.claims.singular_values import PAPER_DEPTHS, PAPER_WIDTHS
 from rmt_rank.simulation.chain_statistics import ChainStatistics
@@ -22,7 +21,7 @@ from rmt_rank.verify.report import Report
 __all__ = ["figure_formats", "write_figure", "write_json"]
 
 
-def write_json(path: Path, report: Report, context: Context, *, complete: bool) -> None:
+def write_json(output: Output, report: Report, context: Context, *, complete: bool) -> None:
     """Write the evidence, the settings and the Monte Carlo results as JSON."""
     content = {
         "rmt_rank": __version__,
@@ -59,7 +58,7 @@ def write_json(path: Path, report: Report, context: Context, *, complete: bool) 
         "monte_carlo": [_summary(chain) for chain in context.chains.values()],
     }
     text = json.dumps(_plain(content), indent=1, allow_nan=False)
-    write(path, f"{text}\n".encode())
+    output.write(f"{text}\n".encode())
 
 
 def _summary(chain: ChainStatistics) -> dict[str, Any]:
@@ -86,7 +85,7 @@ def figure_formats() -> tuple[str, ...]:
     return ("pdf", "png", "svg")
 
 
-def write_figure(path: Path, claims: list[Claim], context: Context, *, draw_more: bool) -> None:
+def write_figure(output: Output, claims: list[Claim], context: Context, *, draw_more: bool) -> None:
     """Draw the figure that goes with the claims, with what Monte Carlo knows."""
     from io import BytesIO
 
@@ -111,5 +110,5 @@ def write_figure(path: Path, claims: list[Claim], context: Context, *, draw_more
                     context.chain(width)
             figure = Figure(figsize=theorem1.SIZE)
             theorem1.draw(context.own_chains(), context.depths, figure)
-        figure.savefig(buffer, format=path.suffix.removeprefix(".").lower())
-    write(path, buffer.getvalue())
+        figure.savefig(buffer, format=str(output.path).rpartition(".")[2].lower())
+    output.write(buffer.getvalue())

@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Iterable
 from types import TracebackType
+from typing import TextIO
 
 from rich import box
 from rich.console import Console, Group
@@ -16,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rmt_rank import __version__
+from rmt_rank._text import shown
 from rmt_rank.claims import Claim, Context, Evidence, Verdict
 from rmt_rank.simulation.chain_statistics import ChainStatistics
 from rmt_rank.theory.effective_rank import differential_effective_rank
@@ -42,17 +44,21 @@ class Report:
     ----------
     quiet : bool
         Print the summary line only, and the lines that fail.
+    file : TextIO, optional
+        Where to print; standard output by default.
     """
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, file: TextIO | None = None) -> None:
         self.quiet = quiet
-        out = sys.stdout or io.StringIO()  # there is none where it was closed
+        out = file or sys.stdout or io.StringIO()  # there is none where it was closed
         self.terminal = out.isatty()
         self.console = Console(
             file=out,
             width=None if self.terminal else _PLAIN_WIDTH,
             no_color=None if self.terminal else True,
             highlight=False,
+            markup=False,
+            emoji=False,
             soft_wrap=False,
         )
         self.evidence: list[tuple[Claim, list[Evidence]]] = []
@@ -130,7 +136,7 @@ class Report:
             if failed or (line.verdict is Verdict.NOT_CHECKED and not self.quiet):
                 text = Text.assemble(
                     (line.verdict.value, _STYLES[line.verdict]),
-                    f"  {claim.name}: {line.check}\n{line.how}",
+                    f"  {claim.name}: {line.check}\n{_lines_shown(line.how)}",
                 )
                 self._print(Padding(text, (0, 0, 0, 2)), always=True)
 
@@ -270,6 +276,11 @@ def _correction(chain: ChainStatistics, depth: int) -> float:
 
 def _number(value: float | None) -> str:
     return "" if value is None else format(value, ".3g")
+
+
+def _lines_shown(text: str) -> str:
+    """Text whose lines are its own, such as the message of any exception."""
+    return "\n".join(map(shown, text.split("\n")))
 
 
 def _listed(values: Iterable[float]) -> str:

@@ -1,0 +1,36 @@
+"""Strings of a user on a terminal: shown as they are, but for what would control it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+__all__ = ["Parser", "shown"]
+
+
+def shown(text: object) -> str:
+    r"""Text on one line, in which every character that cannot be printed is escaped.
+
+    These are control characters (C0, C1, newlines, tabs), marks that change the direction of
+    writing, invisible characters, and surrogates, which stand for bytes of file names that are not
+    UTF-8.
+
+    Examples
+    --------
+    >>> print(shown("a\x1b[2J\n" + chr(0x202E)))
+    a\x1b[2J\n\u202e
+    """
+    text = str(text)
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors show strings of a user by `shown`."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, and exit with code 2."""
+        super().error(shown(message))
