@@ -38,7 +38,7 @@ def _check(context: Context) -> Iterator[Evidence]:
     yield at_most(
         "rho in float64 against quadrature",
         max(
-            float(abs(differential_effective_rank(depth) / value - 1))
+            abs(float(differential_effective_rank(depth) / value) - 1)
             for depth, value in quadrature.items()
         ),
         1e-13,
@@ -86,7 +86,7 @@ def _distance(depth: float, value: mpmath.mpf, digits: int) -> float:
 
 def _error(depth: float, power: int = 1, order: float = 1) -> float:
     value = exact.differential_effective_rank(depth, power=power, order=order, digits=17)
-    return float(abs(differential_effective_rank(depth, power=power, order=order) / value - 1))
+    return abs(float(differential_effective_rank(depth, power=power, order=order) / value) - 1)
 
 
 CLAIM = Claim(
