@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -284,9 +285,12 @@ def estimate(
         log=chosen.log,
         log_diagonal=controls is not None,
     )
-    with _Progress(target_error, samples, show=progress) as bar:
+    with (
+        _Progress(target_error, samples, show=progress) as bar,
+        closing(in_threads(work, workers)) as blocks,
+    ):
         done, looked = 0, 0
-        for block in in_threads(work, workers):
+        for block in blocks:
             halves = added(halves, observe(block, [chosen], controls))
             done = sum(half.count for half in halves if half is not None)
             if done >= max(1.1 * looked, _FIRST_SAMPLES) and (progress or target_error):

@@ -6,8 +6,9 @@ import copy
 import itertools
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,22 @@ from rmt_rank.training.optimizers.setup import Setup
 from rmt_rank.training.recording import THRESHOLDS, Arrays, Observer, joined, with_measures
 from rmt_rank.training.result import TrainingResult
 
-__all__ = ["recording_schedule", "train"]
+__all__ = ["recording_schedule", "train", "whole_runs"]
 
 Array = npt.NDArray[Any]
 
 _WITHOUT_GRADIENT = ("cma_es", "random_search")
+_WHOLE_RUNS = ContextVar("whole_runs", default=False)
+
+
+@contextmanager
+def whole_runs() -> Iterator[None]:
+    """Let Ctrl-C end `train` with KeyboardInterrupt: what an interrupted run has is not wanted."""
+    token = _WHOLE_RUNS.set(True)
+    try:
+        yield
+    finally:
+        _WHOLE_RUNS.reset(token)
 
 
 def recording_schedule(steps: int, count: int = 50) -> tuple[int, ...]:
@@ -235,6 +247,8 @@ def train(
                 interrupted = True
             standing.update(members, ledger)
             if interrupted:
+                if _WHOLE_RUNS.get():
+                    raise KeyboardInterrupt
                 warnings.warn(
                     f"interrupted at step {standing.taken.max()}: the result holds what there is, "
                     "and train(start=result) goes on",
