@@ -35,7 +35,7 @@ def one_blas_thread() -> Iterator[None]:
             _inside[me] += 1
             counted = True
             for library, _ in _before:
-                library.set_num_threads(1)
+                _set(library, 1)
         yield
     finally:
         with _lock:
@@ -49,7 +49,15 @@ def _leave(thread: int) -> None:
         del _inside[thread]
     if not _inside:
         for library, threads in _before:
-            library.set_num_threads(threads)
+            _set(library, threads)
+
+
+def _set(library: Any, threads: int) -> None:
+    # since 3.8 threadpoolctl lets one thread alone set the number, until that is undone
+    undo = getattr(library, "clear_controlling_thread", lambda force: None)
+    undo(force=True)
+    library.set_num_threads(threads)
+    undo(force=True)
 
 
 def _after_fork() -> None:

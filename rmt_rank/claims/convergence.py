@@ -250,7 +250,7 @@ def _flow(depth: int, time: float) -> Array:
 def _modes(context: Context) -> Iterator[Evidence]:
     places = [(0.3, 1, 1e-12, 3), (1.999, 2, 0.01, 8), (0.7, 1, 1e-3, 2.5), (0.2, 0.1, 0.5, 4)]
     errors = [
-        abs(float(mode_time(*place) / exact_mode_dynamics.mode_time(*place) - 1))
+        abs(float(mode_time(*place) / exact_mode_dynamics.mode_time(*place)) - 1)
         for place in places
     ]
     yield at_most(

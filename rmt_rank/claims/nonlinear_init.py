@@ -175,7 +175,7 @@ def _two_roads(context: Context) -> Iterator[Evidence]:
     known = 1 - 2 * slow.dual_activation_closed("relu", 1, 1, 1 - gap, digits=40)
     yield at_most(
         "ReLU: 1 - r keeps its digits where it is 2^-40",
-        abs(float(correlation_map("relu").gap(float(gap)) / known - 1)),
+        abs(float(correlation_map("relu").gap(float(gap)) / known) - 1),
         8 * float(np.finfo(float).eps),
         "relative distance from the closed form in 40 digits; bound: rounding of eight steps",
     )
