@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import secrets
 import signal
 import stat
 import sys
@@ -198,9 +199,14 @@ def _temporary(path: Path, *, delete: bool = True) -> Any:
 def _permissions(path: Path) -> int:
     if path.exists():
         return stat.S_IMODE(path.stat().st_mode)
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+    # what the kernel leaves of 0o666: reading the mask itself would set it, for all threads
+    probe = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    try:
+        return stat.S_IMODE(os.fstat(descriptor).st_mode)
+    finally:
+        os.close(descriptor)
+        probe.unlink()
 
 
 def refuse_same(*outputs: Output) -> None:

@@ -17,6 +17,7 @@ PACKAGE = Path(rmt_rank.__file__).parent
 FOUNDATIONS = {
     "_activations",
     "_array",
+    "_blas",
     "_errors",
     "_file_kinds",
     "_matrix_files",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-import mpmath
-from mpmath import mp
+from typing import Any
 
 from rmt_rank import exact
 from rmt_rank.claims.claim import Claim, Context, Evidence, at_most
+from rmt_rank.exact._precision import mp, working
 from rmt_rank.theory.effective_rank import differential_effective_rank
 
 __all__ = ["CLAIMS"]
@@ -18,8 +17,8 @@ _DEPTHS = (1, 2, 5, 16, 64)
 
 def _gram(context: Context) -> Iterator[Evidence]:
     digits = min(context.digits, 30)
-    with mp.workdps(digits):
-        harmonic = {L: 1 - mpmath.harmonic(L + 1) for L in _DEPTHS}
+    with working(digits):
+        harmonic = {L: 1 - mp.harmonic(L + 1) for L in _DEPTHS}
         slow = max(
             abs(exact.differential_effective_rank(L, power=2, digits=digits) / harmonic[L] - 1)
             for L in _DEPTHS
@@ -43,23 +42,23 @@ def _gram(context: Context) -> Iterator[Evidence]:
 
 
 def _ends(context: Context) -> Iterator[Evidence]:
-    with mp.workdps(40):
-        kappa = mpmath.mpf(3) / 2 - mpmath.euler / 2 + mpmath.log(4 / mpmath.pi) / 2
+    with working(40):
+        kappa = mp.mpf(3) / 2 - mp.euler / 2 + mp.log(4 / mp.pi) / 2
 
-        def rho(L: mpmath.mpf) -> mpmath.mpf:
+        def rho(L: Any) -> Any:
             enclosure = exact.enclose_effective_rank(L, digits=35)
             return (enclosure.lower + enclosure.upper) / 2
 
-        def deep(L: mpmath.mpf) -> mpmath.mpf:
+        def deep(L: Any) -> Any:
             series = 7 / (2 * L) - 65 / (12 * L**2) + 61 / (6 * L**3)
-            return abs(rho(L) - (kappa - mpmath.log(L) - series)) * L**4
+            return abs(rho(L) - (kappa - mp.log(L) - series)) * L**4
 
-        def shallow(L: mpmath.mpf) -> mpmath.mpf:
-            return abs(rho(L) + (mpmath.pi**2 / 8 - 1) * L) / L**2
+        def shallow(L: Any) -> Any:
+            return abs(rho(L) + (mp.pi**2 / 8 - 1) * L) / L**2
 
-        deeps = [float(deep(mpmath.mpf(10) ** k)) for k in (2, 3, 4, 5)]
-        shallows = [float(shallow(mpmath.mpf(10) ** -k)) for k in (2, 3, 4, 5)]
-        second = mpmath.psi(1, 1.5) + mpmath.psi(2, 1.5) / 2 - mpmath.psi(1, 2)
+        deeps = [float(deep(mp.mpf(10) ** k)) for k in (2, 3, 4, 5)]
+        shallows = [float(shallow(mp.mpf(10) ** -k)) for k in (2, 3, 4, 5)]
+        second = mp.psi(1, 1.5) + mp.psi(2, 1.5) / 2 - mp.psi(1, 2)
     yield at_most(
         "deep: rho - (kappa - log L - 7/(2L) + 65/(12L^2) - 61/(6L^3)) is of the order L^-4",
         max(deeps) / min(deeps),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
-import mpmath
 import numpy as np
 import numpy.typing as npt
 from scipy import integrate
@@ -14,6 +14,7 @@ from rmt_rank.claims.claim import Claim, Context, Evidence, at_most, below
 from rmt_rank.claims.finite_width import FALSE_ALARM, errors_allowed
 from rmt_rank.exact import least_squares as exact_least_squares
 from rmt_rank.exact import mode_dynamics as exact_mode_dynamics
+from rmt_rank.exact._precision import mp, working
 from rmt_rank.metrics.spectrum import effective_rank
 from rmt_rank.networks.identities import effective_weight
 from rmt_rank.networks.linear import LinearNetwork
@@ -251,7 +252,7 @@ def _flow(depth: int, time: float) -> Array:
 def _modes(context: Context) -> Iterator[Evidence]:
     places = [(0.3, 1, 1e-12, 3), (1.999, 2, 0.01, 8), (0.7, 1, 1e-3, 2.5), (0.2, 0.1, 0.5, 4)]
     errors = [
-        abs(float(mode_time(*place) / exact_mode_dynamics.mode_time(*place) - 1))
+        abs(float(mode_time(*place) / exact_mode_dynamics.mode_time(*place)) - 1)
         for place in places
     ]
     yield at_most(
@@ -260,14 +261,14 @@ def _modes(context: Context) -> Iterator[Evidence]:
         1e-13,
         "largest relative distance; depths 2.5 to 8, starts down to 1e-12, ways up and down",
     )
-    with mpmath.workdps(30):
-        sigma, start, s, d = (mpmath.mpf(x) for x in ("0.7", "0.01", "2", "5"))
+    with working(30):
+        sigma, start, s, d = (mp.mpf(x) for x in ("0.7", "0.01", "2", "5"))
 
-        def printed(value: mpmath.mpf) -> mpmath.mpf:
+        def printed(value: Any) -> Any:
             power = value ** ((2 - d) / d) / (s * (2 - d))
-            return power * mpmath.hyp2f1(1, (2 - d) / d, 2 / d, value / s)
+            return power * mp.hyp2f1(1, (2 - d) / d, 2 / d, value / s)
 
-        time = printed(sigma) - printed(start)
+        time = float(printed(sigma) - printed(start))
     yield at_most(
         "the time as a hypergeometric function",
         abs(float(mode_time(0.7, 2, 0.01, 5) / time - 1)),

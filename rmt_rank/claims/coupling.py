@@ -103,7 +103,7 @@ def _density() -> Evidence:
         expected -= exact_coupling.levy_density(y, depth, digits=50)
         found = DepthRatio(*pair).jump_density(y)
         allowed = np.finfo(float).eps * (60 + share) * deeper / (deeper - depth)
-        return float(abs(found / expected - 1) / allowed)
+        return float(abs(float(found) / float(expected) - 1) / allowed)
 
     return at_most(
         "density of the jumps in float64 against 50 digits",

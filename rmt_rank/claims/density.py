@@ -32,7 +32,10 @@ def _check(context: Context) -> Iterator[Evidence]:
     yield at_most(
         "moments 1/2, 1, 2, 3 of sigma^2: gamma functions",
         max(
-            abs(exact.moment(order, depth, digits=fine) / fuss_catalan_moment(order, depth) - 1)
+            abs(
+                float(exact.moment(order, depth, digits=fine) / fuss_catalan_moment(order, depth))
+                - 1
+            )
             for depth in depths
             for order in (0.5, 1, 2, 3)
         ),

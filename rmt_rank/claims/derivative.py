@@ -35,7 +35,7 @@ def _check(context: Context) -> Iterator[Evidence]:
     yield at_most(
         "d rho/dL in float64 against differences of Eq. 7",
         max(
-            float(abs(differential_effective_rank_derivative(depth) / value - 1))
+            abs(float(differential_effective_rank_derivative(depth) / value) - 1)
             for depth, value in differences.items()
         ),
         1e-13,

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import mpmath
 import numpy as np
 from scipy import special, stats
 
 from rmt_rank.claims.claim import Claim, Context, Evidence, at_most, erratum, refutation
+from rmt_rank.exact._precision import mp, working
 from rmt_rank.metrics import matrix
 from rmt_rank.theory.fuss_catalan import singular_value_law
 from rmt_rank.theory.moments import fuss_catalan_moment
@@ -116,14 +116,13 @@ def _two_normals(context: Context) -> Iterator[Evidence]:
     # kurtosis does not see the scale; E X^2 and E X^4 of a density p(|x|)/2 each
     def kurtosis(density: Callable[[Any], Any]) -> float:
         second, fourth = (
-            mpmath.quad(lambda x, k=k: x**k * density(x), [0, 1, 10, mpmath.inf]) for k in (2, 4)
+            mp.quad(lambda x, k=k: x**k * density(x), [0, 1, 10, mp.inf]) for k in (2, 4)
         )
         return float(fourth / second**2)
 
-    bessel = kurtosis(lambda x: 2 * mpmath.besselk(0, x) / mpmath.pi)
-    chi = kurtosis(
-        lambda x: x ** mpmath.mpf(-0.5) * mpmath.exp(-x / 2) / mpmath.sqrt(2 * mpmath.pi)
-    )
+    with working(15):
+        bessel = kurtosis(lambda x: 2 * mp.besselk(0, x) / mp.pi)
+        chi = kurtosis(lambda x: x ** mp.mpf(-0.5) * mp.exp(-x / 2) / mp.sqrt(2 * mp.pi))
     yield refutation(
         "printed: symmetric chi-squared with one degree of freedom, up to scale",
         abs(chi - 9),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
-import mpmath
 import numpy as np
 
 from rmt_rank import exact
@@ -19,6 +19,7 @@ from rmt_rank.claims.claim import (
     refutation,
     sampled,
 )
+from rmt_rank.exact._precision import mp, working
 from rmt_rank.theory.finite_width import finite_width_correction
 
 __all__ = ["CLAIMS"]
@@ -36,15 +37,15 @@ def _tolerance(context: Context) -> float:
     return 10.0 ** (3 - context.digits)
 
 
-def _largest_value(depth: int, digits: int) -> mpmath.mpf:
-    with mpmath.workdps(digits + 5):
-        return mpmath.sqrt(mpmath.mpf(depth + 1) ** (depth + 1) / mpmath.mpf(depth) ** depth)
+def _largest_value(depth: Any, digits: int) -> Any:
+    with working(digits + 5):
+        return mp.sqrt(mp.mpf(depth + 1) ** (depth + 1) / mp.mpf(depth) ** depth)
 
 
 def _equation_8(context: Context) -> Iterator[Evidence]:
     digits = context.digits
-    with mpmath.workdps(digits + 5):
-        angles = {depth: mpmath.mpf("0.3") * mpmath.pi / (depth + 1) for depth in _DEPTHS}
+    with working(digits + 5):
+        angles = {depth: mp.mpf("0.3") * mp.pi / (depth + 1) for depth in _DEPTHS}
         at_edge = [
             exact.paper_equation_8_ratio(
                 angles[depth], depth, _largest_value(depth, digits), digits=digits
@@ -57,63 +58,66 @@ def _equation_8(context: Context) -> Iterator[Evidence]:
             )
             for depth in _DEPTHS
         ]
-        yield refutation(
-            "printed: left = h v^2 log(u) sqrt(u), c the mean",
-            float(min(abs(ratio - 1) for ratio in at_mean)),
-            _tolerance(context),
-            "least |left/right - 1| at 0.3 of the angle's range; left/right = "
-            + ", ".join(
-                f"{float(ratio):.4g} (L={L})" for ratio, L in zip(at_mean, _DEPTHS, strict=True)
-            ),
-        )
-        yield refutation(
-            "the same with c = sigma_max, as Eq. 10 has it",
-            float(min(abs(ratio - 1) for ratio in at_edge)),
-            _tolerance(context),
-            "left/right = "
-            + ", ".join(
-                f"{float(ratio):.4g} (L={L})" for ratio, L in zip(at_edge, _DEPTHS, strict=True)
-            ),
-        )
-        yield at_most(
-            "holds: left = -h v^2 log(u) sqrt(u), c = sigma_max",
-            float(max(abs(ratio + 1) for ratio in at_edge)),
-            _tolerance(context),
-            "largest |left/right + 1|",
-        )
+    yield refutation(
+        "printed: left = h v^2 log(u) sqrt(u), c the mean",
+        float(min(abs(ratio - 1) for ratio in at_mean)),
+        _tolerance(context),
+        "least |left/right - 1| at 0.3 of the angle's range; left/right = "
+        + ", ".join(
+            f"{float(ratio):.4g} (L={L})" for ratio, L in zip(at_mean, _DEPTHS, strict=True)
+        ),
+    )
+    yield refutation(
+        "the same with c = sigma_max, as Eq. 10 has it",
+        float(min(abs(ratio - 1) for ratio in at_edge)),
+        _tolerance(context),
+        "left/right = "
+        + ", ".join(
+            f"{float(ratio):.4g} (L={L})" for ratio, L in zip(at_edge, _DEPTHS, strict=True)
+        ),
+    )
+    yield at_most(
+        "holds: left = -h v^2 log(u) sqrt(u), c = sigma_max",
+        float(max(abs(ratio + 1) for ratio in at_edge)),
+        _tolerance(context),
+        "largest |left/right + 1|",
+    )
 
 
 def _equation_10(context: Context) -> Iterator[Evidence]:
     digits = context.digits
-    with mpmath.workdps(digits + 5):
-        means = {L: exact.moment("1/2", L, digits=digits) for L in _DEPTHS}
-        printed = {L: means[L] / _largest_value(L, digits) for L in _DEPTHS}
-        yield refutation(
-            "printed: u = sigma^2/sigma_max^2, so sqrt(u) has mean 1",
-            float(min(abs(value - 1) for value in printed.values())),
-            _tolerance(context),
-            "least distance from 1; mean = "
-            + ", ".join(f"{float(value):.4f} (L={L})" for L, value in printed.items()),
-        )
+    means = {L: exact.moment("1/2", L, digits=digits) for L in _DEPTHS}
+    rho = {L: exact.differential_effective_rank(L, digits=digits) for L in _DEPTHS}
+    with working(digits + 5):
+        printed = {L: mp.convert(means[L]) / _largest_value(L, digits) for L in _DEPTHS}
         # with u as printed the integral of -u^(1/2) log(u^(1/2)) is (c/s)(rho - log(c/s))
-        rho = {L: exact.differential_effective_rank(L, digits=digits) for L in _DEPTHS}
-        integral = {L: printed[L] * (rho[L] - mpmath.log(printed[L])) for L in _DEPTHS}
-        yield refutation(
-            "its integral is not rho",
-            float(min(abs(integral[L] - rho[L]) for L in _DEPTHS)),
-            _tolerance(context),
-            "least distance; integral and rho: "
-            + ", ".join(f"{float(integral[L]):.4f}, {float(rho[L]):.4f} (L={L})" for L in _DEPTHS),
-        )
-        yield at_most(
-            "holds: u = sigma^2/c^2 with c = E sigma, as Definition 6 says",
-            float(max(abs(_closed_rho(L, digits) - rho[L]) for L in _DEPTHS)),
-            _tolerance(context),
-            "its integral is rho: quadrature against enclosures of the closed form",
-        )
+        integral = {L: printed[L] * (rho[L] - mp.log(printed[L])) for L in _DEPTHS}
+        unequal = min(float(abs(integral[L] - rho[L])) for L in _DEPTHS)
+        off = min(float(abs(value - 1)) for value in printed.values())
+        distance = max(float(abs(_closed_rho(L, digits) - rho[L])) for L in _DEPTHS)
+    yield refutation(
+        "printed: u = sigma^2/sigma_max^2, so sqrt(u) has mean 1",
+        off,
+        _tolerance(context),
+        "least distance from 1; mean = "
+        + ", ".join(f"{float(value):.4f} (L={L})" for L, value in printed.items()),
+    )
+    yield refutation(
+        "its integral is not rho",
+        unequal,
+        _tolerance(context),
+        "least distance; integral and rho: "
+        + ", ".join(f"{float(integral[L]):.4f}, {float(rho[L]):.4f} (L={L})" for L in _DEPTHS),
+    )
+    yield at_most(
+        "holds: u = sigma^2/c^2 with c = E sigma, as Definition 6 says",
+        distance,
+        _tolerance(context),
+        "its integral is rho: quadrature against enclosures of the closed form",
+    )
 
 
-def _closed_rho(depth: int, digits: int) -> mpmath.mpf:
+def _closed_rho(depth: int, digits: int) -> Any:
     enclosure = exact.enclose_effective_rank(depth, digits=digits)
     return (enclosure.lower + enclosure.upper) / 2
 
@@ -156,20 +160,21 @@ def _after_equation_11(context: Context) -> Iterator[Evidence]:
     )
 
 
-def _closed_derivative(depth: int) -> mpmath.mpf:
+def _closed_derivative(depth: int) -> Any:
     enclosure = exact.enclose_derivative(depth, digits=20)
     return (enclosure.lower + enclosure.upper) / 2
 
 
 def _interchange(context: Context) -> Iterator[Evidence]:
     digits = context.digits
-    with mpmath.workdps(digits + 30):
-        angle = mpmath.pi / 2 - mpmath.mpf("1e-12")
+    with working(digits + 30):
+        angle = mp.pi / 2 - mp.mpf("1e-12")
+        upper_limit_slope = float(abs(mp.diff(lambda L: mp.pi / (L + 1), 1)))
         share = exact.singular_value(angle, 1, digits=digits) / exact.moment("1/2", 1)
-        near = share * mpmath.log(share) * exact.jacobian(angle, 1, digits=digits)
+        near = share * mp.log(share) * exact.jacobian(angle, 1, digits=digits)
     yield refutation(
         "printed: differentiation and integration commute, being in different variables",
-        float(abs(mpmath.diff(lambda L: mpmath.pi / (L + 1), 1))),
+        upper_limit_slope,
         0,
         "|d/dL| of the upper limit pi/(L + 1) at L = 1: the limit of integration depends on L",
     )
@@ -180,8 +185,8 @@ def _interchange(context: Context) -> Iterator[Evidence]:
         "integrand of Eq. 7 at eps = 1e-12 below the upper limit, L = 1; there sigma is 2 eps, c "
         "is 0.85, and 4 eps log(1/eps) bounds it",
     )
-    with mpmath.workdps(digits + 5):
-        tilde = [_with_largest_value(mpmath.mpf(L), digits) for L in _RISING]
+    with working(digits + 5):
+        tilde = [_with_largest_value(mp.mpf(L), digits) for L in _RISING]
     yield refutation(
         "the printed argument makes no use of whole depths; yet its integral rises below L = 0.89",
         float(tilde[1] - tilde[0]),
@@ -191,10 +196,10 @@ def _interchange(context: Context) -> Iterator[Evidence]:
     )
 
 
-def _with_largest_value(L: mpmath.mpf, digits: int) -> mpmath.mpf:
+def _with_largest_value(L: Any, digits: int) -> Any:
     """Integral of -(s/s_max)^(1/2) log(s/s_max)^(1/2): rho with sigma_max for c."""
     share = exact.moment("1/2", L, digits=digits) / _largest_value(L, digits)
-    return share * (exact.differential_effective_rank(L, digits=digits) - mpmath.log(share))
+    return share * (exact.differential_effective_rank(L, digits=digits) - mp.log(share))
 
 
 def _last_sentence(context: Context) -> Iterator[Evidence]:

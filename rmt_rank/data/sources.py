@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -82,18 +81,16 @@ def openml(
     """
     datasets = scikit_learn()
     try:
-        with warnings.catch_warnings():
-            # it warns of every attempt; the last one is told below
-            warnings.simplefilter("ignore")
-            bunch = datasets.fetch_openml(
-                title,
-                version=1,
-                as_frame=False,
-                # slow, but the faster one fails on numbers as classes with pandas 3
-                parser="liac-arff",
-                n_retries=1,
-                data_home=os.environ.get(VARIABLE) or None,
-            )
+        bunch = datasets.fetch_openml(
+            title,
+            version=1,
+            as_frame=False,
+            # slow, but the faster one fails on numbers as classes with pandas 3
+            parser="liac-arff",
+            # it warns before every attempt but the first
+            n_retries=0,
+            data_home=os.environ.get(VARIABLE) or None,
+        )
     except OSError as error:
         raise DataUnavailableError(
             f"{name} is in no local file, and OpenML cannot be reached ({error}): give the path of "

@@ -6,11 +6,12 @@ density of Eq. 5 enters as the imaginary part of B on its cut.
 
 from __future__ import annotations
 
-import mpmath
 import sympy as sp
 
 from rmt_rank.exact import quadrature
+from rmt_rank.exact._precision import mp, working
 from rmt_rank.exact._symbols import (
+    FUNCTIONS,
     SYMBOLIC,
     L,
     StepResult,
@@ -111,9 +112,9 @@ def check_moments() -> StepResult:
 def check_real_moments() -> StepResult:
     points = [("1/2", "1"), ("1/2", "5/2"), ("-1/4", "2"), ("1/3", "1/3"), ("7/4", "8")]
     for order, depth in points:
-        with mpmath.workdps(55):
-            value = mpmath.exp(sp.lambdify((z, L), LOG_M, "mpmath")(mpf(order), mpf(depth)))
+        with working(55):
+            value = mp.exp(sp.lambdify((z, L), LOG_M, FUNCTIONS)(mpf(order), mpf(depth)))
             error = abs(quadrature.moment(order, depth, digits=45) / value - 1)
-            if error > mpmath.mpf(10) ** -40:
+            if error > mp.mpf(10) ** -40:
                 return StepResult(False, f"40 digits at {len(points)} points")
     return StepResult(True, f"40 digits at {len(points)} points")

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import mpmath
 import sympy as sp
 
 from rmt_rank.exact._law_steps import LOG_M
-from rmt_rank.exact._symbols import SYMBOLIC, L, StepResult, mpf, y, z, zero
+from rmt_rank.exact._precision import mp, working
+from rmt_rank.exact._symbols import FUNCTIONS, SYMBOLIC, L, StepResult, mpf, y, z, zero
 
 __all__ = [
     "check_levy_identity",
@@ -68,26 +68,26 @@ def check_levy_positivity() -> StepResult:
 def check_levy_khinchine() -> StepResult:
     # log M_L'(z) - log M_L(z) = z log(s_max'/s_max) + int (e^{-zy} - 1)(nu_L' - nu_L) dy.
     log_m, levy = (
-        sp.lambdify(arguments, expression, "mpmath")
+        sp.lambdify(arguments, expression, FUNCTIONS)
         for arguments, expression in (((z, L), LOG_M), ((y, L), levy_times_y() / y))
     )
     points = [("1/2", "1", "2"), ("2", "1/2", "3/4")]
     for order, shallow, deep in points:
-        with mpmath.workdps(60):
+        with working(60):
             v, low, high = mpf(order), mpf(shallow), mpf(deep)
             drift = v * sum(
-                sign * ((d + 1) * mpmath.log(d + 1) - d * mpmath.log(d))
+                sign * ((d + 1) * mp.log(d + 1) - d * mp.log(d))
                 for sign, d in ((1, high), (-1, low))
             )
             # The three poles at y = 0 cancel: no node of this rule comes close enough to mind.
-            jump = mpmath.quad(
+            jump = mp.quad(
                 lambda t, v=v, low=low, high=high: (
-                    mpmath.expm1(-v * t) * (levy(t, high) - levy(t, low))
+                    mp.expm1(-v * t) * (levy(t, high) - levy(t, low))
                 ),
                 [0, 3, 9, 27, 81, 400],
                 method="gauss-legendre",
             )
             error = abs(log_m(v, high) - log_m(v, low) - drift - jump)
-        if error > mpmath.mpf(10) ** -40:
+        if error > mp.mpf(10) ** -40:
             return StepResult(False, f"40 digits at {len(points)} points")
     return StepResult(True, f"40 digits at {len(points)} points")

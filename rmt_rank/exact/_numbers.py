@@ -14,8 +14,11 @@ from fractions import Fraction
 from typing import Any
 
 import mpmath
+from mpmath import libmp
 
-__all__ = ["Number", "as_mpf", "check_digits", "exact", "exact_depth", "positive"]
+from rmt_rank.exact._precision import mp
+
+__all__ = ["Number", "as_mpf", "check_digits", "exact", "exact_depth", "expm1", "positive"]
 
 Number = Any
 """int, float, str, Fraction, Decimal or mpmath.mpf (which ships no types)."""
@@ -43,12 +46,10 @@ def exact(name: str, value: Number) -> Fraction:
         If ``value`` is not finite, or a string that spells no number.
     """
     allowed = "a finite int, float, Fraction, Decimal, mpf or a string that spells one"
-    if isinstance(value, mpmath.mpf):
+    if hasattr(value, "_mpf_"):  # of any of mpmath's contexts
         if not mpmath.isfinite(value):
             raise ValueError(f"{name} is {value}; allowed: {allowed}")
-        mantissa, exponent = value.man_exp  # of the absolute value
-        size = Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
-        return -size if value < 0 else size
+        return Fraction(*map(int, libmp.to_rational(value._mpf_)))
     if isinstance(value, bool) or not isinstance(value, numbers.Real | str | Decimal):
         raise TypeError(f"{name} is {value!r} of type {type(value).__name__}; allowed: {allowed}")
     if isinstance(value, numbers.Rational):
@@ -90,4 +91,14 @@ def check_digits(digits: int) -> int:
 
 def as_mpf(number: Fraction) -> Any:
     """Return the mpf nearest to ``number`` at the working precision of the moment."""
-    return mpmath.mpf(number.numerator) / number.denominator
+    return mp.mpf(number.numerator) / number.denominator
+
+
+def expm1(x: Any) -> Any:
+    """Return exp(x) - 1 from one exponential; mpmath's own takes several times as long."""
+    size = -mp.mag(x)
+    if size > mp.prec:
+        return x + x * x / 2
+    with mp.workprec(mp.prec + max(0, size) + 4):
+        difference = mp.exp(x) - 1
+    return +difference

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import mpmath
 import sympy as sp
 
+from rmt_rank.exact._precision import mp
+
 __all__ = [
+    "FUNCTIONS",
     "HALF",
     "SYMBOLIC",
     "L",
@@ -28,6 +30,8 @@ phi = sp.Symbol("phi", positive=True)
 z = sp.Symbol("z", positive=True)
 y = sp.Symbol("y", positive=True)
 HALF = sp.Rational(1, 2)
+# by which sympy's expressions become functions at the working precision
+FUNCTIONS = {"exp": mp.exp, "loggamma": mp.loggamma}
 
 
 @dataclass(frozen=True)
@@ -78,4 +82,4 @@ def vanishes_on_circle(expression: Any) -> bool:
 
 def mpf(text: str) -> Any:
     number = sp.Rational(text)
-    return mpmath.mpf(int(number.p)) / int(number.q)
+    return mp.mpf(int(number.p)) / int(number.q)

@@ -15,19 +15,18 @@ an interval both are enclosed by their values at the two ends, since zeta(s, y) 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
 from itertools import pairwise
 from typing import Any
 
-import mpmath
 from flint import arb, ctx, fmpq
 from mpmath import libmp
 
 from rmt_rank.exact._numbers import Number, check_digits, exact, exact_depth, positive
+from rmt_rank.exact._precision import alone, mp, rounded, unrounded, working_bits
 
 __all__ = [
     "Certificate",
@@ -60,19 +59,20 @@ class Enclosure:
         return _fraction(self.lower) <= exact("value", value) <= _fraction(self.upper)
 
     def __str__(self) -> str:
-        with mpmath.workprec(4096):
-            middle, radius = (self.lower + self.upper) / 2, (self.upper - self.lower) / 2
-            if not mpmath.isfinite(radius):
-                return f"[{self.lower}, {self.upper}]"
+        with alone(), mp.workprec(4096):
+            lower, upper = mp.convert(self.lower), mp.convert(self.upper)
+            middle, radius = (lower + upper) / 2, (upper - lower) / 2
+            if not mp.isfinite(radius):
+                return f"[{lower}, {upper}]"
             if radius == 0:
-                return f"{mpmath.nstr(middle, 17)} +/- 0"
+                return f"{mp.nstr(middle, 17)} +/- 0"
             # Print one digit more than the radius leaves, and a radius that covers what this drops.
             digits = 17
             if middle != 0:
-                digits = max(2, int(mpmath.log10(abs(middle) / radius)) + 2)
-            shown = mpmath.mpf(text := mpmath.nstr(middle, digits))
-            cover = (radius + abs(middle - shown)) * mpmath.mpf("1.01")
-            return f"{text} +/- {mpmath.nstr(cover, 3)}"
+                digits = max(2, int(mp.log10(abs(middle) / radius)) + 2)
+            shown = mp.mpf(text := mp.nstr(middle, digits))
+            cover = (radius + abs(middle - shown)) * mp.mpf("1.01")
+            return f"{text} +/- {mp.nstr(cover, 3)}"
 
 
 @dataclass(frozen=True)
@@ -105,19 +105,8 @@ class Certificate:
         return (
             f"d rho/dL < 0 {verdict} for depths from {self.low} to {self.high}, power "
             f"{self.power}: {self.boxes} intervals, largest upper bound "
-            f"{mpmath.nstr(self.largest_upper_bound, 6)}"
+            f"{mp.nstr(self.largest_upper_bound, 6)}"
         )
-
-
-@contextmanager
-def _bits(precision: int) -> Iterator[None]:
-    """Set flint's working precision, and put the old one back even on an exception."""
-    before = ctx.prec
-    ctx.prec = precision
-    try:
-        yield
-    finally:
-        ctx.prec = before
 
 
 def _arb(number: Fraction) -> arb:
@@ -125,9 +114,10 @@ def _arb(number: Fraction) -> arb:
 
 
 def _mpf(point: arb) -> Any:
-    """Return the exact value of a ball of radius 0 as an mpf of whatever length that takes."""
+    """Return the exact value of a ball of radius 0, which shows the digits of flint's precision."""
     mantissa, exponent = point.man_exp()
-    return mpmath.make_mpf(libmp.from_man_exp(int(mantissa), int(exponent)))
+    value = mp.make_mpf(libmp.from_man_exp(int(mantissa), int(exponent)))
+    return unrounded(value, libmp.prec_to_dps(ctx.prec))
 
 
 def _fraction(number: Any) -> Fraction:
@@ -137,7 +127,7 @@ def _fraction(number: Any) -> Fraction:
 def _enclosure(ball: arb) -> Enclosure:
     """Return the ends of a ball, rounded outward at flint's precision of the moment."""
     if not ball.is_finite():
-        return Enclosure(-mpmath.inf, mpmath.inf)
+        return Enclosure(rounded(-mp.inf, 15), rounded(mp.inf, 15))
     return Enclosure(_mpf(ball.lower()), _mpf(ball.upper()))
 
 
@@ -216,7 +206,7 @@ def _enclose_point(
     """Enclose to a relative radius <= 10^-digits, doubling the precision until it is reached."""
     bits = int(3.33 * digits) + 64
     while bits <= MOST_BITS:
-        with _bits(bits):
+        with working_bits(bits):
             ball = formula(_arb(L), _arb(z))
             if ball.is_finite() and ball.rel_accuracy_bits() > 3.33 * digits:
                 return _enclosure(ball)
@@ -251,7 +241,7 @@ def enclose_effective_rank(depth: Depth, *, power: Number = 1, digits: int = 30)
     (low, high), z = _ends(depth), positive("power", power) / 2
     check_digits(digits)
     if low == high == 0:
-        return Enclosure(mpmath.mpf(0), mpmath.mpf(0))
+        return Enclosure(rounded(0, digits), rounded(0, digits))
     if low == high:
         return _enclose_point(_rho, low, z, digits)
     ends = [enclose_effective_rank(end, power=power, digits=digits) for end in (low, high)]
@@ -275,7 +265,7 @@ def enclose_derivative(depth: Depth, *, power: Number = 1, digits: int = 30) -> 
     check_digits(digits)
     if low == high:
         return _enclose_point(_derivative, low, z, digits)
-    with _bits(int(3.33 * digits) + 64 + 2 * high.numerator.bit_length()):
+    with working_bits(int(3.33 * digits) + 64 + 2 * high.numerator.bit_length()):
         # finer where the derivative varies faster
         ratio = float((1 + high) / (1 + low))
         inner = ((1 + low) * Fraction(ratio ** (k / 64)) - 1 for k in range(1, 64))
@@ -295,7 +285,7 @@ def _cover(
         How many pieces were evaluated, the largest upper bound over the final ones, and whether all
         of [low, high] was shown to be negative.
     """
-    largest, count, todo = -mpmath.inf, 0, [(low, high)]
+    largest, count, todo = rounded(-mp.inf, 15), 0, [(low, high)]
     while todo:
         left, right = todo.pop()
         upper = bound(left, right)
@@ -352,7 +342,7 @@ def certify_decreasing(
     if not isinstance(most_boxes, int) or isinstance(most_boxes, bool) or most_boxes < 1:
         raise ValueError(f"most_boxes is {most_boxes!r}; allowed: an int >= 1")
     # Once the intervals are wide, more bits than these would not make the bounds tighter.
-    with _bits(64 + 2 * right.numerator.bit_length()):
+    with working_bits(64 + 2 * right.numerator.bit_length()):
         z = _arb(power_exact / 2)
 
         def bound(start: Fraction, end: Fraction) -> Any:

@@ -18,17 +18,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import mpmath
-from mpmath import mp
-
 from rmt_rank.exact._numbers import Number, as_mpf, check_digits, positive
+from rmt_rank.exact._precision import from_caller, mp, rounded, working
 
 __all__ = ["conjugate_kernel_entropy", "linear_kernel_entropy"]
 
 _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    "tanh": mpmath.tanh,
-    "erf": mpmath.erf,
-    "sine": mpmath.sin,
+    "tanh": mp.tanh,
+    "erf": mp.erf,
+    "sine": mp.sin,
 }
 
 # Nodes of the midpoint rule over the density, doubled until the entropy keeps its digits.
@@ -62,13 +60,12 @@ def linear_kernel_entropy(samples_per_width: Number, depth: int, *, digits: int 
     if gamma < 1:
         raise ValueError(f"samples_per_width is {samples_per_width!r}; allowed: a number >= 1")
     L, digits = _checked_depth(depth, 0), check_digits(digits)
-    with mp.workdps(digits + 15):
+    with working(digits + 15):
         ratio = as_mpf(gamma)
-        value = 1 - mpmath.quad(
+        value = 1 - mp.quad(
             lambda x: (1 - x ** (L + 1) * (x + ratio - 1) / ratio) / (1 - x), [0, 1]
         )
-    with mp.workdps(digits):
-        return +value
+    return rounded(value, digits)
 
 
 def conjugate_kernel_entropy(
@@ -112,12 +109,11 @@ def conjugate_kernel_entropy(
     variance = positive("weight_variance", weight_variance)
     if isinstance(activation, str) and activation not in _ACTIVATIONS:
         raise ValueError(f"activation is {activation!r}; allowed: {', '.join(_ACTIVATIONS)}")
-    phi = _ACTIVATIONS[activation] if isinstance(activation, str) else activation
-    with mp.workdps(2 * digits + 15):
+    phi = _ACTIVATIONS[activation] if isinstance(activation, str) else from_caller(activation)
+    with working(2 * digits + 15):
         shares = _linear_shares(phi, L, as_mpf(variance))
-        value = _entropy(as_mpf(gamma), shares, mpmath.mpf(10) ** (-digits - 2))
-    with mp.workdps(digits):
-        return +value
+        value = _entropy(as_mpf(gamma), shares, mp.mpf(10) ** (-digits - 2))
+    return rounded(value, digits)
 
 
 def _checked_depth(depth: int, least: int) -> int:
@@ -132,7 +128,7 @@ def _linear_shares(phi: Callable[[Any], Any], depth: int, variance: Any) -> list
     """b^2 = (E phi z)^2/E phi^2 of every layer, phi at sqrt(v) z, v' = variance E phi^2."""
     shares, v = [], variance
     for _ in range(depth):
-        square, slope = _gaussian_means(phi, mpmath.sqrt(v))
+        square, slope = _gaussian_means(phi, mp.sqrt(v))
         shares.append(slope**2 / square)
         v = variance * square
     return shares
@@ -140,16 +136,16 @@ def _linear_shares(phi: Callable[[Any], Any], depth: int, variance: Any) -> list
 
 def _gaussian_means(phi: Callable[[Any], Any], root: Any) -> tuple[Any, Any]:
     """E phi(root z)^2 and E[phi(root z) z]."""
-    points = mpmath.linspace(0, mpmath.sqrt(2 * (mp.dps + 5) * mpmath.log(10)), 9)
-    square = mpmath.quad(lambda z: phi(root * z) ** 2 * mpmath.npdf(z), points)
-    slope = mpmath.quad(lambda z: phi(root * z) * z * mpmath.npdf(z), points)
+    points = mp.linspace(0, mp.sqrt(2 * (mp.dps + 5) * mp.log(10)), 9)
+    square = mp.quad(lambda z: phi(root * z) ** 2 * mp.npdf(z), points)
+    slope = mp.quad(lambda z: phi(root * z) * z * mp.npdf(z), points)
     return 2 * square, 2 * slope
 
 
 def _curve(m: Any, gamma: Any, shares: list[Any]) -> list[tuple[Any, Any, Any]]:
     """(m, z, dz/dm of the innermost layer) of all layers."""
     z, dz = -1 / m + gamma / (1 + m), 1 / m**2 - gamma / (1 + m) ** 2
-    layers, dm = [(m, z, dz)], mpmath.mpf(1)
+    layers, dm = [(m, z, dz)], mp.mpf(1)
     for share in shares:
         whole = (m + (1 - gamma) / z) / gamma  # the transform of the q x q matrix
         dwhole = (dm - (1 - gamma) * dz / z**2) / gamma
@@ -171,7 +167,7 @@ def _edge(gamma: Any, shares: list[Any], upper: bool) -> Any:
         sides = all((m < 0) == upper and dz > 0 for m, _, dz in layers)
         return sides and (upper or all(z < 0 for _, z, _ in layers[:-1]))
 
-    inside, good = (mpmath.mpf(-1) if upper else 1 / (gamma - 1)), mpmath.mpf(0)
+    inside, good = (mp.mpf(-1) if upper else 1 / (gamma - 1)), mp.mpf(0)
     for _ in range(2 * mp.prec):
         middle = (inside + good) / 2
         inside, good = (inside, middle) if outside(middle) else (middle, good)
@@ -181,12 +177,12 @@ def _edge(gamma: Any, shares: list[Any], upper: bool) -> Any:
 def _entropy(gamma: Any, shares: list[Any], tolerance: Any) -> Any:
     top = _edge(gamma, shares, upper=True)
     ends = [_curve(m, gamma, shares)[-1][1] for m in (_edge(gamma, shares, upper=False), top)]
-    low, high = (mpmath.log(z) for z in ends)
-    count, previous = _FEWEST, mpmath.inf
+    low, high = (mp.log(z) for z in ends)
+    count, previous = _FEWEST, mp.inf
     while count <= _MOST:
         mass, mean, value = _sums(gamma, shares, top, low, high, count)
         if max(abs(mass - 1 / gamma), abs(mean - 1), abs(value - previous)) < tolerance:
-            return mpmath.log(gamma) - value
+            return mp.log(gamma) - value
         count, previous = 2 * count, value
     raise ArithmeticError(
         f"the density has mass {mass} for {1 / gamma} and mean {mean} for 1: no single interval?"
@@ -199,15 +195,15 @@ def _sums(gamma: Any, shares: list[Any], m: Any, low: Any, high: Any, count: int
     The density is sin theta times an analytic function of cos theta: a periodic integrand.
     """
     middle, half = (low + high) / 2, (high - low) / 2
-    sums = [mpmath.mpf(0)] * 3
-    step = mpmath.pi / count
+    sums = [mp.mpf(0)] * 3
+    step = mp.pi / count
     for i in range(count):
-        theta = (i + mpmath.mpf(1) / 2) * step
-        log_x = middle + half * mpmath.cos(theta)
-        x = mpmath.exp(log_x)
+        theta = (i + mp.mpf(1) / 2) * step
+        log_x = middle + half * mp.cos(theta)
+        x = mp.exp(log_x)
         m = _upper_root(gamma, shares, m, x, first=i == 0)
         outer = _curve(m, gamma, shares)[-1][0]
-        weight = outer.imag / (mpmath.pi * gamma) * x * half * mpmath.sin(theta) * step
+        weight = outer.imag / (mp.pi * gamma) * x * half * mp.sin(theta) * step
         terms = (weight, weight * x, weight * x * log_x)
         sums = [a + b for a, b in zip(sums, terms, strict=True)]
     return sums
@@ -216,19 +212,19 @@ def _sums(gamma: Any, shares: list[Any], m: Any, low: Any, high: Any, count: int
 def _upper_root(gamma: Any, shares: list[Any], m: Any, x: Any, *, first: bool) -> Any:
     """The m in the upper half plane where the outermost z is x, by Newton's method from nearby."""
     if first:  # z is quadratic in m at the edge
-        small = abs(m) * mpmath.mpf(10) ** (-mp.dps // 3)
+        small = abs(m) * mp.mpf(10) ** (-mp.dps // 3)
         (
             z,
             _,
         ) = _curve(m, gamma, shares)[-1][1:]
         bend = _curve(m + small, gamma, shares)[-1][2] / small
-        m = m + 1j * mpmath.sqrt(2 * (z - x) / bend)
+        m = m + 1j * mp.sqrt(2 * (z - x) / bend)
     for _ in range(_NEWTON_STEPS):
         _, z, dz = _curve(m, gamma, shares)[-1]
         change = (x - z) / dz
         while (m + change).imag <= 0:
             change /= 2
         m = m + change
-        if abs(change) < abs(m) * mpmath.mpf(10) ** (-2 * mp.dps // 3):
+        if abs(change) < abs(m) * mp.mpf(10) ** (-2 * mp.dps // 3):
             return m
     raise ArithmeticError(f"Newton's method has not found the density at {x}")

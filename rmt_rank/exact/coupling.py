@@ -17,12 +17,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import mpmath
 from flint import arb
-from mpmath import mp
 
-from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, exact_depth, positive
-from rmt_rank.exact.balls import _arb, _bits, _mpf
+from rmt_rank.exact._numbers import (
+    Number,
+    as_mpf,
+    check_digits,
+    exact,
+    exact_depth,
+    expm1,
+    positive,
+)
+from rmt_rank.exact._precision import mp, rounded, working, working_bits
+from rmt_rank.exact.balls import _arb, _mpf
 
 __all__ = ["GrowthCertificate", "certify_levy_growth", "levy_density", "levy_khintchine"]
 
@@ -53,19 +60,16 @@ def levy_density(y: Number, depth: Number, *, digits: int = 30) -> Any:
     """
     at, L, digits = positive("y", y), exact_depth(depth), check_digits(digits)
     # terms of size 1/x, x = y / max(L, 1), leave x; far out L < 1 leaves exp(-y) L
-    lost = 2 * abs(mpmath.mag(as_mpf(at))) + 4 * abs(mpmath.mag(as_mpf(L)))
-    with mp.workprec(int(3.33 * digits + lost) + 40):
-        value = _levy(as_mpf(at), as_mpf(L))
-    with mp.workdps(digits):
-        return +value
+    with working(digits):
+        lost = 2 * abs(mp.mag(as_mpf(at))) + 4 * abs(mp.mag(as_mpf(L)))
+        with mp.workprec(int(3.33 * digits + lost) + 40):
+            value = _levy(as_mpf(at), as_mpf(L))
+    return rounded(value, digits)
 
 
 def _levy(y: Any, L: Any) -> Any:
-    return (
-        1 / mpmath.expm1(y / (L + 1))
-        - 1 / mpmath.expm1(y)
-        - mpmath.exp(-y / L) / mpmath.expm1(y / L)
-    ) / y
+    last = expm1(y / L)  # exp(-y/L) = 1/(1 + last)
+    return (1 / expm1(y / (L + 1)) - 1 / expm1(y) - 1 / (last * (1 + last))) / y
 
 
 def levy_khintchine(order: Number, depth: Number, *, digits: int = 30) -> tuple[Any, Any]:
@@ -90,21 +94,17 @@ def levy_khintchine(order: Number, depth: Number, *, digits: int = 30) -> tuple[
         If an argument is outside what is allowed.
     """
     z_exact, L_exact, digits = positive("order", order), exact_depth(depth), check_digits(digits)
-    with mp.workdps(2 * digits + 30):
+    with working(2 * digits + 30):
         z, L = as_mpf(z_exact), as_mpf(L_exact)
-        gammas = (
-            mpmath.loggamma((L + 1) * z + 1) - mpmath.loggamma(z + 1) - mpmath.loggamma(L * z + 2)
-        )
-        drift = z * ((L + 1) * mpmath.log(L + 1) - L * mpmath.log(L))
+        gammas = mp.loggamma((L + 1) * z + 1) - mp.loggamma(z + 1) - mp.loggamma(L * z + 2)
+        drift = z * ((L + 1) * mp.log(L + 1) - L * mp.log(L))
         # poles at 2 pi i L and 2 pi i: pieces as long as their distance from 0
-        ends = [mpmath.mpf(0), min(L, 1, 1 / z)]
-        while ends[-1] < (L + 1) * (digits + 5) * mpmath.log(10):
+        ends = [mp.mpf(0), min(L, 1, 1 / z)]
+        while ends[-1] < (L + 1) * (digits + 5) * mp.log(10):
             ends.append(2 * ends[-1])
-        jumps = mpmath.quad(
-            lambda y: mpmath.expm1(-z * y) * _levy(y, L), ends, method="gauss-legendre"
-        )
-    with mp.workdps(digits):
-        return +gammas, drift + jumps
+        jumps = mp.quad(lambda y: expm1(-z * y) * _levy(y, L), ends, method="gauss-legendre")
+        integral = drift + jumps
+    return rounded(gammas, digits), rounded(integral, digits)
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class GrowthCertificate:
         return (
             f"the Levy density {'grows' if self.holds else 'is NOT proved to grow'} with depth for "
             f"every y > 0 and L > 0: {self.boxes} boxes for y/L <= {self.high}, smallest lower "
-            f"bound {mpmath.nstr(self.smallest_lower_bound, 3)}, and inequalities beyond"
+            f"bound {mp.nstr(self.smallest_lower_bound, 3)}, and inequalities beyond"
         )
 
 
@@ -177,7 +177,7 @@ def certify_levy_growth(high: Number = 20, *, most_boxes: int = 20000) -> Growth
     if not isinstance(most_boxes, int) or isinstance(most_boxes, bool) or most_boxes < 1:
         raise ValueError(f"most_boxes is {most_boxes!r}; allowed: an int >= 1")
     zero, one = Fraction(0), Fraction(1)
-    with _bits(64):
+    with working_bits(64):
         x = _arb(last)
         tail = bool((-x).exp() < 1 - arb(0.5).sqrt() and _correction(x) < arb(-1).exp())
         boxes, smallest, holds = _cover(
@@ -188,7 +188,7 @@ def certify_levy_growth(high: Number = 20, *, most_boxes: int = 20000) -> Growth
 
 def _cover(todo: list[Box], most_boxes: int) -> tuple[int, Any, bool]:
     """Bisect boxes until the growth is positive on each, or give up."""
-    smallest, count = mpmath.inf, 0
+    smallest, count = rounded(mp.inf, 15), 0
     while todo:
         box = todo.pop()
         x_low, x_high, t_low, t_high = box
@@ -197,7 +197,7 @@ def _cover(todo: list[Box], most_boxes: int) -> tuple[int, Any, bool]:
         if bound > 0:
             smallest = min(smallest, _mpf(bound))
         elif count + len(todo) >= most_boxes:
-            return count, -mpmath.inf, False
+            return count, rounded(-mp.inf, 15), False
         elif x_high - x_low > (t_high - t_low) * max(Fraction(1), x_low):
             middle = (x_low + x_high) / 2
             todo += [(middle, x_high, t_low, t_high), (x_low, middle, t_low, t_high)]

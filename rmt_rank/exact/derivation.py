@@ -13,7 +13,7 @@ rational and cancelling decides it. "40 digits at N points" is a sample, not a p
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
@@ -21,6 +21,7 @@ import sympy as sp
 from rmt_rank.exact import _law_steps as law_steps
 from rmt_rank.exact import _levy_steps as levy_steps
 from rmt_rank.exact import _rank_steps as rank_steps
+from rmt_rank.exact._precision import one_at_a_time
 from rmt_rank.exact._symbols import L, StepResult, y, z
 
 __all__ = ["Step", "StepResult", "derivation"]
@@ -59,6 +60,7 @@ def _formula(left: str, right: Any) -> str:
     return f"{left} = {sp.latex(usual)}"
 
 
+@one_at_a_time  # sympy
 def derivation() -> tuple[Step, ...]:
     """Return the steps from Eq. 5 to the sign of d rho/dL, in order, not yet checked.
 
@@ -76,7 +78,7 @@ def derivation() -> tuple[Step, ...]:
     trigammas = sp.polygamma(1, (L + 3) / 2), sp.polygamma(1, (L + 4) / 2)
     levy_growth = levy_steps.q(y / (L + 1)) - levy_steps.q(y / L) + (y / L) ** 2 * sp.exp(-y / L)
     moment_ratio = r"\log\frac{M_{L'}(z)}{M_L(z)}"
-    return (
+    steps = (
         Step(
             "jacobian",
             "The display after Eq. 7 is minus the density of Eq. 5 times d sigma/d phi, for every "
@@ -196,3 +198,4 @@ def derivation() -> tuple[Step, ...]:
             levy_steps.check_levy_positivity,
         ),
     )
+    return tuple(replace(step, check=one_at_a_time(step.check)) for step in steps)

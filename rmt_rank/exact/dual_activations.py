@@ -13,10 +13,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-import mpmath
-from mpmath import mp
-
 from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, positive
+from rmt_rank.exact._precision import from_caller, mp, rounded, working
 
 __all__ = ["dual_activation", "dual_activation_closed"]
 
@@ -24,19 +22,19 @@ FINEST = 9  # halvings of the step before giving up
 
 
 def _gelu(x: Any) -> Any:
-    return x * mpmath.ncdf(x)
+    return x * mp.ncdf(x)
 
 
 def _relu(x: Any) -> Any:
-    return max(x, mpmath.mpf(0))
+    return max(x, mp.mpf(0))
 
 
 _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "identity": lambda x: x,
     "relu": _relu,
-    "tanh": mpmath.tanh,
+    "tanh": mp.tanh,
     "gelu": _gelu,
-    "erf": mpmath.erf,
+    "erf": mp.erf,
 }
 
 
@@ -83,12 +81,11 @@ def dual_activation(
     """
     a, b, r, frequency = _checked(first, second, correlation, omega)
     check_digits(digits)
-    with mp.workdps(digits + 10):
+    with working(digits + 10):
         function = _function(activation, as_mpf(frequency))
         integral = _sectors if activation == "relu" else _lattice
         value = integral(function, as_mpf(a), as_mpf(b), as_mpf(r), digits)
-    with mp.workdps(digits):
-        return +value
+    return rounded(value, digits)
 
 
 def dual_activation_closed(
@@ -127,11 +124,10 @@ def dual_activation_closed(
     check_digits(digits)
     if activation not in _CLOSED:
         raise ValueError(f"activation is {activation!r}; allowed: {', '.join(_CLOSED)}")
-    with mp.workdps(digits + 10):
+    with working(digits + 10):
         w = as_mpf(frequency)
         value = _CLOSED[activation](as_mpf(a), as_mpf(b), as_mpf(r), w)
-    with mp.workdps(digits):
-        return +value
+    return rounded(value, digits)
 
 
 def _checked(
@@ -145,9 +141,9 @@ def _checked(
 
 def _function(activation: str | Callable[[Any], Any], omega: Any) -> Callable[[Any], Any]:
     if callable(activation):
-        return activation
+        return from_caller(activation)
     if activation == "sine":
-        return lambda x: mpmath.sin(omega * x)
+        return lambda x: mp.sin(omega * x)
     if activation not in _FUNCTIONS:
         listed = ", ".join([*_FUNCTIONS, "sine"])
         raise ValueError(f"activation is {activation!r}; allowed: {listed} or a function")
@@ -155,20 +151,20 @@ def _function(activation: str | Callable[[Any], Any], omega: Any) -> Callable[[A
 
 
 def _lattice(function: Callable[[Any], Any], a: Any, b: Any, r: Any, digits: int) -> Any:
-    reach = mpmath.sqrt(2 * (digits + 8) * mpmath.log(10))
-    x_scale, y_scale, s = mpmath.sqrt(a), mpmath.sqrt(b), mpmath.sqrt((1 - r) * (1 + r))
+    reach = mp.sqrt(2 * (digits + 8) * mp.log(10))
+    x_scale, y_scale, s = mp.sqrt(a), mp.sqrt(b), mp.sqrt((1 - r) * (1 + r))
     sums: list[Any] = []
     for halving in range(FINEST):
-        h = mpmath.mpf(1) / 2**halving
+        h = mp.mpf(1) / 2**halving
         count = int(reach / h) + 1
         points = [k * h for k in range(-count, count + 1)]
-        weights = [h * mpmath.npdf(x) for x in points]
-        least = mpmath.mpf(10) ** -(digits + 8)
-        total, size = mpmath.mpf(0), mpmath.mpf(0)
+        weights = [h * mp.npdf(x) for x in points]
+        least = mp.mpf(10) ** -(digits + 8)
+        total, size = mp.mpf(0), mp.mpf(0)
         for x, p in zip(points, weights, strict=True):
             u = function(x_scale * x)
             size += p * u * u
-            inner = mpmath.fsum(
+            inner = mp.fsum(
                 q * function(y_scale * (r * x + s * y))
                 for y, q in zip(points, weights, strict=True)
                 if p * q > least
@@ -176,56 +172,56 @@ def _lattice(function: Callable[[Any], Any], a: Any, b: Any, r: Any, digits: int
             total += p * u * inner
         sums.append(total)
         # the error of the last is the square of this difference, up to a factor
-        if halving and abs(sums[-1] - sums[-2]) < mpmath.mpf(10) ** (-digits / 2 - 3) * size:
+        if halving and abs(sums[-1] - sums[-2]) < mp.mpf(10) ** (-digits / 2 - 3) * size:
             return total
     raise ArithmeticError(f"the double sum has not converged: {sums[-2:]}")
 
 
 def _sectors(function: Callable[[Any], Any], a: Any, b: Any, r: Any, digits: int) -> Any:
-    t, x_scale, y_scale = mpmath.acos(r), mpmath.sqrt(a), mpmath.sqrt(b)
-    half = mpmath.pi / 2
+    t, x_scale, y_scale = mp.acos(r), mp.sqrt(a), mp.sqrt(b)
+    half = mp.pi / 2
     cuts = sorted({-half, half, t - half, t + half, 3 * half})
-    reach = mpmath.sqrt(2 * (digits + 8) * mpmath.log(10))
+    reach = mp.sqrt(2 * (digits + 8) * mp.log(10))
 
     def ray(angle: Any) -> Any:
-        u, w = x_scale * mpmath.cos(angle), y_scale * mpmath.cos(angle - t)
-        return mpmath.quad(
-            lambda p: p * mpmath.exp(-p * p / 2) * function(p * u) * function(p * w),
-            mpmath.linspace(0, reach, 5),
+        u, w = x_scale * mp.cos(angle), y_scale * mp.cos(angle - t)
+        return mp.quad(
+            lambda p: p * mp.exp(-p * p / 2) * function(p * u) * function(p * w),
+            mp.linspace(0, reach, 5),
             method="gauss-legendre",
         )
 
-    value, error = mpmath.quad(ray, cuts, method="gauss-legendre", error=True)
-    if error > mpmath.mpf(10) ** -(digits + 2):
+    value, error = mp.quad(ray, cuts, method="gauss-legendre", error=True)
+    if error > mp.mpf(10) ** -(digits + 2):
         raise ArithmeticError(f"quadrature has not converged: {value} with an error of {error}")
-    return value / (2 * mpmath.pi)
+    return value / (2 * mp.pi)
 
 
 def _closed_relu(a: Any, b: Any, r: Any, _omega: Any) -> Any:
-    t = mpmath.acos(r)
-    return mpmath.sqrt(a * b) * (mpmath.sin(t) + (mpmath.pi - t) * r) / (2 * mpmath.pi)
+    t = mp.acos(r)
+    return mp.sqrt(a * b) * (mp.sin(t) + (mp.pi - t) * r) / (2 * mp.pi)
 
 
 def _closed_erf(a: Any, b: Any, r: Any, _omega: Any) -> Any:
-    c = r * mpmath.sqrt(a * b)
-    return 2 / mpmath.pi * mpmath.asin(2 * c / mpmath.sqrt((1 + 2 * a) * (1 + 2 * b)))
+    c = r * mp.sqrt(a * b)
+    return 2 / mp.pi * mp.asin(2 * c / mp.sqrt((1 + 2 * a) * (1 + 2 * b)))
 
 
 def _closed_sine(a: Any, b: Any, r: Any, omega: Any) -> Any:
-    c = r * mpmath.sqrt(a * b)
-    return mpmath.exp(-(omega**2) * (a + b) / 2) * mpmath.sinh(omega**2 * c)
+    c = r * mp.sqrt(a * b)
+    return mp.exp(-(omega**2) * (a + b) / 2) * mp.sinh(omega**2 * c)
 
 
 def _closed_gelu(a: Any, b: Any, r: Any, _omega: Any) -> Any:
-    c = r * mpmath.sqrt(a * b)
+    c = r * mp.sqrt(a * b)
     rest = (1 + a) * (1 + b) - c**2
-    arcsine = mpmath.asin(c / mpmath.sqrt((1 + a) * (1 + b)))
-    last = (a * b - c**2 + c**2 / (1 + a) + c**2 / (1 + b)) / mpmath.sqrt(rest)
-    return c / 4 + (c * arcsine + last) / (2 * mpmath.pi)
+    arcsine = mp.asin(c / mp.sqrt((1 + a) * (1 + b)))
+    last = (a * b - c**2 + c**2 / (1 + a) + c**2 / (1 + b)) / mp.sqrt(rest)
+    return c / 4 + (c * arcsine + last) / (2 * mp.pi)
 
 
 _CLOSED: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
-    "identity": lambda a, b, r, _omega: r * mpmath.sqrt(a * b),
+    "identity": lambda a, b, r, _omega: r * mp.sqrt(a * b),
     "relu": _closed_relu,
     "gelu": _closed_gelu,
     "erf": _closed_erf,

@@ -20,10 +20,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import mpmath
-from mpmath import mp
-
 from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact_depth
+from rmt_rank.exact._precision import mp, rounded, working
 from rmt_rank.exact.angles import expectation, guard_digits, integrate, whole
 from rmt_rank.exact.printed import at_angle, equation_11, normalised_log_square
 
@@ -52,12 +50,12 @@ def _maximum_over_mean(L: Any, normalisation: str) -> tuple[Any, Any]:
     with step 10^(-d/2) L, d the working digits: its truncation error is of the order 10^-d.
     """
     if normalisation != "mean":
-        return mpmath.mpf(0), mpmath.mpf(0)
-    step = mpmath.mpf(10) ** (-(mp.dps // 2))
+        return mp.mpf(0), mp.mpf(0)
+    step = mp.mpf(10) ** (-(mp.dps // 2))
 
     def log_relative_mean(depth: Any) -> Any:
-        top = (depth + 1) * mpmath.log(depth + 1) - depth * mpmath.log(depth)
-        return mpmath.log(expectation(lambda log_s: mpmath.exp((log_s - top) / 2), depth))
+        top = (depth + 1) * mp.log(depth + 1) - depth * mp.log(depth)
+        return mp.log(expectation(lambda log_s: mp.exp((log_s - top) / 2), depth))
 
     with mp.workdps(2 * mp.dps):
         value = -2 * log_relative_mean(L)
@@ -103,7 +101,7 @@ def integrand_derivative(
     _check(normalisation)
     L_exact = exact_depth(depth)
     sign = 1 if normalisation == "printed" else -1
-    with mp.workdps(check_digits(digits) + guard_digits(L_exact)):
+    with working(check_digits(digits) + guard_digits(L_exact)):
         shift = _maximum_over_mean(as_mpf(L_exact), normalisation)
     return at_angle(angle, depth, digits, lambda p, g, L: _integrand(p, g, L, shift, sign))
 
@@ -126,14 +124,14 @@ def integrand_derivative_area(
     _check(normalisation)
     L_exact, digits = exact_depth(depth), check_digits(digits)
     sign = 1 if normalisation == "printed" else -1
-    with mp.workdps(digits + guard_digits(L_exact)):
+    # at least as many digits as the signs take, with which it shares the law
+    with working(max(digits, 15) + guard_digits(L_exact)):
         L = as_mpf(L_exact)
         shift = _maximum_over_mean(L, normalisation)
         # u' / sqrt(u) ~ gap^((L+1)/2 - 1) at s = 0
-        segment = whole(L, min(mpmath.mpf(1), (L + 1) / 2))
+        segment = whole(L, min(mp.mpf(1), (L + 1) / 2))
         value = integrate(lambda p, g: _integrand(p, g, L, shift, sign), L, segment)
-    with mp.workdps(digits):
-        return +value
+    return rounded(value, digits)
 
 
 def paper_integrand_derivative_area(depth: Number, *, digits: int = 30) -> Any:
@@ -170,10 +168,10 @@ def integrand_derivative_signs(
     L_exact = exact_depth(depth)
     pattern = ""
     sign = 1 if normalisation == "printed" else -1
-    with mp.workdps(15 + guard_digits(L_exact)):
+    with working(15 + guard_digits(L_exact)):
         L = as_mpf(L_exact)
         shift = _maximum_over_mean(L, normalisation)
-        end = mpmath.pi / (L + 1)
+        end = mp.pi / (L + 1)
         for k in range(points):
             phi = end * (2 * k + 1) / (2 * points)
             mark = "+" if _integrand(phi, end - phi, L, shift, sign) > 0 else "-"

@@ -24,10 +24,8 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-import mpmath
-from mpmath import mp
-
 from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact
+from rmt_rank.exact._precision import mp, rounded, working
 
 __all__ = ["complex_covariance", "complex_power_sum", "complex_power_sum_slope"]
 __all__ += ["expected_characteristic_polynomial"]
@@ -65,7 +63,7 @@ def complex_power_sum(widths: Sequence[int], z: Number, *, digits: int = 30) -> 
     >>> complex_power_sum((3, 3), 3)
     Fraction(46, 9)
     >>> import mpmath
-    >>> mpmath.nstr(complex_power_sum((1, 1), "1/2"), 20)
+    >>> mp.nstr(complex_power_sum((1, 1), "1/2"), 20)
     '0.88622692545275801365'
     """
     N, shifts = _ensemble(widths)
@@ -92,7 +90,7 @@ def complex_power_sum_slope(widths: Sequence[int], z: Number, *, digits: int = 3
 
     >>> from rmt_rank.exact.finite_width import complex_power_sum_slope
     >>> import mpmath
-    >>> mpmath.nstr(complex_power_sum_slope((1, 1), 1), 20)
+    >>> mp.nstr(complex_power_sum_slope((1, 1), 1), 20)
     '0.42278433509846713939'
     """
     N, shifts = _ensemble(widths)
@@ -101,7 +99,7 @@ def complex_power_sum_slope(widths: Sequence[int], z: Number, *, digits: int = 3
     def difference() -> Any:
         # the rounding of the sum, and what it cancels, must not reach the difference
         with mp.workdps(3 * mp.dps):
-            step = mpmath.mpf(10) ** (-mp.dps // 3)
+            step = mp.mpf(10) ** (-mp.dps // 3)
             low, high = (_power_sum(N, shifts, as_mpf(order) + sign * step) for sign in (-1, 1))
             return (high - low) / (2 * step)
 
@@ -236,21 +234,20 @@ def _settled(compute: Callable[[], Any], digits: int) -> Any:
     work = digits + 20
     previous = None
     while True:
-        with mp.workdps(work):
+        with working(work):
             value = compute()
             if isinstance(value, Fraction):
                 return value
             if previous is not None and abs(value - previous) < abs(value) / 10 ** (digits + 5):
                 break
         previous, work = value, 2 * work
-    with mp.workdps(digits):
-        return +value
+    return rounded(value, digits)
 
 
 def _unit(N: int, shifts: list[int], z: Any) -> Any:
     """N^(L z), by which powers of entries of variance 1 and 1/N differ."""
     power = N ** len(shifts)
-    return Fraction(power**z) if isinstance(z, int) else mpmath.mpf(power) ** z
+    return Fraction(power**z) if isinstance(z, int) else mp.mpf(power) ** z
 
 
 def _power_sum(N: int, shifts: list[int], z: Any) -> Any:
@@ -276,7 +273,7 @@ def _rises(N: int, shifts: list[int], z: Any) -> list[Any]:
             for k in range(N)
         ]
     return [
-        math.prod(mpmath.gamma(k + 1 + nu + z) / mpmath.factorial(k + nu) for nu in shifts)
+        math.prod(mp.gamma(k + 1 + nu + z) / mp.factorial(k + nu) for nu in shifts)
         for k in range(N)
     ]
 

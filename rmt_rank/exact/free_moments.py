@@ -18,11 +18,14 @@ from sympy.polys.ring_series import (
     rs_trunc,
 )
 
+from rmt_rank.exact._precision import one_at_a_time
+
 __all__ = ["free_product_moments", "residual_moments"]
 
 _RING, _T, _Y = ring("t,y", QQ)
 
 
+@one_at_a_time  # sympy
 def free_product_moments(*moments: Sequence[Fraction | int]) -> list[Fraction]:
     """Moments of the free multiplicative convolution of laws with the given ones.
 
@@ -64,6 +67,7 @@ def free_product_moments(*moments: Sequence[Fraction | int]) -> list[Fraction]:
     return _moments(product, n)
 
 
+@one_at_a_time
 def residual_moments(square: Fraction, count: int) -> list[Fraction]:
     """Moments of the squared singular values of I + aG at infinite width.
 

@@ -14,10 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import mpmath
-from mpmath import mp
-
 from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact
+from rmt_rank.exact._precision import for_callers, from_caller, mp, rounded, working
 
 __all__ = ["effective_rank_of_free_product", "gaussian", "residual"]
 
@@ -42,7 +40,7 @@ def gaussian(aspect: Number = 1) -> STransform:
     ratio = exact("aspect", aspect)
     if ratio < 1:
         raise ValueError(f"aspect is {aspect!r}; allowed: a number >= 1")
-    return lambda u: 1 / (u + as_mpf(ratio))
+    return for_callers(lambda u: 1 / (u + as_mpf(ratio)))
 
 
 def residual(scale: Number, layers: int = 1) -> STransform:
@@ -70,7 +68,7 @@ def residual(scale: Number, layers: int = 1) -> STransform:
 
     def one(u: Any) -> Any:
         square = as_mpf(a * a)
-        root = mpmath.sqrt((1 + square) ** 2 + 4 * square * u)
+        root = mp.sqrt((1 + square) ** 2 + 4 * square * u)
         return 4 / ((1 + root) ** 2 - square**2)
 
     def several(u: Any) -> Any:
@@ -83,12 +81,12 @@ def residual(scale: Number, layers: int = 1) -> STransform:
             return part * square * (1 + part * u) * (1 + c) ** (layers - 1) - (1 - part)
 
         # -1 at 0, positive at 1, one root between
-        part = mpmath.findroot(gap, (0, 1), solver="anderson", maxsteps=200, verify=False)
-        if not abs(gap(part)) < mpmath.sqrt(mpmath.eps):
+        part = mp.findroot(gap, (0, 1), solver="anderson", maxsteps=200, verify=False)
+        if not abs(gap(part)) < mp.sqrt(mp.eps):
             raise ArithmeticError(f"the equation of a residual factor has no root at {u}")
         return part * (1 + part * u) / (1 + u)
 
-    return one if layers == 1 else several
+    return for_callers(one if layers == 1 else several)
 
 
 def effective_rank_of_free_product(
@@ -122,19 +120,19 @@ def effective_rank_of_free_product(
     if power not in (1, 2):
         raise ValueError(f"power is {power!r}; allowed: 1 or 2")
     digits = check_digits(digits)
-    with mp.workdps(2 * digits + 20):
-        value = _singular_values(s_transforms) if power == 1 else _gram(s_transforms)
-    with mp.workdps(digits):
-        return +value
+    ours = [from_caller(each) for each in s_transforms]
+    with working(2 * digits + 20):
+        value = _singular_values(ours) if power == 1 else _gram(ours)
+    return rounded(value, digits)
 
 
 def _lost() -> Any:
     """An x below which the integrals are taken to stay constant: they are less than its root."""
-    return mpmath.mpf(10) ** (20 - mp.dps)
+    return mp.mpf(10) ** (20 - mp.dps)
 
 
 def _log_inverse(u: Any, s_transforms: Sequence[STransform]) -> Any:
-    return -mpmath.fsum(mpmath.log(s(u)) for s in s_transforms)
+    return -mp.fsum(mp.log(s(u)) for s in s_transforms)
 
 
 def _singular_values(s_transforms: Sequence[STransform]) -> Any:
@@ -142,29 +140,29 @@ def _singular_values(s_transforms: Sequence[STransform]) -> Any:
 
     def both(v: Any) -> Any:
         u = -min(v * v, 1 - _lost())
-        log_s = mpmath.log(1 + u) - 2 * mpmath.log(v) + _log_inverse(u, s_transforms)
-        term = 2 * v * mpmath.exp(log_s / 2)
-        return mpmath.mpc(term, term * log_s)
+        log_s = mp.log(1 + u) - 2 * mp.log(v) + _log_inverse(u, s_transforms)
+        term = 2 * v * mp.exp(log_s / 2)
+        return mp.mpc(term, term * log_s)
 
     total = _integral(both)
     # the sine over its argument is 2/pi, its logarithmic derivative -2
-    return mpmath.log(2 / mpmath.pi * total.real) - (total.imag / total.real - 2) / 2
+    return mp.log(2 / mp.pi * total.real) - (total.imag / total.real - 2) / 2
 
 
 def _gram(s_transforms: Sequence[STransform]) -> Any:
-    top = _log_inverse(mpmath.mpf(0), s_transforms)
+    top = _log_inverse(mp.mpf(0), s_transforms)
 
     def missing(rest: Any) -> Any:
         rest = min(rest, 1 - _lost())
         change = _log_inverse(-rest, s_transforms) - top
-        return (1 - (1 - rest) * mpmath.exp(change)) / rest
+        return (1 - (1 - rest) * mp.exp(change)) / rest
 
     return 1 - _integral(missing).real
 
 
 def _integral(function: Callable[[Any], Any]) -> Any:
     """The integral from 0 to 1, by the tanh-sinh rule."""
-    value, error = mpmath.quad(function, [0, 0.5, 1], error=True, maxdegree=FINEST)
-    if error > mpmath.mpf(10) ** (-mp.dps // 2 - 2) * abs(value):
+    value, error = mp.quad(function, [0, 0.5, 1], error=True, maxdegree=FINEST)
+    if error > mp.mpf(10) ** (-mp.dps // 2 - 2) * abs(value):
         raise ArithmeticError(f"quadrature has not converged: {value} with an error of {error}")
     return value

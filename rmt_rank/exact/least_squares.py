@@ -16,10 +16,8 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-import mpmath
-from mpmath import mp
-
 from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact
+from rmt_rank.exact._precision import mp, rounded, working
 
 __all__ = ["one_layer_effective_rank"]
 
@@ -28,10 +26,10 @@ FINEST = 12  # doublings of the nodes of the quadrature before giving up
 
 def _begin(t: Callable[[Any], Any], above: Any) -> Any:
     """The zero of t(w)/w in w > 0, or 0 where there is none; t(above) > 0."""
-    low, high = mpmath.mpf(10) ** (-mp.dps // 2), above
+    low, high = mp.mpf(10) ** (-mp.dps // 2), above
     if t(low) > 0:
-        return mpmath.mpf(0)
-    return mpmath.findroot(t, (low, high), solver="anderson", tol=mpmath.eps**2, maxsteps=10**4)
+        return mp.mpf(0)
+    return mp.findroot(t, (low, high), solver="anderson", tol=mp.eps**2, maxsteps=10**4)
 
 
 def one_layer_effective_rank(
@@ -79,22 +77,21 @@ def one_layer_effective_rank(
         )
     variance, m = g**2 / features, len(squares)
     mean = sum(squares, Fraction(0)) / m + (features - examples) * variance
-    with mp.workdps(2 * digits + 15):  # at a hard edge t falls like w^2, down to w = 10^(-2 digits)
+    with working(2 * digits + 15):  # at a hard edge t falls like w^2, down to w = 10^(-2 digits)
         # in units of E s
         counts = {value: squares.count(value) for value in squares}
         b = [(as_mpf(value / mean), as_mpf(Fraction(k, m))) for value, k in counts.items()]
         free = as_mpf((features - examples) * variance / mean)
         ratio = as_mpf(m * variance / mean)
-        entropy = mpmath.log(m) + _less_log_size(b, free, ratio, power, digits)
-    with mp.workdps(digits + 1 + int(math.log10(m))):
-        return +entropy
+        entropy = mp.log(m) + _less_log_size(b, free, ratio, power, digits)
+    return rounded(entropy, digits + 1 + int(math.log10(m)))
 
 
 def _less_log_size(b: list[tuple[Any, Any]], free: Any, ratio: Any, power: int, digits: int) -> Any:
     """Effective rank less log m."""
 
     def g(w: Any) -> Any:
-        return mpmath.fsum(k / (value + w) for value, k in b)
+        return mp.fsum(k / (value + w) for value, k in b)
 
     def shift(w: Any) -> Any:
         return free / (1 + ratio * g(w))
@@ -106,32 +103,32 @@ def _less_log_size(b: list[tuple[Any, Any]], free: Any, ratio: Any, power: int, 
         w = start + above
         if start == 0:
             return w - shift(w)
-        fall = mpmath.fsum(k / (value + w) / (value + start) for value, k in b)
+        fall = mp.fsum(k / (value + w) / (value + start) for value, k in b)
         return above * (1 - shift(w) * ratio * fall / (1 + ratio * g(start)))
 
     def slope(w: Any) -> Any:
-        fall = mpmath.fsum(k / (value + w) ** 2 for value, k in b)
+        fall = mp.fsum(k / (value + w) ** 2 for value, k in b)
         return 1 - shift(w) * ratio * fall / (1 + ratio * g(w))
 
     def over(function: Callable[[Any, Any], Any]) -> Any:
         """Integral of function(t, E[s/(s + t)]) dt over t > 0."""
 
         def integrand(y: Any) -> Any:
-            above = mpmath.exp(y)
+            above = mp.exp(y)
             w = start + above
             c = shift(w)
-            share = mpmath.fsum(k * (value + c) / (value + w) for value, k in b)
+            share = mp.fsum(k * (value + c) / (value + w) for value, k in b)
             return function(t_of(above), share) * slope(w) * above
 
-        end = (2 * digits + 5) * mpmath.log(10)
-        ends = mpmath.linspace(-end, end, 13)
-        value, error = mpmath.quad(integrand, ends, error=True, maxdegree=FINEST)
-        if error > mpmath.mpf(10) ** -(digits + 1) * abs(value):
+        end = (2 * digits + 5) * mp.log(10)
+        ends = mp.linspace(-end, end, 13)
+        value, error = mp.quad(integrand, ends, error=True, maxdegree=FINEST)
+        if error > mp.mpf(10) ** -(digits + 1) * abs(value):
             raise ArithmeticError(f"quadrature has not converged: {value}, error {error}")
         return value
 
     if power == 2:
         return -over(lambda t, share: 1 / (1 + t) - share)
-    total = over(lambda t, share: share / mpmath.sqrt(t))
-    slope_of_log = over(lambda t, share: share * mpmath.log(t) / mpmath.sqrt(t)) / total
-    return mpmath.log(total / mpmath.pi) - slope_of_log / 2
+    total = over(lambda t, share: share / mp.sqrt(t))
+    slope_of_log = over(lambda t, share: share * mp.log(t) / mp.sqrt(t)) / total
+    return mp.log(total / mp.pi) - slope_of_log / 2

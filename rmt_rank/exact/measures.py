@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import mpmath
-from mpmath import mp
-
 from rmt_rank.exact._numbers import check_digits
+from rmt_rank.exact._precision import mp, rounded, working
 
 __all__ = ["measures", "singular_values"]
 
@@ -30,15 +28,14 @@ def singular_values(matrix: Any, *, digits: int = 30) -> list[Any]:
     -------
     list of mpf
     """
-    with mp.workdps(check_digits(digits) + 10):
-        rows = [[mpmath.mpmathify(entry) for entry in row] for row in matrix]
-        a = mpmath.matrix(rows)
+    with working(check_digits(digits) + 10):
+        rows = [[mp.mpmathify(entry) for entry in row] for row in matrix]
+        a = mp.matrix(rows)
         if a.rows < a.cols:
             a = a.T
-        decompose = mpmath.svd_c if any(isinstance(x, mpmath.mpc) for x in a) else mpmath.svd_r
+        decompose = mp.svd_c if any(isinstance(x, mp.mpc) for x in a) else mp.svd_r
         values = sorted(decompose(a, compute_uv=False), reverse=True)
-    with mp.workdps(digits):
-        return [+value for value in values]
+    return [rounded(value, digits) for value in values]
 
 
 def measures(sigma: list[Any], *, tau: Any = "0.01", digits: int = 30) -> dict[str, Any]:
@@ -58,15 +55,14 @@ def measures(sigma: list[Any], *, tau: Any = "0.01", digits: int = 30) -> dict[s
     dict of str to mpf
         "effective_rank" (nats), "threshold_rank", "stable_rank" and "nuclear_norm".
     """
-    with mp.workdps(check_digits(digits) + 10):
-        values = [mpmath.mpmathify(s) for s in sigma]
-        total = mpmath.fsum(values)
+    with working(check_digits(digits) + 10):
+        values = [mp.mpmathify(s) for s in sigma]
+        total = mp.fsum(values)
         normalised = [s / total for s in values]
         found = {
-            "effective_rank": -mpmath.fsum(p * mpmath.log(p) for p in normalised if p > 0),
-            "threshold_rank": mpmath.mpf(sum(p >= mpmath.mpmathify(tau) for p in normalised)),
-            "stable_rank": mpmath.fsum(s**2 for s in values) / max(values) ** 2,
+            "effective_rank": -mp.fsum(p * mp.log(p) for p in normalised if p > 0),
+            "threshold_rank": mp.mpf(sum(p >= mp.mpmathify(tau) for p in normalised)),
+            "stable_rank": mp.fsum(s**2 for s in values) / max(values) ** 2,
             "nuclear_norm": total,
         }
-    with mp.workdps(digits):
-        return {name: +value for name, value in found.items()}
+    return {name: rounded(value, digits) for name, value in found.items()}

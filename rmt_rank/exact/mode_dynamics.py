@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import mpmath
-from mpmath import mp
-
 from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, positive
+from rmt_rank.exact._precision import mp, rounded, working
 
 __all__ = ["mode_singular_value", "mode_time"]
 
@@ -36,18 +34,18 @@ def _target(target: Number) -> Any:
 
 def _elapsed(value: Any, s: Any, start: Any, d: Any) -> Any:
     def integrand(y: Any) -> Any:
-        sigma = mpmath.exp(y)
+        sigma = mp.exp(y)
         return sigma ** (2 / d - 1) / (d * (s - sigma))
 
     # pieces that halve towards the target, where the integrand grows
-    ends, begin, end = [mpmath.log(start)], mpmath.log(start), mpmath.log(value)
-    pole = mpmath.log(s) if s > 0 else None
+    ends, begin, end = [mp.log(start)], mp.log(start), mp.log(value)
+    pole = mp.log(s) if s > 0 else None
     if pole is not None:
         while abs(pole - ends[-1]) > 2 * abs(pole - end):
             ends.append((ends[-1] + pole) / 2)
     pieces = [*ends, end] if begin != end else [begin, begin]
-    result, error = mpmath.quad(integrand, pieces, error=True, maxdegree=FINEST)
-    if error > mpmath.mpf(10) ** (10 - mp.dps) * abs(result):
+    result, error = mp.quad(integrand, pieces, error=True, maxdegree=FINEST)
+    if error > mp.mpf(10) ** (10 - mp.dps) * abs(result):
         raise ArithmeticError(f"quadrature has not converged: {result} with an error of {error}")
     return result
 
@@ -85,10 +83,9 @@ def mode_time(
     s, d, digits = _target(target), _depth(depth), check_digits(digits)
     if not (start <= sigma < s or s < sigma <= start):
         raise ValueError(f"value is {value!r}; allowed: from {initial!r} to below {target!r}")
-    with mp.workdps(digits + 25):
+    with working(digits + 25):
         result = _elapsed(as_mpf(sigma), as_mpf(s), as_mpf(start), as_mpf(d))
-    with mp.workdps(digits):
-        return +result
+    return rounded(result, digits)
 
 
 def mode_singular_value(
@@ -114,22 +111,21 @@ def mode_singular_value(
     """
     t_exact, start_exact = positive("time", time), positive("initial", initial)
     s_exact, d_exact, digits = _target(target), _depth(depth), check_digits(digits)
-    with mp.workdps(digits + 25):
+    with working(digits + 25):
         t, s, start, d = (as_mpf(x) for x in (t_exact, s_exact, start_exact, d_exact))
         result = start
         if s == start:
-            return result
+            return rounded(result, digits)
         # in the logarithm of the distance to the target, of slope dt/dy = -1/(d sigma^(2 - 2/d))
-        low, high = -t * d * max(s, start) ** (2 - 2 / d), mpmath.mpf(0)
+        low, high = -t * d * max(s, start) ** (2 - 2 / d), mp.mpf(0)
         y = low / 2
-        while high - low > mpmath.mpf(10) ** -(digits + 8):
-            result = s + (start - s) * mpmath.exp(y)
+        while high - low > mp.mpf(10) ** -(digits + 8):
+            result = s + (start - s) * mp.exp(y)
             excess = _elapsed(result, s, start, d) - t
-            if abs(excess) < mpmath.mpf(10) ** -(digits + 8) * t:
+            if abs(excess) < mp.mpf(10) ** -(digits + 8) * t:
                 break
             low, high = (y, high) if excess > 0 else (low, y)
             y += excess * d * result ** (2 - 2 / d)
             if not low < y < high:
                 y = (low + high) / 2
-    with mp.workdps(digits):
-        return +result
+    return rounded(result, digits)

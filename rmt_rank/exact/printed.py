@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import mpmath
-from mpmath import mp
-
 from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, exact_depth, positive
+from rmt_rank.exact._precision import alone, mp, rounded
 
 __all__ = ["density", "jacobian", "paper_equation_8_ratio", "singular_value"]
 
@@ -24,7 +22,7 @@ def lost_bits(phi: Any, L: Any) -> int:
     Near phi = 0 the cosine polynomial of Eq. 9 and of the Jacobian is 2 L^2 (L+1)^2 phi^4 + ...,
     while its terms are of the order 1 + L^2.
     """
-    return int(4 * max(0, -mpmath.mag(phi)) + 2 * abs(mpmath.mag(L)) + 20)
+    return int(4 * max(0, -mp.mag(phi)) + 2 * abs(mp.mag(L)) + 20)
 
 
 def log_square(phi: Any, gap: Any, L: Any) -> Any:
@@ -33,16 +31,14 @@ def log_square(phi: Any, gap: Any, L: Any) -> Any:
     Taking the gap as a second argument keeps the relative precision where s is close to 0.
     """
     return (
-        (L + 1) * mpmath.log(mpmath.sin((L + 1) * gap))
-        - mpmath.log(mpmath.sin(phi))
-        - L * mpmath.log(mpmath.sin(L * phi))
+        (L + 1) * mp.log(mp.sin((L + 1) * gap)) - mp.log(mp.sin(phi)) - L * mp.log(mp.sin(L * phi))
     )
 
 
 def density_at(phi: Any, gap: Any, L: Any) -> Any:
     """Return p(sigma(phi)), Eq. 5, at the working precision."""
-    a, b, c = mpmath.sin(phi), mpmath.sin(L * phi), mpmath.sin((L + 1) * gap)
-    return 2 / mpmath.pi * mpmath.sqrt(a**3 * b ** (L - 2) / c ** (L - 1))
+    a, b, c = mp.sin(phi), mp.sin(L * phi), mp.sin((L + 1) * gap)
+    return 2 / mp.pi * mp.sqrt(a**3 * b ** (L - 2) / c ** (L - 1))
 
 
 def jacobian_at(phi: Any, L: Any) -> Any:
@@ -52,31 +48,31 @@ def jacobian_at(phi: Any, L: Any) -> Any:
             1
             + L
             + L**2
-            - L * (L + 1) * mpmath.cos(2 * phi)
-            - (L + 1) * mpmath.cos(2 * L * phi)
-            + L * mpmath.cos(2 * (1 + L) * phi)
+            - L * (L + 1) * mp.cos(2 * phi)
+            - (L + 1) * mp.cos(2 * L * phi)
+            + L * mp.cos(2 * (1 + L) * phi)
         )
-        return numerator * mpmath.csc(L * phi) ** 2 / (2 * mpmath.pi)
+        return numerator * mp.csc(L * phi) ** 2 / (2 * mp.pi)
 
 
 def largest_log_square(L: Any) -> Any:
     """Return log sigma_max^2 = (L+1) log(L+1) - L log L (below Eq. 5), at working precision."""
-    return (L + 1) * mpmath.log(L + 1) - L * mpmath.log(L)
+    return (L + 1) * mp.log(L + 1) - L * mp.log(L)
 
 
 def normalised_log_square(phi: Any, gap: Any, L: Any) -> tuple[Any, Any]:
     """Return log u and its derivative in L, u = sigma^2 / sigma_max^2 of Eq. 10."""
     log_u = log_square(phi, gap, L) - largest_log_square(L)
-    slope = square_slope(phi, gap, L) + mpmath.log(L / (L + 1))
+    slope = square_slope(phi, gap, L) + mp.log(L / (L + 1))
     return log_u, slope
 
 
 def square_slope(phi: Any, gap: Any, L: Any) -> Any:
     """Return d log s / dL at a fixed angle."""
     return (
-        mpmath.log(mpmath.sin((L + 1) * gap) / mpmath.sin(L * phi))
-        - (L + 1) * phi * mpmath.cot((L + 1) * gap)
-        - L * phi * mpmath.cot(L * phi)
+        mp.log(mp.sin((L + 1) * gap) / mp.sin(L * phi))
+        - (L + 1) * phi * mp.cot((L + 1) * gap)
+        - L * phi * mp.cot(L * phi)
     )
 
 
@@ -84,19 +80,19 @@ def equation_9(phi: Any, L: Any) -> tuple[Any, Any, Any, Any]:
     """Return h, v of Eq. 9 and their derivatives h', v' in L."""
     h = (
         1
-        + L * (L + 1) * (1 - mpmath.cos(2 * phi))
-        - (1 + L) * mpmath.cos(2 * L * phi)
-        + L * mpmath.cos(2 * (1 + L) * phi)
-    ) / (4 * mpmath.pi)
+        + L * (L + 1) * (1 - mp.cos(2 * phi))
+        - (1 + L) * mp.cos(2 * L * phi)
+        + L * mp.cos(2 * (1 + L) * phi)
+    ) / (4 * mp.pi)
     h_slope = (
-        (2 * L + 1) * (1 - mpmath.cos(2 * phi))
-        - mpmath.cos(2 * L * phi)
-        + (1 + L) * 2 * phi * mpmath.sin(2 * L * phi)
-        + mpmath.cos(2 * (1 + L) * phi)
-        - L * 2 * phi * mpmath.sin(2 * (1 + L) * phi)
-    ) / (4 * mpmath.pi)
-    v = mpmath.csc(L * phi)
-    v_slope = -phi * mpmath.cot(L * phi) * v
+        (2 * L + 1) * (1 - mp.cos(2 * phi))
+        - mp.cos(2 * L * phi)
+        + (1 + L) * 2 * phi * mp.sin(2 * L * phi)
+        + mp.cos(2 * (1 + L) * phi)
+        - L * 2 * phi * mp.sin(2 * (1 + L) * phi)
+    ) / (4 * mp.pi)
+    v = mp.csc(L * phi)
+    v_slope = -phi * mp.cot(L * phi) * v
     return h, h_slope, v, v_slope
 
 
@@ -106,10 +102,10 @@ def equation_11(phi: Any, L: Any, log_u: Any, log_u_slope: Any) -> Any:
     The caller gives the working precision; h and h' lose about `lost_bits` of it.
     """
     h, h_slope, v, v_slope = equation_9(phi, L)
-    u = mpmath.exp(log_u)
+    u = mp.exp(log_u)
     u_slope = u * log_u_slope
     bracket = h * (2 + log_u) * v * u_slope + 2 * log_u * u * (v * h_slope + 2 * h * v_slope)
-    return v * bracket / (2 * mpmath.sqrt(u))
+    return v * bracket / (2 * mp.sqrt(u))
 
 
 def at_angle(
@@ -119,20 +115,19 @@ def at_angle(
     phi_exact, L_exact = exact("angle", angle), exact_depth(depth)
     digits = check_digits(digits)
     size = phi_exact.numerator.bit_length() + phi_exact.denominator.bit_length()
-    with mp.workprec(64 + int(3.33 * digits) + size):
+    with alone(), mp.workprec(64 + int(3.33 * digits) + size):
         phi, L = as_mpf(phi_exact), as_mpf(L_exact)
-        gap = mpmath.pi / (L + 1) - phi
+        gap = mp.pi / (L + 1) - phi
         if phi <= 0 or gap <= 0:
             raise ValueError(
                 f"angle is {angle!r}; allowed: 0 < angle < pi/(depth + 1) = "
-                f"{mpmath.nstr(mpmath.pi / (L + 1), 17)}"
+                f"{mp.nstr(mp.pi / (L + 1), 17)}"
             )
         with mp.workprec(mp.prec + lost_bits(phi, L)):
             # The same angle again, now that the precision its two distances need is known.
             phi, L = as_mpf(phi_exact), as_mpf(L_exact)
-            value = formula(phi, mpmath.pi / (L + 1) - phi, L)
-    with mp.workdps(digits):
-        return +value
+            value = formula(phi, mp.pi / (L + 1) - phi, L)
+    return rounded(value, digits)
 
 
 def singular_value(angle: Number, depth: Number, *, digits: int = 30) -> Any:
@@ -156,7 +151,7 @@ def singular_value(angle: Number, depth: Number, *, digits: int = 30) -> Any:
     ValueError, TypeError
         If an argument is outside what is allowed.
     """
-    return at_angle(angle, depth, digits, lambda p, g, L: mpmath.exp(log_square(p, g, L) / 2))
+    return at_angle(angle, depth, digits, lambda p, g, L: mp.exp(log_square(p, g, L) / 2))
 
 
 def density(angle: Number, depth: Number, *, digits: int = 30) -> Any:
@@ -196,10 +191,10 @@ def paper_equation_8_ratio(angle: Number, depth: Number, c: Number, *, digits: i
     c_exact = positive("c", c)
 
     def ratio(phi: Any, gap: Any, L: Any) -> Any:
-        relative = mpmath.exp(log_square(phi, gap, L) / 2) / as_mpf(c_exact)
-        left = -relative * mpmath.log(relative) * jacobian_at(phi, L)
+        relative = mp.exp(log_square(phi, gap, L) / 2) / as_mpf(c_exact)
+        left = -relative * mp.log(relative) * jacobian_at(phi, L)
         h, _, v, _ = equation_9(phi, L)
         log_u, _ = normalised_log_square(phi, gap, L)
-        return left / (h * v**2 * log_u * mpmath.exp(log_u / 2))
+        return left / (h * v**2 * log_u * mp.exp(log_u / 2))
 
     return at_angle(angle, depth, digits, ratio)

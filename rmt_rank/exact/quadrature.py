@@ -7,13 +7,12 @@ variable are those of `rmt_rank.exact.angles`.
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
-import mpmath
-from mpmath import mp
-
 from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, exact_depth, positive
+from rmt_rank.exact._precision import mp, rounded, working
 from rmt_rank.exact.angles import Segment, expectation, guard_digits, integrate, solve_angle
 from rmt_rank.exact.printed import (
     density,
@@ -45,17 +44,17 @@ def _locate(x: Fraction, depth: Fraction, squared: bool, digits: int) -> tuple[i
     if x <= 0:
         return digits, -1
     extra = guard_digits(depth)
-    with mp.workdps(2 * digits + 30 + extra):
-        log_s = mpmath.log(as_mpf(x)) * (1 if squared else 2)
+    with working(2 * digits + 30 + extra):
+        log_s = mp.log(as_mpf(x)) * (1 if squared else 2)
         below = largest_log_square(as_mpf(depth)) - log_s
-        if below < mpmath.mpf(10) ** (-2 * digits - 20):
+        if below < mp.mpf(10) ** (-2 * digits - 20):
             return digits, 1
         # Near the top log s_max - log s ~ phi^2, so that many digits cancel.
-        return digits + extra + max(0, int(-mpmath.log10(below))), 0
+        return digits + extra + max(0, int(-mp.log10(below))), 0
 
 
 def _log_square_of(x: Fraction, squared: bool) -> Any:
-    return mpmath.log(as_mpf(x)) * (1 if squared else 2)
+    return mp.log(as_mpf(x)) * (1 if squared else 2)
 
 
 def angles_of(
@@ -88,10 +87,9 @@ def angles_of(
     work, side = _locate(x_exact, L_exact, squared, digits)
     if side:
         raise ValueError(f"x is {x!r}; allowed: strictly between 0 and the largest value")
-    with mp.workdps(work):
+    with working(work):
         phi, gap, _, _ = solve_angle(as_mpf(L_exact), _log_square_of(x_exact, squared))
-    with mp.workdps(digits):
-        return +phi, +gap
+    return rounded(phi, digits), rounded(gap, digits)
 
 
 def angle_of(x: Number, depth: Number, *, squared: bool = True, digits: int = 40) -> Any:
@@ -107,12 +105,12 @@ def angle_of(x: Number, depth: Number, *, squared: bool = True, digits: int = 40
     mpf
     """
     phi, gap = angles_of(x, depth, squared=squared, digits=digits + 5)
-    apart = abs(int(mpmath.mag(phi)) - int(mpmath.mag(gap)))
-    with mp.workprec(int(3.33 * digits) + 20 + apart):
-        if phi > gap:
-            return mpmath.pi / (as_mpf(exact_depth(depth)) + 1) - gap
-        # phi <= gap: the gap is known from phi without loss.
-        return +phi
+    apart = abs(int(mp.mag(phi)) - int(mp.mag(gap)))
+    carried = digits + 7 + math.ceil(apart / 3.32)
+    if phi <= gap:  # the gap is known from phi without loss
+        return rounded(phi, carried)
+    with working(carried):
+        return rounded(mp.pi / (as_mpf(exact_depth(depth)) + 1) - gap, carried)
 
 
 def law(
@@ -147,34 +145,34 @@ def law(
     """
     x_exact, L_exact, digits = exact("x", x), exact_depth(depth), check_digits(digits)
     work, side = _locate(x_exact, L_exact, squared, digits)
-    zero, one = mpmath.mpf(0), mpmath.mpf(1)
+    zero, one = rounded(0, digits), rounded(1, digits)
     if side > 0:
         return zero, one, zero
     if side < 0:
         return _density_at_zero(L_exact, squared, digits) if x_exact == 0 else zero, zero, one
-    with mp.workdps(work + 12):
+    # in steps, so that values of x share the nodes of the rule
+    with working(10 * math.ceil((work + 12) / 10)):
         L = as_mpf(L_exact)
         phi, gap, y, eta = solve_angle(L, _log_square_of(x_exact, squared))
         pdf = density_at(phi, gap, L)
         if squared:
-            pdf /= 2 * mpmath.sqrt(as_mpf(x_exact))
-        cdf = integrate(lambda p, _: jacobian_at(p, L), L, Segment(zero, y, eta))
-        sf = integrate(lambda p, _: jacobian_at(p, L), L, Segment(y, eta, zero, 1, 3))
-    with mp.workdps(digits):
-        return +pdf, +cdf, +sf
+            pdf /= 2 * mp.sqrt(as_mpf(x_exact))
+        cdf = integrate(lambda p, _: jacobian_at(p, L), L, Segment(mp.zero, y, eta))
+        sf = integrate(lambda p, _: jacobian_at(p, L), L, Segment(y, eta, mp.zero, 1, 3))
+    return rounded(pdf, digits), rounded(cdf, digits), rounded(sf, digits)
 
 
 def _density_at_zero(depth: Fraction, squared: bool, digits: int) -> Any:
     """Return the limit of Eq. 5 at phi -> pi/(L+1), where p ~ gap^(-(L-1)/2)."""
     if squared or depth > 1:
-        return mpmath.inf
-    with mp.workdps(digits):
-        return 2 / mpmath.pi if depth == 1 else mpmath.mpf(0)
+        return rounded(mp.inf, digits)
+    with working(digits):
+        return rounded(2 / mp.pi if depth == 1 else 0, digits)
 
 
 def _moment(z: Any, L: Any) -> Any:
     """Return E s^z at the working precision; s^z d phi ~ gap^((L+1) z) d gap at s = 0."""
-    return expectation(lambda log_s: mpmath.exp(z * log_s), L, min(1, 1 + (L + 1) * z))
+    return expectation(lambda log_s: mp.exp(z * log_s), L, min(1, 1 + (L + 1) * z))
 
 
 def moment(order: Number, depth: Number, *, digits: int = 30) -> Any:
@@ -201,10 +199,9 @@ def moment(order: Number, depth: Number, *, digits: int = 30) -> Any:
     z, L_exact, digits = exact("order", order), exact_depth(depth), check_digits(digits)
     if z * (L_exact + 1) <= -1:
         raise ValueError(f"order is {order!r}; allowed: > -1/(depth + 1), depth = {depth!r}")
-    with mp.workdps(digits + guard_digits(L_exact)):
+    with working(digits + guard_digits(L_exact)):
         value = _moment(as_mpf(z), as_mpf(L_exact))
-    with mp.workdps(digits):
-        return +value
+    return rounded(value, digits)
 
 
 def differential_effective_rank(
@@ -238,31 +235,30 @@ def differential_effective_rank(
     """
     L_exact = exact_depth(depth, zero_allowed=True)
     z_exact, digits = positive("power", power) / 2, check_digits(digits)
-    minimum = order == mpmath.inf
+    minimum = order == mp.inf
     a_exact = Fraction(0) if minimum else exact("order", order)
     if a_exact < 0:
         raise ValueError(f"order is {order!r}; allowed: a number >= 0, or inf")
     if L_exact == 0 or (a_exact == 0 and not minimum):
-        return mpmath.mpf(0)
-    with mp.workdps(digits + guard_digits(L_exact)):
+        return rounded(0, digits)
+    with working(digits + guard_digits(L_exact)):
         L, z, a = as_mpf(L_exact), as_mpf(z_exact), as_mpf(a_exact)
-        log_c = mpmath.log(_moment(z, L))
+        log_c = mp.log(_moment(z, L))
 
         def shannon(log_s: Any) -> Any:
             log_share = z * log_s - log_c  # log(t/c)
-            return -mpmath.exp(log_share) * log_share
+            return -mp.exp(log_share) * log_share
 
         def renyi(log_s: Any) -> Any:
-            return mpmath.exp(a * (z * log_s - log_c))
+            return mp.exp(a * (z * log_s - log_c))
 
         if minimum:
             value = log_c - z * largest_log_square(L)
         elif a_exact == 1:
             value = expectation(shannon, L)
         else:
-            value = mpmath.log(expectation(renyi, L)) / (1 - a)
-    with mp.workdps(digits):
-        return +value
+            value = mp.log(expectation(renyi, L)) / (1 - a)
+    return rounded(value, digits)
 
 
 def differential_effective_rank_derivative(
@@ -288,7 +284,6 @@ def differential_effective_rank_derivative(
         differential_effective_rank(x, power=power, order=order, digits=digits + half + 10)
         for x in (L + h, L - h)
     )
-    with mp.workdps(digits + half + 10):
+    with working(digits + half + 10):
         value = (above - below) / (2 * as_mpf(h))
-    with mp.workdps(digits):
-        return +value
+    return rounded(value, digits)

@@ -22,10 +22,8 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-import mpmath
-from mpmath import mp
-
 from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, positive
+from rmt_rank.exact._precision import mp, rounded, working
 
 __all__ = ["rectangular_effective_rank", "rectangular_law", "rectangular_moment"]
 
@@ -42,7 +40,7 @@ def _excess(widths: Sequence[Number]) -> list[Fraction]:
 
 def _log_square(t: Any, y: list[Any]) -> Any:
     """log s at t = 1 + w, real for t > 1 and continuous in the upper half plane."""
-    return sum((mpmath.log(t + v) for v in y), mpmath.log(t) - mpmath.log(t - 1))
+    return sum((mp.log(t + v) for v in y), mp.log(t) - mp.log(t - 1))
 
 
 def _slope(w: Any, y: list[Any]) -> Any:
@@ -52,8 +50,8 @@ def _slope(w: Any, y: list[Any]) -> Any:
 
 def _largest_root(y: list[Any]) -> Any:
     """The w > 0 of the largest s."""
-    low, high = mpmath.mpf(1) / (2 * len(y)), 2 * mpmath.sqrt(1 + y[0])
-    return mpmath.findroot(lambda w: _slope(w, y), (low, high), solver="anderson", tol=mpmath.eps)
+    low, high = mp.mpf(1) / (2 * len(y)), 2 * mp.sqrt(1 + y[0])
+    return mp.findroot(lambda w: _slope(w, y), (low, high), solver="anderson", tol=mp.eps)
 
 
 def _integral(function: Callable[[Any], Any], y: list[Any], power: int = 1) -> Any:
@@ -64,32 +62,32 @@ def _integral(function: Callable[[Any], Any], y: list[Any], power: int = 1) -> A
     left = -y[0] / 2
     width = 1 + _largest_root(y) - left
     # half an ellipse, flatter for more layers, where the curve of real s is flatter, too
-    height = width / (2 * mpmath.sqrt(len(y)))
+    height = width / (2 * mp.sqrt(len(y)))
 
     def integrand(u: Any) -> Any:
-        angle = mpmath.pi * u**power
+        angle = mp.pi * u**power
         # from the left, so that t keeps its relative precision where that is 0
-        t = left + width * mpmath.sin(angle / 2) ** 2 + 1j * height * mpmath.sin(angle)
-        speed = -width / 2 * mpmath.sin(angle) - 1j * height * mpmath.cos(angle)
-        speed *= mpmath.pi * power * u ** (power - 1)
-        return mpmath.im(function(_log_square(t, y)) * speed)
+        t = left + width * mp.sin(angle / 2) ** 2 + 1j * height * mp.sin(angle)
+        speed = -width / 2 * mp.sin(angle) - 1j * height * mp.cos(angle)
+        speed *= mp.pi * power * u ** (power - 1)
+        return mp.im(function(_log_square(t, y)) * speed)
 
-    value, error = mpmath.quad(integrand, mpmath.linspace(0, 1, 5), error=True, maxdegree=FINEST)
-    if error > mpmath.mpf(10) ** (10 - mp.dps) * abs(value):
+    value, error = mp.quad(integrand, mp.linspace(0, 1, 5), error=True, maxdegree=FINEST)
+    if error > mp.mpf(10) ** (10 - mp.dps) * abs(value):
         raise ArithmeticError(f"quadrature has not converged: {value} with an error of {error}")
-    return value / mpmath.pi
+    return value / mp.pi
 
 
 def _moment(z: Any, y: list[Any]) -> Any:
     zeros = y.count(0)
     power = math.ceil(1 / (1 + (zeros + 1) * z)) if zeros else 1  # s^z ~ t^((zeros + 1) z)
-    return _integral(lambda log_s: mpmath.exp(z * log_s), y, power) / z
+    return _integral(lambda log_s: mp.exp(z * log_s), y, power) / z
 
 
 def _log_slope(z: Any, y: list[Any]) -> Any:
     """d log M/dz, M = E s^z."""
-    top = _integral(lambda log_s: log_s * mpmath.exp(z * log_s), y)
-    return top / _integral(lambda log_s: mpmath.exp(z * log_s), y) - 1 / z
+    top = _integral(lambda log_s: log_s * mp.exp(z * log_s), y)
+    return top / _integral(lambda log_s: mp.exp(z * log_s), y) - 1 / z
 
 
 def _guard_digits(z: Fraction, y: list[Fraction]) -> int:
@@ -125,11 +123,10 @@ def rectangular_moment(widths: Sequence[Number], order: Number, *, digits: int =
     if zeros and z * (zeros + 1) <= -1:
         raise ValueError(f"order is {order!r}; allowed: > -1/{zeros + 1}")
     if z == 0:
-        return mpmath.mpf(1)
-    with mp.workdps(digits + _guard_digits(z, y)):
+        return rounded(1, digits)
+    with working(digits + _guard_digits(z, y)):
         value = _moment(as_mpf(z), [as_mpf(v) for v in y])
-    with mp.workdps(digits):
-        return +value
+    return rounded(value, digits)
 
 
 def rectangular_effective_rank(
@@ -160,23 +157,22 @@ def rectangular_effective_rank(
     """
     y_exact, digits = _excess(widths), check_digits(digits)
     z_exact = positive("power", power) / 2
-    minimum = order == mpmath.inf
+    minimum = order == mp.inf
     a_exact = Fraction(0) if minimum else exact("order", order)
     if a_exact < 0:
         raise ValueError(f"order is {order!r}; allowed: a number >= 0, or inf")
     if a_exact == 0 and not minimum:
-        return mpmath.mpf(0)
-    with mp.workdps(digits + _guard_digits(z_exact * max(a_exact, Fraction(1)), y_exact)):
+        return rounded(0, digits)
+    with working(digits + _guard_digits(z_exact * max(a_exact, Fraction(1)), y_exact)):
         y, z, a = [as_mpf(v) for v in y_exact], as_mpf(z_exact), as_mpf(a_exact)
-        log_moment = mpmath.log(_moment(z, y))
+        log_moment = mp.log(_moment(z, y))
         if minimum:
             value = log_moment - z * _log_square(1 + _largest_root(y), y)
         elif a_exact == 1:
             value = log_moment - z * _log_slope(z, y)
         else:
-            value = (mpmath.log(_moment(a * z, y)) - a * log_moment) / (1 - a)
-    with mp.workdps(digits):
-        return +value
+            value = (mp.log(_moment(a * z, y)) - a * log_moment) / (1 - a)
+    return rounded(value, digits)
 
 
 def rectangular_law(x: Number, widths: Sequence[Number], *, digits: int = 30) -> tuple[Any, ...]:
@@ -202,31 +198,30 @@ def rectangular_law(x: Number, widths: Sequence[Number], *, digits: int = 30) ->
         If an argument is outside what is allowed.
     """
     y_exact, x_exact, digits = _excess(widths), positive("x", x), check_digits(digits)
-    zero, one = mpmath.mpf(0), mpmath.mpf(1)
-    with mp.workdps(2 * digits + 30):
+    zero, one = rounded(0, digits), rounded(1, digits)
+    with working(2 * digits + 30):
         y, s = [as_mpf(v) for v in y_exact], as_mpf(x_exact) ** 2
         top = _largest_root(y)
         w = _upper_root(s, y)
         if w is None:
-            above = mpmath.log(s) >= _log_square(1 + top, y)
+            above = mp.log(s) >= _log_square(1 + top, y)
             return (zero, one, zero) if above else (zero, zero, one)
-        pdf = 2 * w.imag / (mpmath.pi * as_mpf(x_exact))
-        sf = mpmath.quad(lambda v: _slope(v, y), [w, top]).imag / mpmath.pi
+        pdf = 2 * w.imag / (mp.pi * as_mpf(x_exact))
+        sf = mp.quad(lambda v: _slope(v, y), [w, top]).imag / mp.pi
         cdf = 1 - sf
-    with mp.workdps(digits):
-        return +pdf, +cdf, +sf
+    return rounded(pdf, digits), rounded(cdf, digits), rounded(sf, digits)
 
 
 def _upper_root(s: Any, y: list[Any]) -> Any:
     """The root in the upper half plane with arg s = 0; None outside the support."""
-    coefficients = [mpmath.mpf(1)]
-    for v in [mpmath.mpf(0), *y]:  # times w + 1 + v
-        shifted = [mpmath.mpf(0), *coefficients]
-        coefficients = [*coefficients, mpmath.mpf(0)]
+    coefficients = [mp.mpf(1)]
+    for v in [mp.mpf(0), *y]:  # times w + 1 + v
+        shifted = [mp.mpf(0), *coefficients]
+        coefficients = [*coefficients, mp.mpf(0)]
         coefficients = [a + (1 + v) * b for a, b in zip(coefficients, shifted, strict=True)]
     coefficients[-2] -= s
-    small = mpmath.mpf(10) ** (-mp.dps // 3)
-    for w in mpmath.polyroots(coefficients, maxsteps=500, extraprec=4 * mp.prec):
-        if w.imag > small and abs(mpmath.im(_log_square(1 + w, y))) < small:
+    small = mp.mpf(10) ** (-mp.dps // 3)
+    for w in mp.polyroots(coefficients, maxsteps=500, extraprec=4 * mp.prec):
+        if w.imag > small and abs(mp.im(_log_square(1 + w, y))) < small:
             return w
     return None

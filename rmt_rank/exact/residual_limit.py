@@ -23,9 +23,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-import mpmath
-
 from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, positive
+from rmt_rank.exact._precision import mp, rounded, working
 
 __all__ = ["residual_limit_effective_rank", "residual_limit_law", "residual_limit_moment"]
 
@@ -43,21 +42,21 @@ def _time(value: Number) -> Fraction:
 
 
 def _quad(function: Callable[[Any], Any], points: list[Any]) -> Any:
-    value, error = mpmath.quad(function, points, error=True, maxdegree=FINEST)
-    if error > mpmath.mpf(10) ** (10 - mpmath.mp.dps) * max(1, abs(value)):
+    value, error = mp.quad(function, points, error=True, maxdegree=FINEST)
+    if error > mp.mpf(10) ** (10 - mp.dps) * max(1, abs(value)):
         raise ArithmeticError(f"quadrature has not converged: {value} with an error of {error}")
     return value
 
 
 def _log_square(w: Any, tau: Any) -> Any:
     """log((1+t)/t) - log S(t), t = w - 1/2, real for w > 1/2 and continuous in the half plane."""
-    half = mpmath.mpf(1) / 2
-    return mpmath.log(w + half) - mpmath.log(w - half) + 2 * tau * w
+    half = mp.mpf(1) / 2
+    return mp.log(w + half) - mp.log(w - half) + 2 * tau * w
 
 
 def _upper_edge(tau: Any) -> Any:
     """The w > 1/2 of the largest s, where d log s/dw = 2 tau - 1/(w^2 - 1/4) = 0."""
-    return mpmath.sqrt(1 + 2 / tau) / 2
+    return mp.sqrt(1 + 2 / tau) / 2
 
 
 def _on_the_axis(z: Any, tau: Any) -> tuple[Any, Callable[[], Any]]:
@@ -65,16 +64,16 @@ def _on_the_axis(z: Any, tau: Any) -> tuple[Any, Callable[[], Any]]:
 
     def integral(power: int) -> Any:
         def weighted(v: Any) -> Any:
-            log_ratio = v + tau * mpmath.tanh(v / 2)
-            return mpmath.exp(z * log_ratio) * log_ratio**power / (2 * mpmath.cosh(v / 2)) ** 2
+            log_ratio = v + tau * mp.tanh(v / 2)
+            return mp.exp(z * log_ratio) * log_ratio**power / (2 * mp.cosh(v / 2)) ** 2
 
-        left_out = mpmath.mp.prec * mpmath.log(2) + 2 * z * tau
+        left_out = mp.prec * mp.log(2) + 2 * z * tau
         low, high = -left_out / (1 + z), left_out / (1 - z)
         return _quad(weighted, [low, low / 4, -4, 0, 4, high / 4, high])
 
-    angle, total = mpmath.pi * z, integral(0)
-    log_moment = mpmath.log(mpmath.sin(angle) / angle * total)
-    return log_moment, lambda: integral(1) / total + mpmath.pi * mpmath.cot(angle) - 1 / z
+    angle, total = mp.pi * z, integral(0)
+    log_moment = mp.log(mp.sin(angle) / angle * total)
+    return log_moment, lambda: integral(1) / total + mp.pi * mp.cot(angle) - 1 / z
 
 
 def _around_the_axis(z: Any, tau: Any) -> tuple[Any, Callable[[], Any]]:
@@ -84,14 +83,14 @@ def _around_the_axis(z: Any, tau: Any) -> tuple[Any, Callable[[], Any]]:
 
     def integral(power: int) -> Any:
         def weighted(angle: Any) -> Any:
-            w = radius * mpmath.expj(angle)
+            w = radius * mp.expj(angle)
             log_ratio = _log_square(w, tau) - edge
-            return mpmath.re(mpmath.exp(z * log_ratio) * log_ratio**power * w)
+            return mp.re(mp.exp(z * log_ratio) * log_ratio**power * w)
 
-        return _quad(weighted, [mpmath.pi * k / 8 for k in (0, 1, 2, 4, 8)])
+        return _quad(weighted, [mp.pi * k / 8 for k in (0, 1, 2, 4, 8)])
 
     total = integral(0)
-    log_moment = z * edge + mpmath.log(total / (mpmath.pi * z))
+    log_moment = z * edge + mp.log(total / (mp.pi * z))
     return log_moment, lambda: edge + integral(1) / total - 1 / z
 
 
@@ -102,9 +101,9 @@ def _log_moment(z: Any, tau: Any) -> tuple[Any, Callable[[], Any]]:
 
 def _gram_rank(tau: Any) -> Any:
     def lost(y: Any) -> Any:  # y = 1 - x
-        return (1 - (1 - y) * mpmath.exp(-2 * tau * y)) / y
+        return (1 - (1 - y) * mp.exp(-2 * tau * y)) / y
 
-    return 1 - mpmath.quad(lost, mpmath.linspace(0, 1, 5))
+    return 1 - mp.quad(lost, mp.linspace(0, 1, 5))
 
 
 def residual_limit_moment(time: Number, order: Number, *, digits: int = 30) -> Any:
@@ -132,11 +131,10 @@ def residual_limit_moment(time: Number, order: Number, *, digits: int = 30) -> A
     """
     tau, z, digits = _time(time), abs(exact("order", order)), check_digits(digits)
     if tau == 0 or z == 0:
-        return mpmath.mpf(1)
-    with mpmath.workdps(_working(digits, tau, z)):
-        value = mpmath.exp(_log_moment(as_mpf(z), as_mpf(tau))[0])
-    with mpmath.workdps(digits):
-        return +value
+        return rounded(1, digits)
+    with working(_working(digits, tau, z)):
+        value = mp.exp(_log_moment(as_mpf(z), as_mpf(tau))[0])
+    return rounded(value, digits)
 
 
 def residual_limit_effective_rank(time: Number, *, power: Number = 1, digits: int = 30) -> Any:
@@ -163,15 +161,14 @@ def residual_limit_effective_rank(time: Number, *, power: Number = 1, digits: in
     """
     tau, z, digits = _time(time), positive("power", power) / 2, check_digits(digits)
     if tau == 0:
-        return mpmath.mpf(0)
-    with mpmath.workdps(_working(digits, tau, z)):
+        return rounded(0, digits)
+    with working(_working(digits, tau, z)):
         if z == 1:
             value = _gram_rank(as_mpf(tau))
         else:
             log_moment, slope = _log_moment(as_mpf(z), as_mpf(tau))
             value = log_moment - as_mpf(z) * slope()
-    with mpmath.workdps(digits):
-        return +value
+    return rounded(value, digits)
 
 
 def _working(digits: int, tau: Fraction, z: Fraction) -> int:
@@ -202,39 +199,37 @@ def residual_limit_law(x: Number, time: Number, *, digits: int = 30) -> tuple[An
         If an argument is outside what is allowed.
     """
     tau_exact, x_exact, digits = positive("time", time), positive("x", x), check_digits(digits)
-    zero, one = mpmath.mpf(0), mpmath.mpf(1)
-    with mpmath.workdps(2 * digits + 30):
-        tau, log_s = as_mpf(tau_exact), 2 * mpmath.log(as_mpf(x_exact))
+    zero, one = rounded(0, digits), rounded(1, digits)
+    with working(2 * digits + 30):
+        tau, log_s = as_mpf(tau_exact), 2 * mp.log(as_mpf(x_exact))
         top = _upper_edge(tau)
         if abs(log_s) >= _log_square(top, tau):
             return (zero, one, zero) if log_s > 0 else (zero, zero, one)
         w = _upper_root(abs(log_s), tau)
         # well above the poles 1/2 and -1/2
         path = [w, w + 1j, top + 1j, top]
-        tail = mpmath.quad(lambda v: v * _slope(v, tau), path).imag / mpmath.pi
-        pdf = 2 * w.imag / (mpmath.pi * as_mpf(x_exact))
-    with mpmath.workdps(digits):
-        return (+pdf, 1 - tail, +tail) if log_s > 0 else (+pdf, +tail, 1 - tail)
+        tail = mp.quad(lambda v: v * _slope(v, tau), path).imag / mp.pi
+        pdf = 2 * w.imag / (mp.pi * as_mpf(x_exact))
+        cdf, sf = (1 - tail, tail) if log_s > 0 else (tail, 1 - tail)
+    return rounded(pdf, digits), rounded(cdf, digits), rounded(sf, digits)
 
 
 def _slope(w: Any, tau: Any) -> Any:
     """d log s/dw."""
-    return 2 * tau - 1 / (w * w - mpmath.mpf(1) / 4)
+    return 2 * tau - 1 / (w * w - mp.mpf(1) / 4)
 
 
 def _upper_root(log_s: Any, tau: Any) -> Any:
     """The w in the upper half plane for s >= 1, along a path from s = 1."""
     edge = _log_square(_upper_edge(tau), tau)
     # 2 tau y = arg((iy - 1/2)/(iy + 1/2)), below 1/(2y) and pi/2
-    highest = min(1 / mpmath.sqrt(2 * tau), mpmath.pi / (2 * tau))
-    y = mpmath.findroot(
-        lambda y: tau * y - mpmath.acot(2 * y), (highest / 2, highest), solver="anderson"
-    )
+    highest = min(1 / mp.sqrt(2 * tau), mp.pi / (2 * tau))
+    y = mp.findroot(lambda y: tau * y - mp.acot(2 * y), (highest / 2, highest), solver="anderson")
     # w is nearly linear in the root of the distance to the edge
-    last = mpmath.sqrt(1 - log_s / edge)
-    w = before = mpmath.mpc(0, y)
+    last = mp.sqrt(1 - log_s / edge)
+    w = before = mp.mpc(0, y)
     for k in range(1, PATH + 1):
-        at = edge * (1 - (1 + (last - 1) * mpmath.mpf(k) / PATH) ** 2)
+        at = edge * (1 - (1 + (last - 1) * mp.mpf(k) / PATH) ** 2)
         before, w = w, _newton(2 * w - before, at, tau)
     return w
 
@@ -243,8 +238,8 @@ def _newton(w: Any, log_s: Any, tau: Any) -> Any:
     for _ in range(NEWTON_STEPS):
         step = (_log_square(w, tau) - log_s) / _slope(w, tau)
         w -= step
-        if abs(step) < abs(w.imag) * mpmath.sqrt(mpmath.eps):
+        if abs(step) < abs(w.imag) * mp.sqrt(mp.eps):
             break
-    if not (w.imag > 0 and abs(step) < abs(w.imag) * mpmath.sqrt(mpmath.eps)):
+    if not (w.imag > 0 and abs(step) < abs(w.imag) * mp.sqrt(mp.eps)):
         raise ArithmeticError(f"Newton's method found no root at log s = {log_s}")
     return w

@@ -6,7 +6,6 @@ Also where the limit of infinite width, and the corrected limit, are good to a p
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 
 from rmt_rank.experiments.experiment import Arrays, Cell, Experiment, grid, run_experiment
 from rmt_rank.experiments.findings import Finding, Verdict
-from rmt_rank.simulation.expected import RegimeWarning, expected_effective_rank
+from rmt_rank.simulation.expected import by_limit, corrected, expected_effective_rank
 from rmt_rank.theory.finite_width import LARGEST_DEPTH_PER_WIDTH
 
 __all__ = ["EXPERIMENT", "run", "verdict"]
@@ -59,14 +58,12 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
         "share": found.exponentiated / width,
         "simulated": found.method == "monte-carlo",
     }
-    with warnings.catch_warnings():
-        # that it does not hold everywhere is what is shown
-        warnings.simplefilter("ignore", RegimeWarning)
-        for method in ("limit", "corrected"):
-            form = expected_effective_rank(width, depth, method=method).value
-            # relative, of the effective rank; far outside its regime a formula is off by any power
-            arrays[f"{method}_rank"] = form
-            arrays[f"{method}_error"] = abs(math.expm1(min(form - found.value, 99.0)))
+    # that it does not hold everywhere is what is shown
+    for method, formula in (("limit", by_limit), ("corrected", corrected)):
+        form = formula(width, depth).value
+        # relative, of the effective rank; far outside its regime a formula is off by any power
+        arrays[f"{method}_rank"] = form
+        arrays[f"{method}_error"] = abs(math.expm1(min(form - found.value, 99.0)))
     return {name: ((), np.array(value)) for name, value in arrays.items()}
 
 

@@ -16,7 +16,6 @@ import json
 import os
 import platform
 import time
-import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
@@ -27,13 +26,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import scipy
-from threadpoolctl import threadpool_limits
 
+from rmt_rank._blas import one_blas_thread
 from rmt_rank._output import write
 from rmt_rank._validation import choice, integer
 from rmt_rank.experiments.findings import Finding
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult
+from rmt_rank.training.train import whole_runs
 
 __all__ = [
     "SIZES",
@@ -174,13 +174,9 @@ def _compute(task: tuple[Any, ...]) -> Arrays:
     compute, settings, cell, seed = task
     begun = time.process_time()
     # the matrices are small: threads of BLAS would wait for each other
-    with warnings.catch_warnings(), threadpool_limits(1):
-        # an interrupted training warns, so that what it has is kept; here only whole cells count
-        warnings.filterwarnings("error", message="interrupted at step")
-        try:
-            arrays: Arrays = compute(settings, cell, seed)
-        except UserWarning as warning:
-            raise KeyboardInterrupt from warning
+    # only whole cells count
+    with one_blas_thread(), whole_runs():
+        arrays: Arrays = compute(settings, cell, seed)
     return arrays | {"seconds": ((), np.array(time.process_time() - begun))}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -23,10 +22,9 @@ from rmt_rank.experiments.experiment import (
 )
 from rmt_rank.experiments.findings import SIGNIFICANCE, Finding, Verdict, in_all
 from rmt_rank.metrics.gram import gram_effective_rank
-from rmt_rank.simulation.expected import RegimeWarning
 from rmt_rank.simulation.expected_gram import (
     LARGEST_DEPTH_PER_WIDTH,
-    expected_gram_effective_rank,
+    gram_rank_by_formula,
 )
 from rmt_rank.simulation.random_features import sample_gram_effective_ranks
 from rmt_rank.theory.neural_kernel import neural_kernel_effective_rank
@@ -110,16 +108,7 @@ def _predicted(settings: Mapping[str, Any], name: str) -> tuple[Array, Array]:
     for i, depth in enumerate(depths):
         if depth > LARGEST_DEPTH_PER_WIDTH * n:
             continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", RegimeWarning)
-            found = expected_gram_effective_rank(
-                n,
-                depth,
-                q,
-                name,
-                weight_variance=_VARIANCE[name],
-                method="corrected" if name == "identity" else "limit",
-            )
+        found = gram_rank_by_formula(n, depth, q, name, weight_variance=_VARIANCE[name])
         values[i], errors[i] = found.value, found.error
     return values, errors
 

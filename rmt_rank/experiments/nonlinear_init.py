@@ -8,7 +8,6 @@ which for odd activations never falls with depth: what falls there is an effect 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -17,8 +16,7 @@ import numpy as np
 
 from rmt_rank.experiments.experiment import Arrays, Cell, Experiment, grid, run_experiment
 from rmt_rank.experiments.findings import Finding, Verdict, judge_drops
-from rmt_rank.simulation.expected import RegimeWarning
-from rmt_rank.simulation.expected_gram import expected_gram_effective_rank
+from rmt_rank.simulation.expected_gram import gram_rank_by_formula
 from rmt_rank.simulation.random_features import sample_gram_effective_ranks
 from rmt_rank.theory.neural_kernel import neural_kernel_effective_rank
 
@@ -63,14 +61,8 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
         weight_variance=variance,
         rng=simulated,
     )
-    form = "corrected" if name == "identity" else "limit"
-    with warnings.catch_warnings():
-        # shown beyond its regime, too, and judged inside it
-        warnings.simplefilter("ignore", RegimeWarning)
-        predicted = [
-            expected_gram_effective_rank(n, d, q, name, weight_variance=variance, method=form)
-            for d in depths
-        ]
+    # shown beyond its regime, too, and judged inside it
+    predicted = [gram_rank_by_formula(n, d, q, name, weight_variance=variance) for d in depths]
     infinite = np.full(len(depths), math.nan)
     if q <= _LARGEST_KERNEL:
         inputs = np.random.default_rng(drawn).standard_normal((q, n))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import matplotlib as mpl
@@ -14,6 +16,9 @@ from rmt_rank._validation import choice
 __all__ = ["STYLES", "TASK", "depth_colours", "ground", "ink", "markers", "style"]
 
 STYLES = ("paper", "screen", "dark")
+
+# matplotlib has one set of parameters for all threads
+_lock = threading.RLock()
 
 # Lines at the rank of a task, green as in the paper.
 TASK = "#009E73"
@@ -41,7 +46,7 @@ _COMMON: dict[str, Any] = {
 
 
 def style(name: str = "screen") -> AbstractContextManager[None]:
-    """Context in which figures are drawn and saved.
+    """Context in which figures are drawn and saved, by one thread at a time.
 
     Parameters
     ----------
@@ -54,10 +59,17 @@ def style(name: str = "screen") -> AbstractContextManager[None]:
         If the name is unknown.
     """
     choice("style", name, STYLES)
+    return _styled(name)
+
+
+@contextmanager
+def _styled(name: str) -> Iterator[None]:
     own: dict[str, Any] = {"font.size": 10}
     if name == "paper":
         own = {"font.size": 8, "lines.linewidth": 1.2, "figure.dpi": 300}
-    return styles.context([*(["dark_background"] if name == "dark" else []), _COMMON | own])
+    ground = ["dark_background"] if name == "dark" else []
+    with _lock, styles.context([*ground, _COMMON | own]):
+        yield
 
 
 def ink() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain as joined
@@ -11,9 +11,9 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from rmt_rank._array import makes_random_numbers, namespace_or_default
+from rmt_rank._blas import one_blas_thread
 from rmt_rank._random import RNG, streams
 from rmt_rank._validation import require_memory
 from rmt_rank.simulation.chain import Chain
@@ -118,10 +118,12 @@ def require_room(
     require_memory("size" if results > nbytes else name, nbytes + results)
 
 
-def in_threads(work: Iterator[Callable[[], Block]], workers: int) -> Iterator[Block]:
-    """Results of the work in its order, by some threads, with BLAS held to one thread each."""
-    # more BLAS threads slow small decompositions down, up to fivefold
-    with threadpool_limits(limits=1, user_api="blas"):
+def in_threads(work: Iterator[Callable[[], Block]], workers: int) -> Generator[Block]:
+    """Results of the work in its order, by some threads, with BLAS held to one thread each.
+
+    To be closed by the caller, `contextlib.closing`, so that nothing outlives an exception there.
+    """
+    with one_blas_thread():
         if workers == 1:
             for each in work:
                 yield each()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -136,18 +137,19 @@ def simulate_chain(
     points = POINTS_PER_LEVEL * width
     rank, decrease, moments = _Mean(), _Mean(), _Mean()
     below = [_Mean() for _ in depths]
-    for block in in_threads(blocks, workers):
-        # the effective rank sees no scale
-        ranks = np.stack([to_numpy(effective_rank(s.values)) for s in block.values], axis=-1)
-        rank.add(ranks)
-        decrease.add(np.diff(ranks, axis=-1))
-        values = [to_numpy(s.unscaled(xp)) for s in block.values]
-        squares = np.stack(values, axis=1) ** 2
-        moments.add(np.stack([squares.mean(axis=-1), (squares**2).mean(axis=-1)], axis=-1))
-        for mean, sigma, depth in zip(below, values, depths, strict=True):
-            mean.add(_fractions_below(sigma, depth, points))
-        if progress is not None:
-            progress(len(ranks))
+    with closing(in_threads(blocks, workers)) as computed:
+        for block in computed:
+            # the effective rank sees no scale
+            ranks = np.stack([to_numpy(effective_rank(s.values)) for s in block.values], axis=-1)
+            rank.add(ranks)
+            decrease.add(np.diff(ranks, axis=-1))
+            values = [to_numpy(s.unscaled(xp)) for s in block.values]
+            squares = np.stack(values, axis=1) ** 2
+            moments.add(np.stack([squares.mean(axis=-1), (squares**2).mean(axis=-1)], axis=-1))
+            for mean, sigma, depth in zip(below, values, depths, strict=True):
+                mean.add(_fractions_below(sigma, depth, points))
+            if progress is not None:
+                progress(len(ranks))
     below_mean, below_error = zip(*(mean.result() for mean in below), strict=True)
     return ChainStatistics(
         width,

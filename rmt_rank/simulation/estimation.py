@@ -14,6 +14,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -373,9 +374,12 @@ def monte_carlo(
     controls = Controls.of(chain) if controlled else None
     span = chosen.span(chain.width)
     halves: list[JointMoments | None] = [None, None]
-    with _Progress(None if target is None else target.error, most, show=progress) as bar:
+    with (
+        _Progress(None if target is None else target.error, most, show=progress) as bar,
+        closing(in_threads(work, workers)) as blocks,
+    ):
         done, looked, unreached = 0, 0, ""
-        for block in in_threads(work, workers):
+        for block in blocks:
             halves = added(halves, observe(block, [chosen], controls))
             done = sum(half.count for half in halves if half is not None)
             if done >= max(1.1 * looked, FIRST_SAMPLES) or done == most:

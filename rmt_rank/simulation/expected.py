@@ -17,7 +17,7 @@ from rmt_rank.theory.effective_rank import differential_effective_rank
 from rmt_rank.theory.finite_width import LARGEST_DEPTH_PER_WIDTH, finite_width_correction
 from rmt_rank.theory.small_cases import exact_expected_effective_rank
 
-__all__ = ["ExpectedRank", "RegimeWarning", "expected_effective_rank"]
+__all__ = ["ExpectedRank", "RegimeWarning", "by_limit", "corrected", "expected_effective_rank"]
 
 METHODS = ("auto", "exact", "limit", "corrected", "monte-carlo")
 
@@ -161,9 +161,22 @@ def expected_effective_rank(
     if exact is not None:
         return ExpectedRank(N, L, exact.value, 0.0, "none", "exact", "proved", exact.why)
     if method == "limit":
-        return _by_limit(N, L, field, power)
-    if method == "corrected" or (method == "auto" and _in_regime(N, L, power)):
-        result = _corrected(N, int(L), field, power)
+        if L > LARGEST_DEPTH_PER_WIDTH * N:
+            warnings.warn(
+                f"the limit of infinite width is not known to hold at width {N}, depth {L:g}",
+                RegimeWarning,
+                stacklevel=2,
+            )
+        return by_limit(N, L, field, power)
+    in_regime = _in_regime(N, L, power)
+    if method == "corrected" and not in_regime:
+        warnings.warn(
+            f"the corrected limit is not known to hold at width {N}, depth {L}, power {power:g}",
+            RegimeWarning,
+            stacklevel=2,
+        )
+    if method == "corrected" or (method == "auto" and in_regime):
+        result = corrected(N, int(L), field, power)
         if method == "corrected" or result.error <= target_error:
             return result
         why = f"the corrected limit leaves out an estimated {result.error:.1g} nat here"
@@ -190,7 +203,8 @@ def _in_regime(N: int, L: float, power: float) -> bool:
     return L <= LARGEST_DEPTH_PER_WIDTH * N and _POWERS[0] <= power <= _POWERS[1]
 
 
-def _corrected(N: int, L: int, field: str, power: float) -> ExpectedRank:
+def corrected(N: int, L: int, field: str = "real", power: float = 1) -> ExpectedRank:
+    """The limit with its corrections, within its regime or not."""
     correction = finite_width_correction(N, L, field, power=power)
     limit = math.log(N) + float(differential_effective_rank(L, power=power))
     # What is left out, as Monte Carlo sees it at widths 8 to 128, depths up to a quarter of them
@@ -200,12 +214,6 @@ def _corrected(N: int, L: int, field: str, power: float) -> ExpectedRank:
     if field == "real":
         error += (1 + 0.5 * math.log(N)) / N**2
     status = "conjectured" if field == "real" and L > 1 else "verified"
-    if not _in_regime(N, L, power):
-        warnings.warn(
-            f"the corrected limit is not known to hold at width {N}, depth {L}, power {power:g}",
-            RegimeWarning,
-            stacklevel=3,
-        )
     why = "depth <= width/4, where the limit with its corrections holds: " + (
         "exact annealed part and fluctuation, 1/N^2" if field == "complex" else "1/N and 1/N^2"
     )
@@ -213,19 +221,14 @@ def _corrected(N: int, L: int, field: str, power: float) -> ExpectedRank:
     return ExpectedRank(N, L, value, error, "estimate", "corrected", status, why)
 
 
-def _by_limit(N: int, L: float, field: str, power: float) -> ExpectedRank:
+def by_limit(N: int, L: float, field: str = "real", power: float = 1) -> ExpectedRank:
+    """The limit of infinite width, within its regime or not."""
     limit = math.log(N) + float(differential_effective_rank(L, power=power))
     error = math.inf
     if L <= LARGEST_DEPTH_PER_WIDTH * N:
         whole = max(1, math.ceil(L))
         correction = finite_width_correction(N, whole, field, power=power)
         error = abs(correction.value) + correction.remainder
-    else:
-        warnings.warn(
-            f"the limit of infinite width is not known to hold at width {N}, depth {L:g}",
-            RegimeWarning,
-            stacklevel=3,
-        )
     return ExpectedRank(
         N,
         L,

@@ -20,7 +20,7 @@ from rmt_rank.theory.conjugate_kernel import conjugate_kernel
 from rmt_rank.theory.finite_width import finite_width_correction
 from rmt_rank.theory.gram_corrections import cosine_correction
 
-__all__ = ["ExpectedGramRank", "expected_gram_effective_rank"]
+__all__ = ["ExpectedGramRank", "expected_gram_effective_rank", "gram_rank_by_formula"]
 
 _IDENTITY = ACTIVATIONS["identity"]
 
@@ -191,7 +191,7 @@ def expected_gram_effective_rank(
     elif not case.measured:
         why = _UNMEASURED
     else:
-        best = "corrected" if found is _IDENTITY else "limit"
+        best = _best_formula(found)
         result = _by_formula(case, best, "depth <= width/10 and samples >= width/2, where it holds")
         if result.error <= target_error:
             return result
@@ -238,6 +238,19 @@ class _Case(NamedTuple):
     ) -> ExpectedGramRank:
         n, L, q, name = self.width, self.depth, self.samples, self.activation.name
         return ExpectedGramRank(n, L, q, name, self.kernel, value, error, kind, method, status, why)
+
+
+def gram_rank_by_formula(
+    width: int, depth: int, samples: int, activation: str, *, weight_variance: float
+) -> ExpectedGramRank:
+    """What `expected_gram_effective_rank` gives by the best formula, within its regime or not."""
+    found = _activations.activation(activation)
+    case = _Case(width, depth, samples, found, "cosine", weight_variance)
+    return _by_formula(case, _best_formula(found), "it was asked for")
+
+
+def _best_formula(activation: Activation) -> str:
+    return "corrected" if activation is _IDENTITY else "limit"
 
 
 def _by_formula(case: _Case, method: str, why: str) -> ExpectedGramRank:

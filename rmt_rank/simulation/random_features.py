@@ -10,11 +10,11 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from rmt_rank import _activations
 from rmt_rank._activations import ACTIVATIONS, Activation, Function
 from rmt_rank._array import as_floating, makes_random_numbers, namespace_or_default
+from rmt_rank._blas import one_blas_thread
 from rmt_rank._random import RNG, gaussian, normals, streams
 from rmt_rank._validation import choice, integer, real
 from rmt_rank.metrics.gram import gram_effective_rank
@@ -157,7 +157,7 @@ def sample_gram_effective_ranks(
     most = _block_size(networks)
     parts = []
     np.empty(_KEPT_BYTES, dtype=np.uint8)
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         for start, stream in zip(range(0, size, most), streams(rng), strict=False):
             parts.append(_block(networks, min(most, size - start), stream))
     return xp.concat(parts, axis=0)

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from rmt_rank._array import default_namespace
+from rmt_rank._blas import one_blas_thread
 from rmt_rank._random import FIELDS, RNG, gaussian, streams
 from rmt_rank._validation import choice, integer, real
 
@@ -79,7 +79,7 @@ def sample_residual_limit(width: int, time: float, size: int, *, rng: RNG = None
     tau = real("time", time, at_least=0)
     drift = 2 * tau * (np.arange(1, N + 1) - (N + 1) / 2) / N
     parts = []
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         for count, stream in _blocks(N, size, rng):
             G = _gaussian(stream, count, N, "complex", math.sqrt(tau / N))
             # (G + G^H)/sqrt(2) has entries of the variance of those of G
@@ -151,7 +151,7 @@ def sample_residual_singular_values(
         raise ValueError(f"depths must be increasing and not empty, got {wanted}")
     a, k = real("scale", scale, at_least=0), integer("layers", layers, at_least=1)
     choice("field", field, FIELDS)
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         parts = [
             _chains(stream, count, N, wanted, a, k, field)
             for count, stream in _blocks(N, size, rng)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from types import ModuleType
 from typing import Any
 
@@ -103,7 +104,8 @@ def sample_singular_values(
     blocks = chain_blocks(
         chain, depths, size, rng=rng, xp=xp, device=device, dtype=dtype, log=return_log
     )
-    parts = [block.values[0] for block in in_threads(blocks, workers)]
+    with closing(in_threads(blocks, workers)) as computed:
+        parts = [block.values[0] for block in computed]
     if return_log:
         return xp.concat(parts, axis=0)
     return xp.concat([part.unscaled(xp) for part in parts], axis=0)

@@ -6,6 +6,7 @@ The stream is seeded by the study's seed and the block's place, whoever computes
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,6 +94,7 @@ def compute(block: StudyBlock) -> list[JointMoments | None]:
         log_diagonal=controls is not None,
     )
     halves: list[JointMoments | None] = [None, None]
-    for part in in_threads(work, 1):
-        halves = added(halves, observe(part, functions, controls))
+    with closing(in_threads(work, 1)) as parts:
+        for part in parts:
+            halves = added(halves, observe(part, functions, controls))
     return halves

@@ -8,6 +8,7 @@ Probabilities come from the closed form in the angle, quantiles from one monoton
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -116,6 +117,11 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
     def _valid(self, depth: Any) -> Any:
         """Depth with nan for what is none: SciPy passes scalars on unchecked."""
         return np.where(self._argcheck(depth), depth, np.nan)
+
+    def rvs(self, *args: Any, **kwds: Any) -> Any:
+        """Draw from the law, as `scipy.stats.rv_continuous.rvs`, in any thread."""
+        # SciPy keeps the call's random_state in the object for as long as it draws
+        return super(_SpectralLaw, copy.copy(self)).rvs(*args, **kwds)
 
     def _munp(self, n: Any, depth: Any) -> Any:
         return np.exp(log_moment(n * self._exponent, self._valid(depth)))[()]

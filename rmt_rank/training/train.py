@@ -7,8 +7,9 @@ import itertools
 import numbers
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence, Set
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ from rmt_rank.training.optimizers.setup import Setup
 from rmt_rank.training.recording import THRESHOLDS, Arrays, Observer, joined, with_measures
 from rmt_rank.training.result import TrainingResult
 
-__all__ = ["recording_schedule", "train"]
+__all__ = ["recording_schedule", "train", "whole_runs"]
 
 Array = npt.NDArray[Any]
 
@@ -48,6 +49,17 @@ Array = npt.NDArray[Any]
 MOST_LAYERS, _MOST_RECORDS = 10**5, 10**6
 _WITHOUT_GRADIENT = ("cma_es", "random_search")
 _UNCONVERGED = ("warn", "raise", "ignore")
+_WHOLE_RUNS = ContextVar("whole_runs", default=False)
+
+
+@contextmanager
+def whole_runs() -> Iterator[None]:
+    """Let Ctrl-C end `train` with KeyboardInterrupt: what an interrupted run has is not wanted."""
+    token = _WHOLE_RUNS.set(True)
+    try:
+        yield
+    finally:
+        _WHOLE_RUNS.reset(token)
 
 
 def recording_schedule(steps: int, count: int = 50) -> tuple[int, ...]:
@@ -266,6 +278,8 @@ def train(
                 interrupted = True
             standing.update(members, ledger)
             if interrupted:
+                if _WHOLE_RUNS.get():
+                    raise KeyboardInterrupt
                 warnings.warn(
                     f"interrupted at step {standing.taken.max()}: the result holds what there is, "
                     "and train(start=result) goes on",

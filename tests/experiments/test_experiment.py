@@ -1,6 +1,5 @@
 """Running cells: kept, gone on with, refused when they belong elsewhere, the same anywhere."""
 
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from rmt_rank.experiments.experiment import (
 )
 from rmt_rank.networks.problem import least_squares_problem
 from rmt_rank.training.ledger import Status
+from rmt_rank.training.recording import Observer
 from rmt_rank.training.train import train
 
 # short budgets are meant here; tests/training/test_train.py has the tests of the warning
@@ -133,11 +133,17 @@ def test_an_executor_gives_the_same_numbers():
     assert numbers(dataset).identical(numbers(run_experiment(TOY, "tiny")))
 
 
-def test_interrupted(tmp_path):
+def test_interrupted(tmp_path, monkeypatch):
+    def ctrl_c(observer, parameters):
+        raise KeyboardInterrupt
+
     def interrupted(settings, cell, seed):
         if cell == {"task": "a", "depth": 2}:
-            # what a training run does after Ctrl-C
-            warnings.warn("interrupted at step 7: the result holds what there is", stacklevel=1)
+            # by itself, a training run would warn, and keep what it has
+            problem = least_squares_problem(4, task_rank=1, examples=4, rng=0)
+            with monkeypatch.context() as patch:
+                patch.setattr(Observer, "__call__", ctrl_c)
+                train(problem, 1, learning_rate=0.1, rng=0)
         return compute(settings, cell, seed)
 
     broken = Experiment(**{**vars(TOY), "compute": interrupted})
