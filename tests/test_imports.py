@@ -17,6 +17,7 @@ PACKAGE = Path(rmt_rank.__file__).parent
 FOUNDATIONS = {
     "_activations",
     "_array",
+    "_array_input",
     "_errors",
     "_output",
     "_random",

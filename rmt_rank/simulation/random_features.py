@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from rmt_rank import _activations
 from rmt_rank._activations import ACTIVATIONS, Activation, Function
-from rmt_rank._array import as_floating, makes_random_numbers, namespace_or_default
+from rmt_rank._array import makes_random_numbers, namespace_or_default
+from rmt_rank._array_input import as_floating
 from rmt_rank._random import RNG, gaussian, normals, streams
 from rmt_rank._validation import choice, integer, real
 from rmt_rank.metrics.gram import gram_effective_rank
