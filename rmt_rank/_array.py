@@ -6,7 +6,9 @@ array-api-compat.  Only NumPy is imported before it is asked for.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+from collections.abc import Callable
 from math import nan
 from types import ModuleType
 from typing import Any
@@ -20,9 +22,9 @@ from rmt_rank._errors import BackendUnavailableError
 from rmt_rank._validation import choice, shown
 
 __all__ = ["BACKENDS", "default_namespace", "makes_random_numbers", "namespace"]
-__all__ += ["as_floating", "erf", "inf_as_nan", "jordan_wielandt", "known", "namespace_of"]
-__all__ += ["namespace_or_default"]
-__all__ += ["svdvals", "to_numpy"]
+__all__ += ["erf", "in_full_precision", "inf_as_nan", "jordan_wielandt", "known", "matmul"]
+__all__ += ["namespace_of", "namespace_or_default", "nan_where", "svdvals", "to_numpy"]
+__all__ += ["without_autocast"]
 
 BACKENDS = ("numpy", "cupy", "torch")
 
@@ -97,40 +99,10 @@ def to_numpy(array: Any) -> npt.NDArray[Any]:
         host: npt.NDArray[Any] = array.get()
         return host
     if array_api_compat.is_torch_array(array):
-        array = array.detach().cpu()
+        array = array.detach().cpu().resolve_conj().resolve_neg()
+        if array.dtype == importlib.import_module("torch").bfloat16:  # NumPy has no such type
+            array = array.float()
     return np.from_dlpack(array)
-
-
-def as_floating(name: str, value: Any, *, least_dimensions: int) -> tuple[Any, Any]:
-    """Return a value's namespace and the value as an array of at least single precision.
-
-    Lists and scalars become NumPy arrays, integers the library's default float, half precision
-    single.
-
-    Raises
-    ------
-    TypeError
-        If the value is not numeric.
-    ValueError
-        If it has fewer than least_dimensions axes.
-    """
-    if not array_api_compat.is_array_api_obj(value):
-        try:
-            value = np.asarray(value)
-        except ValueError as error:  # ragged lists
-            raise TypeError(f"{name} must be an array of numbers, got {shown(value)}") from error
-    xp = array_api_compat.array_namespace(value)
-    if isinstance(value, np.ndarray) and value.dtype.kind not in "biufc":
-        raise TypeError(f"{name} must be an array of numbers, got the dtype {value.dtype}")
-    if value.ndim < least_dimensions:
-        axes = f"{least_dimensions} ax{'es' if least_dimensions > 1 else 'is'}"
-        raise ValueError(f"{name} must have at least {axes}, got the shape {tuple(value.shape)}")
-    if not xp.isdtype(value.dtype, ("real floating", "complex floating")):
-        default = xp.__array_namespace_info__().default_dtypes(device=None)["real floating"]
-        return xp, xp.astype(value, default)
-    if xp.finfo(value.dtype).bits < 32:  # no library decomposes in half precision
-        return xp, xp.astype(value, xp.float32)
-    return xp, value
 
 
 def known(condition: Any) -> bool:
@@ -141,10 +113,72 @@ def known(condition: Any) -> bool:
         return False
 
 
+def nan_where(xp: Any, condition: Any, array: Any) -> Any:
+    """Return the array with nan where the condition holds.
+
+    No nan is made where it does not: jax_debug_nans takes even a literal one for an error.
+    """
+    if known(xp.all(~condition)):
+        return array
+    if known(xp.any(condition)):
+        return xp.where(condition, xp.full_like(array, nan), array)
+    sign = xp.where(condition, -xp.ones_like(xp.abs(array)), xp.ones_like(xp.abs(array)))
+    return xp.where(condition, xp.zeros_like(array), array) * xp.sqrt(sign)
+
+
 def inf_as_nan(xp: Any, array: Any) -> Any:
     """Return the array with nan for infinities, whose differences and quotients would warn."""
-    finite = xp.isfinite(array)
-    return array if known(xp.all(finite)) else xp.where(finite, array, xp.full_like(array, nan))
+    return nan_where(xp, ~xp.isfinite(array), array)
+
+
+def _lowered(array: Any) -> bool:
+    """Tell if PyTorch may multiply matrices of this tensor in less than its own precision."""
+    torch = importlib.import_module("torch")
+    if array.dtype not in (torch.float32, torch.complex64) or array.device.type == "mps":
+        return False
+    if torch.is_autocast_enabled(array.device.type):
+        return True
+    try:
+        return bool(torch.get_float32_matmul_precision() != "highest")
+    except RuntimeError:  # the precisions of single backends were set
+        return True
+
+
+def in_full_precision(xp: Any, function: Callable[..., Any], *arrays: Any) -> Any:
+    """Call a function of matrices so that no setting of the library lowers its precision.
+
+    PyTorch's autocast and float32_matmul_precision act on single precision, in the backward pass
+    as well, and belong to the user: where one of them is set, the call is made in double precision,
+    which they leave alone.
+    """
+    if not (array_api_compat.is_torch_namespace(xp) and any(map(_lowered, arrays))):
+        return function(*arrays)
+    wide = [a.to(xp.complex128 if a.is_complex() else xp.float64) for a in arrays]
+    result = function(*wide)
+    if not isinstance(result, tuple):
+        return _narrowed(xp, result)
+    return tuple(_narrowed(xp, each) for each in result)
+
+
+def _narrowed(xp: Any, array: Any) -> Any:
+    return array.to(xp.complex64 if array.is_complex() else xp.float32)
+
+
+def matmul(xp: Any, a: Any, b: Any) -> Any:
+    """Product of matrices in the full precision of their type, on any device."""
+    if array_api_compat.is_jax_namespace(xp):
+        return xp.matmul(a, b, precision="highest")
+    return in_full_precision(xp, xp.matmul, a, b)
+
+
+def without_autocast(xp: Any, array: Any) -> contextlib.AbstractContextManager[Any]:
+    """Context in which PyTorch does not lower precision of its own accord; empty elsewhere."""
+    if not array_api_compat.is_torch_namespace(xp):
+        return contextlib.nullcontext()
+    context: contextlib.AbstractContextManager[Any] = importlib.import_module("torch").autocast(
+        array.device.type, enabled=False
+    )
+    return context
 
 
 # CuPy's decomposition of many matrices at once (Jacobi) takes sides up to this.

@@ -18,6 +18,7 @@ FOUNDATIONS = {
     "_activations",
     "_array",
     "_blas",
+    "_array_input",
     "_errors",
     "_file_kinds",
     "_matrix_files",

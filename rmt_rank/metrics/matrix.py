@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,10 +17,12 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 
-from rmt_rank._array import as_floating, known, to_numpy
+from rmt_rank._array import in_full_precision, matmul, nan_where, to_numpy
+from rmt_rank._array_input import as_floating
 from rmt_rank._validation import real
 from rmt_rank.metrics import spectrum
-from rmt_rank.metrics.prepared import prepare
+from rmt_rank.metrics.prepared import Prepared, prepared
+from rmt_rank.metrics.scaling import magnitude, times_power_of_two, to_unit_scale
 
 __all__ = [
     "RankMeasures",
@@ -42,81 +43,69 @@ __all__ = [
 ]
 
 
-class _Decomposed(NamedTuple):
-    """Singular values of a / scale, so that no entry over- or underflows, and the scale."""
-
-    xp: Any
-    values: Any  # (..., k); nan where the matrix is not finite
-    scale: Any  # (...), None for 1
-    shape: tuple[int, int]
-
-    def rescaled(self, result: Any) -> Any:
-        """What is in the units of the singular values, in those of the matrix."""
-        if self.scale is None:
-            return result
-        extra = (None,) * (result.ndim - self.scale.ndim)
-        return result * self.scale[(..., *extra)]
-
-
 class _Scaled(NamedTuple):
-    """Matrices over their scale, 0 where they are not finite."""
+    """Matrices over a power of two, 0 where they are not finite."""
 
     xp: Any
     a: Any
-    scale: Any  # (...), positive; None for 1
+    exponent: Any  # (..., 1, 1); None for 0
     finite: Any  # (...); None where all are known to be
 
 
-def scaled(a: Any) -> _Scaled:
+def scaled(a: Any, *, name: str = "a", stack: bool = False) -> _Scaled:
     """Bring matrices to a scale at which no sum of squares over- or underflows."""
-    xp, a = as_floating("a", a, least_dimensions=2)
+    xp, a = as_floating(name, a, least_dimensions=2, stack=stack)
     if 0 in a.shape[-2:]:
         return _Scaled(xp, a, None, None)
-    largest = xp.max(xp.abs(a), axis=(-2, -1))
-    # within these bounds no sum of squares over- or underflows, and nothing need be touched
-    far = float(xp.finfo(a.dtype).max) ** 0.25
-    if known(xp.all((largest < far) & (largest > 1 / far))):
+    a, exponent = to_unit_scale(xp, a, (-2, -1))
+    if exponent is None:
         return _Scaled(xp, a, None, None)
-    finite = xp.isfinite(largest)
-    scale = xp.where(finite & (largest > 0), largest, xp.ones_like(largest))
-    a = xp.where(finite[..., None, None], a, xp.zeros_like(a)) / scale[..., None, None]
-    return _Scaled(xp, a, scale, finite)
+    finite = xp.all(xp.isfinite(a), axis=(-2, -1))
+    a = xp.where(finite[..., None, None], a, xp.zeros_like(a))
+    return _Scaled(xp, a, exponent, finite)
 
 
-def decompose(a: Any) -> _Decomposed:
-    """Singular values, by one decomposition."""
-    xp, a, scale, finite = scaled(a)
+def decompose(a: Any, *, name: str = "a", stack: bool = False) -> Prepared:
+    """Singular values by one decomposition, from which every measure of `spectrum` may start."""
+    xp, a, exponent, finite = scaled(a, name=name, stack=stack)
     shape = (a.shape[-2], a.shape[-1])
     if 0 in shape:
-        values = xp.zeros(
-            (*a.shape[:-2], 0), dtype=xp.abs(a).dtype, device=array_api_compat.device(a)
-        )
-        return _Decomposed(xp, values, scale, shape)
-    values = xp.linalg.svdvals(a)
-    if finite is not None:
-        values = xp.where(finite[..., None], values, xp.full_like(values, math.nan))
-    return _Decomposed(xp, values, scale, shape)
+        device = array_api_compat.device(a)
+        values = xp.zeros((*a.shape[:-2], 0), dtype=magnitude(xp, a).dtype, device=device)
+        return prepared(xp, values, shape)
+    values = in_full_precision(xp, xp.linalg.svdvals, a)
+    if exponent is not None:
+        exponent = exponent[..., 0]
+    return prepared(xp, values, shape, exponent=exponent, finite=finite)
 
 
-def _of_matrices(measure: Callable[..., Any], *, scale_free: bool = True) -> Callable[..., Any]:
+_STACK = """    stack : bool, default False
+        Take all but the last two axes of an array of more than three as a stack of matrices (and
+        all but two of a parameter of a PyTorch module); without it these are a ValueError, for the
+        weight of a convolution is not a stack of matrices.
+"""
+
+
+def _of_matrices(measure: Callable[..., Any]) -> Callable[..., Any]:
     """The twin on matrices of a measure on singular values, with its options and documentation."""
 
     @functools.wraps(measure)
-    def of_matrices(a: Any, *options: Any, **named: Any) -> Any:
-        decomposed = decompose(a)
-        values = decomposed.values
-        if named.get("relative_to") == "absolute" or not scale_free:
-            values = decomposed.rescaled(values)
-        return measure(values, *options, **named)
+    def of_matrices(a: Any, *options: Any, stack: bool = False, **named: Any) -> Any:
+        return measure(decompose(a, stack=stack), *options, **named)
 
-    of_matrices.__doc__ = (measure.__doc__ or "").replace(
-        "singular_values : array, shape (..., k)\n        Non-negative, in any order.",
-        "a : array, shape (..., m, n)\n        Matrices, real or complex; k below is min(m, n).",
+    of_matrices.__doc__ = (
+        (measure.__doc__ or "")
+        .replace(
+            "singular_values : array, shape (..., k)\n        Non-negative, in any order.",
+            "a : array, shape (..., m, n)\n        Matrices, real or complex; k below is min(m, n).",
+        )
+        .replace("\n    Returns\n", f"{_STACK}\n    Returns\n")
     )
     signature = inspect.signature(measure)
     first, *rest = signature.parameters.values()
+    stack = inspect.Parameter("stack", inspect.Parameter.KEYWORD_ONLY, default=False)
     of_matrices.__dict__["__signature__"] = signature.replace(
-        parameters=[first.replace(name="a"), *rest]
+        parameters=[first.replace(name="a"), *rest, stack]
     )
     of_matrices.__module__ = __name__
     del of_matrices.__wrapped__
@@ -127,14 +116,14 @@ effective_rank = _of_matrices(spectrum.effective_rank)
 renyi_effective_rank = _of_matrices(spectrum.renyi_effective_rank)
 participation_ratio = _of_matrices(spectrum.participation_ratio)
 stable_rank = _of_matrices(spectrum.stable_rank)
-nuclear_norm = _of_matrices(spectrum.nuclear_norm, scale_free=False)
+nuclear_norm = _of_matrices(spectrum.nuclear_norm)
 threshold_rank = _of_matrices(spectrum.threshold_rank)
 threshold_rank_area = _of_matrices(spectrum.threshold_rank_area)
 energy_rank = _of_matrices(spectrum.energy_rank)
 condition_number = _of_matrices(spectrum.condition_number)
 
 
-def numerical_rank(a: Any, *, rtol: float | None = None) -> Any:
+def numerical_rank(a: Any, *, rtol: float | None = None, stack: bool = False) -> Any:
     """Number of singular values above rounding error, as `numpy.linalg.matrix_rank` counts them.
 
     Parameters
@@ -144,6 +133,8 @@ def numerical_rank(a: Any, *, rtol: float | None = None) -> Any:
     rtol : float, optional
         Tolerance relative to the largest singular value, >= 0; by default max(m, n) times the
         machine epsilon.
+    stack : bool, default False
+        As in `effective_rank`.
 
     Returns
     -------
@@ -155,8 +146,7 @@ def numerical_rank(a: Any, *, rtol: float | None = None) -> Any:
     TypeError, ValueError
         If rtol is not a number >= 0.
     """
-    decomposed = decompose(a)
-    return spectrum.numerical_rank(decomposed.values, shape=decomposed.shape, rtol=rtol)
+    return spectrum.numerical_rank(decompose(a, stack=stack), rtol=rtol)
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +195,9 @@ class RankMeasures:
         return pd.DataFrame({name: v.ravel() for name, v in columns.items()}, index=index)
 
 
-def rank_measures(a: Any, tau: float = 0.01, *, delta: float = 0.01) -> RankMeasures:
+def rank_measures(
+    a: Any, tau: float = 0.01, *, delta: float = 0.01, stack: bool = False
+) -> RankMeasures:
     """All measures of rank from one decomposition.
 
     Parameters
@@ -217,6 +209,8 @@ def rank_measures(a: Any, tau: float = 0.01, *, delta: float = 0.01) -> RankMeas
         Figure 10 uses 0.01.
     delta : float, default 0.01
         Share that the energy rank may miss.
+    stack : bool, default False
+        As in `effective_rank`.
 
     Returns
     -------
@@ -236,8 +230,7 @@ def rank_measures(a: Any, tau: float = 0.01, *, delta: float = 0.01) -> RankMeas
     (2.0, 2.0)
     """
     real("tau", tau, at_least=0)
-    decomposed = decompose(a)
-    s = prepare(decomposed.values)
+    s = decompose(a, stack=stack)
     entropy = spectrum.effective_rank(s)
     return RankMeasures(
         effective_rank=entropy,
@@ -247,14 +240,14 @@ def rank_measures(a: Any, tau: float = 0.01, *, delta: float = 0.01) -> RankMeas
         participation_ratio=spectrum.participation_ratio(s),
         threshold_rank=spectrum.threshold_rank(s, tau),
         stable_rank=spectrum.stable_rank(s),
-        nuclear_norm=decomposed.rescaled(spectrum.nuclear_norm(s)),
+        nuclear_norm=spectrum.nuclear_norm(s),
         energy_rank=spectrum.energy_rank(s, delta),
-        numerical_rank=spectrum.numerical_rank(s, shape=decomposed.shape),
+        numerical_rank=spectrum.numerical_rank(s),
         condition_number=spectrum.condition_number(s),
     )
 
 
-def effective_rank_gradient(a: Any, *, power: float = 1) -> Any:
+def effective_rank_gradient(a: Any, *, power: float = 1, stack: bool = False) -> Any:
     """Gradient of the entropy effective rank with respect to the matrix.
 
     Parameters
@@ -263,12 +256,15 @@ def effective_rank_gradient(a: Any, *, power: float = 1) -> Any:
         Matrices, real or complex, not zero.
     power : float, default 1
         As in `effective_rank`.
+    stack : bool, default False
+        As in `effective_rank`.
 
     Returns
     -------
     array, shape (..., m, n)
         G with d rho = Re sum(conj(G) da), in nats per unit of a: the convention of PyTorch; JAX
-        returns its conjugate for complex a.  nan where a is not finite, or zero.
+        returns its conjugate for complex a.  nan where a is not finite, or zero.  It scales as 1/a:
+        an entry that exceeds the largest float, as at 1e-310, is inf with its sign, never nan.
 
     Raises
     ------
@@ -283,24 +279,24 @@ def effective_rank_gradient(a: Any, *, power: float = 1) -> Any:
     values repeat.  At a singular value 0 (to rounding) the entropy has an infinite slope for power
     1; there G is the gradient among matrices of the same rank, h_i = 0.
     """
-    power = real("power", power, above=0)
-    xp, a, scale, finite = scaled(a)
+    power = min(real("power", power, above=0), 1e30)  # beyond, the largest value decides alone
+    xp, a, exponent, finite = scaled(a, stack=stack)
     if 0 in a.shape[-2:]:
         return a
-    u, sigma, vh = xp.linalg.svd(a, full_matrices=False)
+    u, sigma, vh = in_full_precision(xp, functools.partial(xp.linalg.svd, full_matrices=False), a)
     largest = sigma[..., :1]
     rtol = max(a.shape[-2:]) * float(xp.finfo(sigma.dtype).eps)
     kept = sigma > rtol * largest
     safe = xp.where(kept, sigma, xp.ones_like(sigma))
-    weights = xp.where(kept, (safe / xp.where(kept, largest, safe)) ** power, xp.zeros_like(sigma))
+    ratio = safe / xp.where(kept, largest, safe)
+    weights = xp.where(kept, ratio**power, xp.zeros_like(sigma))
     total = xp.sum(weights, axis=-1, keepdims=True)
     p = weights / xp.where(total > 0, total, xp.ones_like(total))
     log_p = xp.log(xp.where(p > 0, p, xp.ones_like(p)))
     entropy = -xp.sum(p * log_p, axis=-1, keepdims=True)
     h = -power * p / safe * (log_p + entropy)
-    gradient = (u * xp.astype(h, u.dtype)[..., None, :]) @ vh
-    if finite is None:  # and so not zero
+    gradient = matmul(xp, u * xp.astype(h, u.dtype)[..., None, :], vh)
+    if exponent is None:  # and so finite and not zero
         return gradient
-    good = finite & (largest[..., 0] > 0)
-    divisor = xp.where(good, scale, xp.full_like(scale, math.nan))
-    return gradient / xp.astype(divisor, gradient.dtype)[..., None, None]
+    bad = ~finite | (largest[..., 0] == 0)
+    return times_power_of_two(xp, nan_where(xp, bad[..., None, None], gradient), -exponent)

@@ -1,4 +1,4 @@
-"""Singular values made ready: over their largest, and which are not finite, zero or missing.
+"""Singular values over their largest, and which spectra are not finite, zero or missing.
 
 Whatever a spectrum is, a measure may then compute without a warning, and `finish` puts in what such
 a spectrum has.
@@ -6,14 +6,15 @@ a spectrum has.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import array_api_compat
 
-from rmt_rank._array import as_floating, known
+from rmt_rank._array import known, nan_where
+from rmt_rank._array_input import as_floating
+from rmt_rank.metrics.scaling import far, times_power_of_two, to_unit_scale
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "prepare", "prepared"]
 
 
 class Prepared(NamedTuple):
@@ -21,40 +22,96 @@ class Prepared(NamedTuple):
 
     xp: Any
     values: Any  # (..., k), in [0, 1]; zeros where the spectrum is not finite
-    largest: Any  # (...), 1 in place of 0
+    absolute: Any  # (..., k), as they are, over 2^exponent; likewise
+    exponent: Any  # (..., 1), None for 0
     finite: Any  # (...)
     nonzero: Any  # (...)
     sound: bool  # all are known to be finite and not zero
+    shape: tuple[int, int]  # of the matrix
 
     def divisor(self, sums: Any) -> Any:
         """Sums over the spectrum, 1 in place of those that `finish` replaces."""
         return sums if self.sound else self.xp.where(self.nonzero, sums, self.xp.ones_like(sums))
+
+    def in_units(self, absolute: Any) -> Any:
+        """Convert an array of shape (..., k) from the units of `absolute` to those of the input."""
+        if self.exponent is None:
+            return absolute
+        return times_power_of_two(self.xp, absolute, self.exponent)
 
     def finish(self, result: Any, *, zero: float = 0.0) -> Any:
         """The result, with what the zero spectrum has, and nan where it is not finite."""
         xp = self.xp
         if not self.sound:
             result = xp.where(self.nonzero, result, xp.full_like(result, zero))
-            result = xp.where(self.finite, result, xp.full_like(result, math.nan))
+            result = nan_where(xp, ~self.finite, result)
         return result[()] if result.ndim == 0 else result  # NumPy: a scalar
 
 
 def prepare(singular_values: Any) -> Prepared:
-    """What every measure starts from; it may be given to several in place of singular values."""
+    """Check singular values and divide by the largest; a Prepared is returned as it is.
+
+    Raises
+    ------
+    TypeError
+        If they are not numbers, or complex.
+    ValueError
+        If they have no axis, or one is negative (where values can be looked at: a tracer has none,
+        and the result is nan there).
+    """
     if isinstance(singular_values, Prepared):
         return singular_values
     xp, sigma = as_floating("singular_values", singular_values, least_dimensions=1)
+    if xp.isdtype(sigma.dtype, "complex floating"):
+        raise TypeError(f"singular_values must be real, got the dtype {sigma.dtype}")
+    shape = (sigma.shape[-1], sigma.shape[-1])
+    if sigma.shape[-1] == 0:
+        return prepared(xp, sigma, shape)
+    smallest = xp.min(sigma, axis=-1)
+    if known(xp.all(smallest >= 0)):
+        return prepared(xp, sigma, shape)
+    negative = sigma < 0
+    if known(xp.any(negative)):
+        value = float(xp.min(xp.where(negative, sigma, xp.zeros_like(sigma))))
+        raise ValueError(
+            f"singular_values must be >= 0, got {value!r}; if it is an eigenvalue that is 0 to "
+            "rounding, set it to 0 first"
+        )
+    return prepared(xp, sigma, shape, finite=smallest >= 0)
+
+
+def prepared(
+    xp: Any, sigma: Any, shape: tuple[int, int], *, exponent: Any = None, finite: Any = None
+) -> Prepared:
+    """Divide values >= 0, in units of 2^exponent, by the largest.
+
+    `finite`, of shape (...), is False where the answer is to be nan besides where the values say it.
+    """
     if sigma.shape[-1] == 0:
         # the spectrum of an empty matrix is that of the zero matrix
-        sigma = xp.zeros(
-            (*sigma.shape[:-1], 1), dtype=sigma.dtype, device=array_api_compat.device(sigma)
-        )
+        device = array_api_compat.device(sigma)
+        sigma = xp.zeros((*sigma.shape[:-1], 1), dtype=sigma.dtype, device=device)
+        exponent = finite = None
     largest = xp.max(sigma, axis=-1)  # nan where there is one
-    finite, nonzero = xp.isfinite(largest), largest > 0
-    if known(xp.all(finite & nonzero)):
-        return Prepared(xp, sigma / largest[..., None], largest, finite, nonzero, sound=True)
+    bound = far(xp, sigma.dtype)
+    if finite is None and known(xp.all((largest < bound) & (largest > 1 / bound))):
+        values, finite, nonzero = sigma / largest[..., None], largest < bound, largest > 0
+        return Prepared(xp, values, sigma, exponent, finite, nonzero, sound=True, shape=shape)
+    healthy = xp.isfinite(largest)
+    finite = healthy if finite is None else healthy & finite
     sigma = xp.where(finite[..., None], sigma, xp.zeros_like(sigma))
-    largest = xp.max(sigma, axis=-1)
+    # at extreme scales, derivatives are finite only if the scale comes out first
+    scaled, _ = to_unit_scale(xp, sigma, -1)
+    largest = xp.max(scaled, axis=-1)
     nonzero = largest > 0
     largest = xp.where(nonzero, largest, xp.ones_like(largest))
-    return Prepared(xp, sigma / largest[..., None], largest, finite, nonzero, sound=False)
+    return Prepared(
+        xp,
+        scaled / largest[..., None],
+        sigma,
+        exponent,
+        finite,
+        nonzero,
+        sound=known(xp.all(finite & nonzero)),
+        shape=shape,
+    )

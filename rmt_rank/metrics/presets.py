@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import array_api_compat
-
-from rmt_rank._array import as_floating, inf_as_nan
+from rmt_rank._array import inf_as_nan
+from rmt_rank._array_input import as_floating
 from rmt_rank.metrics import matrix, spectrum
+from rmt_rank.metrics.scaling import centred, to_unit_scale
 
 __all__ = ["rankme", "reptrix_rankme", "srank", "weightwatcher_entropy"]
 
 
-def rankme(features: Any, *, eps: float = 1e-7) -> Any:
+def rankme(features: Any, *, eps: float = 1e-7, stack: bool = False) -> Any:
     """RankMe: exponential of the entropy of sigma/sum + eps, features as they are.
 
     Parameters
@@ -26,6 +26,8 @@ def rankme(features: Any, *, eps: float = 1e-7) -> Any:
         Embeddings; rows are samples.
     eps : float, default 1e-7
         Added after normalising; some libraries use 1e-5.
+    stack : bool, default False
+        As in `effective_rank`.
 
     Returns
     -------
@@ -38,10 +40,11 @@ def rankme(features: Any, *, eps: float = 1e-7) -> Any:
     .. [1] Q. Garrido et al., "RankMe: Assessing the Downstream Performance of Pretrained
        Self-Supervised Representations by Their Rank", Eq. 1; arXiv:2210.02885.
     """
-    return matrix.effective_rank(features, exponentiate=True, eps=eps)
+    decomposed = matrix.decompose(features, name="features", stack=stack)
+    return spectrum.effective_rank(decomposed, exponentiate=True, eps=eps)
 
 
-def reptrix_rankme(features: Any, *, eps: float = 1e-7) -> Any:
+def reptrix_rankme(features: Any, *, eps: float = 1e-7, stack: bool = False) -> Any:
     """What reptrix calls RankMe: of the PCA's explained variance ratios, so squared and centred.
 
     Parameters
@@ -50,20 +53,22 @@ def reptrix_rankme(features: Any, *, eps: float = 1e-7) -> Any:
         Embeddings; rows are samples.
     eps : float, default 1e-7
         Added after normalising.
+    stack : bool, default False
+        As in `effective_rank`.
 
     Returns
     -------
     array, shape (...)
         Exponential of the entropy of sigma^2/sum sigma^2 + eps of the centred features.
     """
-    xp, features = as_floating("features", features, least_dimensions=2)
-    if features.shape[-2] > 0:
-        features = inf_as_nan(xp, features)
-        features = features - xp.mean(features, axis=-2, keepdims=True)
-    return matrix.effective_rank(features, exponentiate=True, power=2, eps=eps)
+    xp, features = as_floating("features", features, least_dimensions=2, stack=stack)
+    if 0 not in features.shape[-2:]:
+        features, _ = to_unit_scale(xp, inf_as_nan(xp, features), (-2, -1))
+        features = centred(xp, features, -2)
+    return matrix.effective_rank(features, exponentiate=True, power=2, eps=eps, stack=True)
 
 
-def srank(features: Any, *, delta: float = 0.01) -> Any:
+def srank(features: Any, *, delta: float = 0.01, stack: bool = False) -> Any:
     """srank: fewest singular values that hold a share 1 - delta of their sum.
 
     Parameters
@@ -72,21 +77,23 @@ def srank(features: Any, *, delta: float = 0.01) -> Any:
         Embeddings; rows are samples.
     delta : float, default 0.01
         Share that may be missing.
+    stack : bool, default False
+        As in `effective_rank`.
 
     Returns
     -------
     array, shape (...)
-        Whole numbers, as floats.
+        Integers, as floats.
 
     References
     ----------
     .. [1] A. Kumar et al., "Implicit Under-Parameterization Inhibits Data-Efficient Deep
        Reinforcement Learning"; arXiv:2010.14498.
     """
-    return matrix.energy_rank(features, delta)
+    return spectrum.energy_rank(matrix.decompose(features, name="features", stack=stack), delta)
 
 
-def weightwatcher_entropy(weights: Any, *, eps: float = 1e-10) -> Any:
+def weightwatcher_entropy(weights: Any, *, eps: float = 1e-10, stack: bool = False) -> Any:
     """WeightWatcher's matrix entropy: of the eigenvalues sigma^2, over the log of the rank.
 
     Parameters
@@ -95,6 +102,8 @@ def weightwatcher_entropy(weights: Any, *, eps: float = 1e-10) -> Any:
         Weight matrices.
     eps : float, default 1e-10
         Added after normalising.
+    stack : bool, default False
+        As in `effective_rank`.
 
     Returns
     -------
@@ -102,12 +111,13 @@ def weightwatcher_entropy(weights: Any, *, eps: float = 1e-10) -> Any:
         -sum p log p / log(rank) with p = sigma^2/sum sigma^2 + eps and NumPy's rank; 0 at rank 1,
         where the tool itself divides by 0, and at rank 0.
     """
-    decomposed = matrix.decompose(weights)
-    entropy = spectrum.effective_rank(decomposed.values, power=2, eps=eps)
-    rank = spectrum.numerical_rank(decomposed.values, shape=decomposed.shape)
-    xp = array_api_compat.array_namespace(decomposed.values)
+    decomposed = matrix.decompose(weights, name="weights", stack=stack)
+    entropy = spectrum.effective_rank(decomposed, power=2, eps=eps)
+    rank = spectrum.numerical_rank(decomposed)
+    xp = decomposed.xp
     entropy, rank = xp.asarray(entropy), xp.asarray(rank)
     low = rank <= 1
-    quotient = entropy / xp.log(xp.where(low, xp.full_like(rank, 2.0), rank))
-    result = xp.where(low, xp.zeros_like(rank), quotient)
-    return result[()] if result.ndim == 0 else result
+    quotient = xp.where(low, xp.zeros_like(rank), entropy) / xp.log(
+        xp.where(low, xp.full_like(rank, 2.0), rank)
+    )
+    return quotient[()] if quotient.ndim == 0 else quotient

@@ -2,16 +2,19 @@
 
 Every function takes an array of shape (..., k), non-negative and in any order, from any library
 that follows the array API standard, and returns one of shape (...) of the same library, on the same
-device, floating: a count is a whole number as a float, so that nan may stand where the input was
-not finite.  Integers become floats and half precision becomes single.  Nothing is changed in place,
-no scale over- or underflows, and no warning is raised.  The zero spectrum has rank 0 (its entropy
-is -inf).
+device, floating: a count is an integer as a float, so that nan may stand where the input was not
+finite.  Integers become floats, half precision and less become single.  Nothing is changed in
+place, no scale over- or underflows, and no warning is raised.  The zero spectrum has rank 0 (its
+entropy is -inf).  Complex values are a TypeError, negative ones a ValueError (nan where a library
+traces a function and values cannot be looked at).
 """
 
 from __future__ import annotations
 
 import math
 from typing import Any
+
+import numpy as np
 
 from rmt_rank._validation import choice, real
 from rmt_rank.metrics.prepared import Prepared, prepare
@@ -33,6 +36,10 @@ RELATIVE_TO = ("sum", "max", "absolute")
 
 # Renyi orders nearer to 1 than this are written around Shannon's entropy, which they approach.
 NEAR_ONE = 0.5
+
+# The largest of normalised values decides alone, to rounding, at orders and powers beyond these.
+_INFINITE_ORDER = 1e18
+_LARGEST_POWER = 1e30
 
 
 def _log(xp: Any, x: Any) -> Any:
@@ -63,7 +70,8 @@ def effective_rank(
     order : float, default 1
         Renyi order, 0 <= order <= inf; 1 is Shannon's entropy.
     eps : float, default 0
-        Added to every normalised value, as some tools do, without normalising again; >= 0.
+        Added to every normalised value, as some tools do, without normalising again; from 0 to
+        1.
     base : float, default e
         Base of the logarithm, > 1; of no effect with `exponentiate`.
 
@@ -88,6 +96,8 @@ def effective_rank(
     power = real("power", power, above=0)
     order = real("order", order, at_least=0, finite=False)
     eps = real("eps", eps, at_least=0)
+    if eps > 1:
+        raise ValueError(f"eps must be >= 0 and <= 1, got {eps!r}")
     base = real("base", base, above=1)
     s = prepare(singular_values)
     entropy = _entropy(s, power, order, eps)
@@ -98,9 +108,18 @@ def effective_rank(
     return s.finish(entropy, zero=-math.inf)
 
 
+def _powers(s: Prepared, power: float) -> Any:
+    """Values to a power > 0; slope 0 at 0, where that of a power below 1 is infinite."""
+    if power == 1:
+        return s.values
+    zero = s.values == 0
+    safe = s.xp.where(zero, s.xp.ones_like(s.values), s.values)
+    return s.xp.where(zero, s.xp.zeros_like(safe), safe ** min(power, _LARGEST_POWER))
+
+
 def _entropy(s: Prepared, power: float, order: float, eps: float) -> Any:
     xp = s.xp
-    weights = s.values if power == 1 else s.values**power
+    weights = _powers(s, power)
     total = s.divisor(xp.sum(weights, axis=-1))
     if order == 1 and eps == 0:
         # log(total) - sum w log w / total: one logarithm a value, no rounding of the quotient
@@ -108,11 +127,14 @@ def _entropy(s: Prepared, power: float, order: float, eps: float) -> Any:
     p = weights / total[..., None] + eps
     if order == 1:
         return -xp.sum(p * _log(xp, p), axis=-1)
-    if order == 0:
-        return xp.log(xp.sum(xp.astype(p > 0, p.dtype), axis=-1) + xp.astype(~s.nonzero, p.dtype))
+    if order == 0:  # a value that is 0 relative to the largest alone still counts
+        counted = (p > 0) | (s.absolute > 0)
+        return xp.log(
+            xp.sum(xp.astype(counted, p.dtype), axis=-1) + xp.astype(~s.nonzero, p.dtype)
+        )
     largest = xp.max(p, axis=-1)
     largest = xp.where(largest > 0, largest, xp.ones_like(largest))
-    if order == math.inf:
+    if order > _INFINITE_ORDER:
         return -xp.log(largest)
     if eps == 0 and abs(order - 1) < NEAR_ONE:
         # sum p^q = 1 + sum p (p^(q-1) - 1)
@@ -123,7 +145,7 @@ def _entropy(s: Prepared, power: float, order: float, eps: float) -> Any:
     terms = xp.where(p > 0, xp.exp(order * _log(xp, ratio)), xp.zeros_like(p))
     terms_sum = xp.sum(terms, axis=-1)
     terms_sum = xp.where(terms_sum > 0, terms_sum, xp.ones_like(terms_sum))
-    return (order * xp.log(largest) + xp.log(terms_sum)) / (1 - order)
+    return xp.log(largest) * (order / (1 - order)) + xp.log(terms_sum) / (1 - order)
 
 
 def renyi_effective_rank(singular_values: Any, order: float = 2, *, power: float = 1) -> Any:
@@ -175,7 +197,7 @@ def participation_ratio(singular_values: Any, *, power: float = 2) -> Any:
     """
     power = real("power", power, above=0)
     s = prepare(singular_values)
-    weights = s.values**power
+    weights = _powers(s, power)
     total, squares = s.xp.sum(weights, axis=-1), s.xp.sum(weights * weights, axis=-1)
     return s.finish(total * total / s.divisor(squares))
 
@@ -213,14 +235,16 @@ def nuclear_norm(singular_values: Any) -> Any:
     Returns
     -------
     array, shape (...)
-        In the units of the singular values.
+        In the units of the singular values; inf if it exceeds the largest float.
 
     References
     ----------
     .. [1] M. Huh et al., Definition 5; arXiv:2103.10427.
     """
     s = prepare(singular_values)
-    return s.finish(s.xp.sum(s.values, axis=-1) * s.largest)
+    with np.errstate(over="ignore"):
+        total = s.xp.sum(s.absolute, axis=-1, keepdims=True)
+        return s.finish(s.in_units(total)[..., 0])
 
 
 def _relative(s: Prepared, relative_to: str) -> Any:
@@ -228,8 +252,16 @@ def _relative(s: Prepared, relative_to: str) -> Any:
     if relative_to == "max":
         return s.values
     if relative_to == "absolute":
-        return s.values * s.largest[..., None]
+        return s.in_units(s.absolute)
     return s.values / s.divisor(s.xp.sum(s.values, axis=-1))[..., None]
+
+
+def _in_range(s: Prepared, tau: float) -> float:
+    """A threshold among the floats of the values: what exceeds all is inf, none but 0 is 0."""
+    info = s.xp.finfo(s.values.dtype)
+    if tau > float(info.max):
+        return math.inf
+    return max(tau, float(info.smallest_normal) * float(info.eps)) if tau > 0 else tau
 
 
 def threshold_rank(singular_values: Any, tau: float, *, relative_to: str = "sum") -> Any:
@@ -265,7 +297,7 @@ def threshold_rank(singular_values: Any, tau: float, *, relative_to: str = "sum"
     """
     tau = real("tau", tau, at_least=0)
     s = prepare(singular_values)
-    above = _relative(s, relative_to) >= tau
+    above = _relative(s, relative_to) >= _in_range(s, tau)
     return s.finish(s.xp.sum(s.xp.astype(above, s.values.dtype), axis=-1))
 
 
@@ -302,6 +334,8 @@ def threshold_rank_area(
     low = real("low", low, at_least=0)
     high = real("high", high, at_least=low)
     s = prepare(singular_values)
+    largest = float(s.xp.finfo(s.values.dtype).max)
+    low, high = min(low, largest), min(high, largest)
     part = s.xp.clip(_relative(s, relative_to), low, high) - low
     return s.finish(s.xp.sum(part, axis=-1))
 
@@ -339,7 +373,7 @@ def energy_rank(singular_values: Any, delta: float = 0.01, *, power: float = 1) 
     power = real("power", power, above=0)
     s = prepare(singular_values)
     xp = s.xp
-    held = xp.cumulative_sum(xp.sort(s.values, axis=-1, descending=True) ** power, axis=-1)
+    held = xp.cumulative_sum(xp.sort(_powers(s, power), axis=-1, descending=True), axis=-1)
     # of the last partial sum, so that nothing is missing from all of them
     lacking = held < (1 - delta) * held[..., -1:]
     return s.finish(1 + xp.sum(xp.astype(lacking, held.dtype), axis=-1))
@@ -372,8 +406,8 @@ def numerical_rank(
     """
     s = prepare(singular_values)
     if rtol is None:
-        rtol = max(shape or s.values.shape[-1:]) * float(s.xp.finfo(s.values.dtype).eps)
-    rtol = real("rtol", rtol, at_least=0)
+        rtol = max(shape or s.shape) * float(s.xp.finfo(s.values.dtype).eps)
+    rtol = min(real("rtol", rtol, at_least=0), 1.0)  # no value exceeds the largest
     return s.finish(s.xp.sum(s.xp.astype(s.values > rtol, s.values.dtype), axis=-1))
 
 

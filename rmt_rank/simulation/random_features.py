@@ -13,7 +13,8 @@ import numpy as np
 
 from rmt_rank import _activations
 from rmt_rank._activations import ACTIVATIONS, Activation, Function
-from rmt_rank._array import as_floating, makes_random_numbers, namespace_or_default
+from rmt_rank._array import makes_random_numbers, namespace_or_default
+from rmt_rank._array_input import as_floating
 from rmt_rank._blas import one_blas_thread
 from rmt_rank._random import RNG, gaussian, normals, streams
 from rmt_rank._validation import choice, integer, real

@@ -1,0 +1,225 @@
+"""Arrays as users give them: what is accepted, in which precision, and why the rest is refused."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+__all__ = ["as_floating"]
+
+# Containers that NumPy would convert silently, or fail on, by the root of their module's name.
+_REFUSED = {
+    "scipy.sparse": "is sparse: pass .toarray()",
+    "cupyx.scipy.sparse": "is sparse: pass .toarray()",
+    "sparse": "is sparse: pass .todense()",
+    "dask": "is lazy: pass .compute()",
+}
+
+
+def as_floating(
+    name: str, value: Any, *, least_dimensions: int, stack: bool = True
+) -> tuple[Any, Any]:
+    """Return a value's namespace and the value as an array of single or double precision.
+
+    Lists, scalars, frames of pandas and polars and DataArrays become NumPy arrays (a DataArray the
+    array that it holds), integers the library's default float but at least single precision, what
+    is shorter than single becomes single, what is longer than double becomes double.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument.
+    value : object
+        What was given.
+    least_dimensions : int
+        Number of axes that it must have.
+    stack : bool, default True
+        Allow more than three axes, and a parameter of a PyTorch module with three.
+
+    Raises
+    ------
+    TypeError
+        If the value is not an array of numbers, or one of a kind whose conversion would lose
+        something (a mask, missing values) or cost much (sparse, lazy); the message says what to
+        do.
+    ValueError
+        If it has fewer than least_dimensions axes or, without stack, too many; or if it holds long
+        doubles beyond the range of double precision.
+    """
+    if type(stack) is not bool:
+        raise TypeError(f"stack must be True or False, got {reprlib.repr(stack)}")
+    parameter = False
+    if not (type(value) is np.ndarray and value.dtype.char in "fd"):
+        value = _unwrapped(name, value)
+        if array_api_compat.is_torch_array(value):
+            parameter, value = _is_parameter(value), _torch_floating(name, value)
+        elif isinstance(value, np.ndarray):
+            value = _numpy_floating(name, value)
+    xp = array_api_compat.array_namespace(value)
+    if value.ndim < least_dimensions:
+        axes = f"{least_dimensions} ax{'es' if least_dimensions > 1 else 'is'}"
+        raise ValueError(f"{name} must have at least {axes}, got the shape {tuple(value.shape)}")
+    if not stack and value.ndim > (2 if parameter else 3):
+        what = "a parameter of a PyTorch module" if parameter and value.ndim == 3 else "an array"
+        raise ValueError(
+            f"{name} must be a matrix or a stack of matrices, got {what} of the shape "
+            f"{tuple(value.shape)}: for the weight of a convolution pass "
+            f"{name}.reshape(len({name}), -1), for a stack of stacks {name}.reshape(-1, m, n), or "
+            "stack=True to take all but the last two axes as a stack"
+        )
+    return xp, _at_least_single(name, xp, value)
+
+
+def _at_least_single(name: str, xp: Any, value: Any) -> Any:
+    """Convert to a float of at least 32 bits in the namespace's own terms."""
+    try:
+        if xp.isdtype(value.dtype, "complex floating"):
+            short = xp.finfo(value.dtype).bits < 32
+            return xp.astype(value, xp.complex64) if short else value
+        dtype = value.dtype
+        if not xp.isdtype(dtype, "real floating"):
+            dtype = xp.__array_namespace_info__().default_dtypes(device=None)["real floating"]
+        if xp.finfo(dtype).bits < 32:  # no library decomposes in half precision
+            dtype = xp.float32
+        return value if dtype == value.dtype else xp.astype(value, dtype)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise _not_numbers(name, f"the dtype {value.dtype}") from error
+
+
+def _not_numbers(name: str, got: str) -> TypeError:
+    return TypeError(f"{name} must be an array of numbers, got {got}")
+
+
+def _roots(value: Any) -> set[str]:
+    """Names of the packages that define the value's classes."""
+    modules = [c.__module__.split(".") for c in type(value).__mro__]
+    return {".".join(parts[:n]) for parts in modules for n in (1, 2, 3)}
+
+
+def _unwrapped(name: str, value: Any) -> Any:
+    """Return the value as an array of some library."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array, whose mask would be ignored: pass .filled(0) or another "
+            "value, or the rows without masked entries"
+        )
+    if isinstance(value, np.ndarray | np.generic):
+        return np.asarray(value)  # of a subclass: np.matrix multiplies otherwise
+    if value is None or isinstance(value, str | bytes | bytearray):
+        raise _not_numbers(name, reprlib.repr(value))
+    if isinstance(value, Mapping):
+        raise TypeError(f"{name} is a mapping of {len(value)} entries: pass one of its arrays")
+    if isinstance(value, list | tuple):
+        return _of_sequence(name, value)
+    roots = _roots(value)
+    for root, advice in _REFUSED.items():
+        if root in roots:
+            raise TypeError(f"{name} {advice}")
+    if array_api_compat.is_array_api_obj(value):
+        return value
+    if "torch.nn" in roots:
+        raise TypeError(f"{name} is a PyTorch module: pass the weight of one of its layers")
+    if "xarray" in roots:
+        if not hasattr(value, "dtype"):
+            raise TypeError(f"{name} is an xarray {type(value).__name__}: pass one variable of it")
+        return _unwrapped(name, value.data)
+    if "pandas" in roots:
+        _refuse_missing_pandas(name, value)
+    if "polars" in roots:
+        _refuse_missing_polars(name, value)
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise _not_numbers(name, reprlib.repr(value)) from error
+
+
+def _of_sequence(name: str, value: Any) -> Any:
+    for element in value:
+        if not isinstance(element, list | tuple | int | float | complex | np.number):
+            if element is None or isinstance(element, str | bytes):
+                raise _not_numbers(name, reprlib.repr(value))
+            _unwrapped(f"an element of {name}", element)
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, tensors with gradients
+        raise TypeError(
+            f"{name} must be an array of numbers, got a {type(value).__name__} that NumPy cannot "
+            "stack: pass its elements one by one if they are arrays"
+        ) from error
+
+
+def _refuse_missing_pandas(name: str, value: Any) -> None:
+    dtypes = value.dtypes if getattr(value, "ndim", 1) == 2 else [getattr(value, "dtype", None)]
+    for dtype in dtypes:
+        if not isinstance(dtype, np.dtype):  # one of pandas' own, with a missing value
+            raise TypeError(
+                f"{name} holds pandas' type {dtype}, which may have missing values: pass "
+                ".to_numpy(dtype=float, na_value=numpy.nan)"
+            )
+
+
+def _refuse_missing_polars(name: str, value: Any) -> None:
+    if not hasattr(value, "to_numpy"):
+        raise TypeError(f"{name} is lazy: pass .collect()")
+    if np.any(np.asarray(value.null_count())):
+        raise TypeError(f'{name} has missing values: pass .fill_null(float("nan"))')
+
+
+def _numpy_floating(name: str, value: Any) -> Any:
+    """Give the dtypes that are not NumPy's own, or of another byte order, the nearest of its own.
+
+    ml_dtypes has floats below 32 bits, complex numbers of them, and integers below 8.
+    """
+    dtype = value.dtype
+    if dtype.names is not None:
+        raise TypeError(
+            f"{name} must be an array of numbers, got a structured array: pass "
+            "numpy.lib.recfunctions.structured_to_unstructured of it"
+        )
+    if dtype.type.__module__.split(".")[0] == "ml_dtypes":
+        if "int" in dtype.name:
+            return value.astype(np.float64)
+        return value.astype(np.complex64 if "complex" in dtype.name else np.float32)
+    if dtype.kind not in "biufc":
+        raise _not_numbers(name, f"the dtype {dtype}")
+    if dtype.char in "gG":
+        return _double(name, value)
+    return value if dtype.isnative else value.astype(dtype.newbyteorder("="))
+
+
+def _double(name: str, value: Any) -> Any:
+    """Round long doubles to doubles; ValueError where that would over- or underflow."""
+    with np.errstate(all="ignore"):
+        double = value.astype(np.complex128 if value.dtype.kind == "c" else np.float64)
+        given = np.abs(value[np.isfinite(value)])
+        largest = given.max() if given.size else 0
+    info = np.finfo(np.float64)
+    if largest > info.max or 0 < largest < info.smallest_normal:
+        raise ValueError(
+            f"{name} must lie in the range of double precision, got {largest!s}: divide by the "
+            "largest entry first"
+        )
+    return double
+
+
+def _is_parameter(value: Any) -> bool:
+    return "Parameter" in {c.__name__ for c in type(value).__mro__}
+
+
+def _torch_floating(name: str, value: Any) -> Any:
+    """Refuse tensors without numbers in rows and columns; give short types single precision."""
+    if "torch.nn.parameter" in _roots(value) and "Uninitialized" in type(value).__name__:
+        raise TypeError(f"{name} is a parameter that is not initialised yet: run the module once")
+    if value.is_nested:
+        raise TypeError(f"{name} is a nested tensor: pass the tensors of its .unbind() one by one")
+    if value.is_quantized:
+        raise TypeError(f"{name} is quantised: pass .dequantize()")
+    if str(value.layout) != "torch.strided":
+        raise TypeError(f"{name} is sparse or packed ({value.layout}): pass .to_dense()")
+    if value.is_meta:
+        raise TypeError(f"{name} is on the meta device and holds no numbers: pass real weights")
+    return value

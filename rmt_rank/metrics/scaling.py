@@ -1,0 +1,75 @@
+"""Powers of two that keep squares and products within the range of floats.
+
+A scale is kept as its exponent, a float, and applied in three factors, so that neither a scale nor
+an intermediate result leaves the range before the final one does.  Exponents have slope 0: a
+derivative sees a scale as a constant.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from rmt_rank._array import known
+
+__all__ = ["centred", "exponents", "far", "magnitude", "times_power_of_two", "to_unit_scale"]
+
+
+def far(xp: Any, dtype: Any) -> float:
+    """Magnitude below which, and above whose inverse, no sum of squares leaves the range."""
+    return float(xp.finfo(dtype).max) ** 0.25
+
+
+def exponents(xp: Any, magnitudes: Any) -> Any:
+    """Exponents of the powers of two next below, as floats; 0 for zero and for nan."""
+    info = xp.finfo(magnitudes.dtype)
+    low, high = (math.frexp(float(x))[1] - 1 for x in (info.smallest_normal, info.max))
+    one = xp.ones_like(magnitudes)
+    exponent = xp.floor(xp.log2(xp.where(magnitudes > 0, magnitudes, one)))
+    return xp.clip(exponent, float(low), float(high))
+
+
+def times_power_of_two(xp: Any, x: Any, exponent: Any) -> Any:
+    """Return x 2^exponent for integers of any size, rounded once; inf where that is too large."""
+    info = xp.finfo(exponent.dtype)
+    # further ones take the smallest number beyond the largest, or the largest to 0
+    limit = math.log2(float(info.max)) - math.log2(float(info.smallest_normal) * float(info.eps))
+    exponent = xp.clip(exponent, -math.ceil(limit) - 2.0, math.ceil(limit) + 2.0)
+    third = xp.floor(exponent / 3)
+    two = xp.full_like(exponent, 2.0)
+    with np.errstate(all="ignore"):
+        factor = two**third
+        return x * factor * factor * two ** (exponent - 2 * third)
+
+
+def magnitude(xp: Any, x: Any) -> Any:
+    """|x|; of complex numbers the larger of the two parts, which cannot overflow."""
+    if xp.isdtype(x.dtype, "complex floating"):
+        return xp.maximum(xp.abs(xp.real(x)), xp.abs(xp.imag(x)))
+    return xp.abs(x)
+
+
+def to_unit_scale(xp: Any, x: Any, axis: int | tuple[int, ...]) -> tuple[Any, Any]:
+    """Bring the largest entry along axes to 1 ... 2, if any is so large or small that it matters.
+
+    Returns
+    -------
+    x : array
+        The given one, or that over powers of two.
+    exponent : array or None
+        What x was divided by is 2 to this power; it has axes of length 1.  None for nothing.
+    """
+    largest = xp.max(magnitude(xp, x), axis=axis, keepdims=True)
+    bound = far(xp, x.dtype)
+    if known(xp.all((largest < bound) & (largest > 1 / bound))):
+        return x, None
+    exponent = exponents(xp, largest)
+    return times_power_of_two(xp, x, -exponent), exponent
+
+
+def centred(xp: Any, x: Any, axis: int) -> Any:
+    """Return x less its mean along an axis, exactly 0 where it is constant there."""
+    constant = xp.max(x, axis=axis, keepdims=True) == xp.min(x, axis=axis, keepdims=True)
+    return xp.where(constant, xp.zeros_like(x), x - xp.mean(x, axis=axis, keepdims=True))
