@@ -40,10 +40,11 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
 
     def _get_support(self, depth: Any) -> tuple[Any, Any]:
         depth = np.asarray(depth, dtype=np.float64)
-        valid = self._argcheck(depth)
         if depth.ndim == 0:
-            largest = spectral_angle.largest_value(depth, self._exponent) if valid else np.nan
-            return 0.0, np.float64(largest)
+            one = depth.item()
+            valid = 0 < one < np.inf
+            return 0.0, spectral_angle.largest_value(one, self._exponent) if valid else np.nan
+        valid = self._argcheck(depth)
         largest = spectral_angle.largest_value(np.where(valid, depth, 1.0), self._exponent)
         return 0.0, np.where(valid, largest, np.nan)[()]
 

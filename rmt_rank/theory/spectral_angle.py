@@ -24,6 +24,7 @@ Below, x = m theta <= pi/2 and X = M theta <= pi; alpha is x where L >= 1 and X 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -32,7 +33,8 @@ import numpy.typing as npt
 __all__ = ["Angle", "Array", "Constants", "cdf", "constants", "constants_of_one", "density_factor"]
 __all__ += ["largest_value", "minus_log_w", "point", "sf", "slope", "value"]
 
-# Python floats run through the same code, see `constants_of_one`; complex128 runs through the same code where a caller differentiates by a complex step
+# Python floats run through the same code, see `constants_of_one`, and so does complex128 where a
+# caller differentiates by a complex step
 Array: TypeAlias = npt.NDArray[np.float64]
 
 # Below this w a value is computed as a power, above it as an exponential: the exponential of a
@@ -100,12 +102,20 @@ def constants_of_one(depth: float) -> Constants:
 
 def largest_value(depth: npt.ArrayLike, exponent: float) -> Array:
     """Return s_max**exponent, exponent 1 or 1/2, with s_max = (L+1) (1 + 1/L)^L."""
-    L = np.asarray(depth, dtype=np.float64)[()]
-    # NumPy's functions for one depth, too: the edge must not depend on the shape of the depth
-    if L.ndim == 0:
-        growth = np.log1p(L) - np.log(L) if L < 1 else np.log1p(1 / L)
-    else:
-        growth = np.where(L < 1, np.log1p(L) - np.log(L), np.log1p(1 / np.maximum(L, 1)))
+    if np.ndim(depth) == 0:
+        return _largest_of_one(float(depth), exponent)  # type: ignore[arg-type]
+    L = np.asarray(depth, dtype=np.float64)
+    growth = np.where(L < 1, np.log1p(L) - np.log(L), np.log1p(1 / np.maximum(L, 1)))
+    largest: Array = (L + 1) * np.exp(L * growth)
+    return np.sqrt(largest) if exponent == 0.5 else largest
+
+
+@lru_cache(256)
+def _largest_of_one(depth: float, exponent: float) -> Array:
+    # NumPy's functions, whose last bit may differ from Python's: the edge must not depend on the
+    # shape of the depth
+    L = np.float64(depth)
+    growth = np.log1p(L) - np.log(L) if L < 1 else np.log1p(1 / L)
     largest: Array = (L + 1) * np.exp(L * growth)
     return np.sqrt(largest) if exponent == 0.5 else largest
 
@@ -244,5 +254,7 @@ def value(angle: Angle, c: Constants, exponent: float) -> Array:
     if c.xp is not np and c.scale * root < W_SWITCH:
         return root**power
     with np.errstate(divide="ignore", invalid="ignore"):  # z rounds to 1 far below the top
-        near_top = largest_value(c.L, exponent) * c.xp.exp(-power * minus_log_w(p, c))
-    return near_top if c.xp is not np else np.where(c.scale * root < W_SWITCH, root**power, near_top)
+        near_top: Array = largest_value(c.L, exponent) * c.xp.exp(-power * minus_log_w(p, c))
+    if c.xp is not np:
+        return near_top
+    return np.where(c.scale * root < W_SWITCH, root**power, near_top)

@@ -82,7 +82,8 @@ def _from_tails(lower: Array, upper: Array, c: Constants) -> Angle:
         below, above = (p.eps + c.L * K) / np.pi, sf(p, c)
         # pi dF/deps = K (L+1) dU/dtheta
         derivative = K * (c.L + 1) * slope(p, c) * (p.theta * p.eps / np.pi**2)
-        return c.xp.log(above / (below * odds)) * (below * above) / derivative
+        change: Array = c.xp.log(above / (below * odds)) * (below * above) / derivative
+        return change
 
     # sf/cdf is a theta^3 / (3 pi) at one end and a pi / eps at the other; u = theta/pi
     with np.errstate(over="ignore"):
@@ -111,7 +112,9 @@ def _from_minus_log_w(target: Array, c: Constants) -> Angle:
         p = point(angle, c)
         here = c.xp.expm1(minus_log_w(p, c))
         # d log(here) / d log(eps/theta) = -(1 + 1/here) dU/dtheta (theta eps / pi)
-        return c.xp.log(here / odds) / ((1 + 1 / here) * slope(p, c) * (p.theta * p.eps / np.pi))
+        rate = (1 + 1 / here) * slope(p, c) * (p.theta * p.eps / np.pi)
+        change: Array = c.xp.log(here / odds) / rate
+        return change
 
     if c.xp is not np or not np.iscomplexobj(target):
         return _newton(_guess(1 / odds, c), step, c)
@@ -129,7 +132,8 @@ def _from_w(target: Array, c: Constants) -> Angle:
         sin_X, minus_cot_X = _sin_cot(np.pi * c.m + c.M * eps, c)
         excess = c.scale * sin_eps / (target * (sin_x**c.m * sin_X**c.M))
         derivative = cot_eps + c.m**2 * cot_x - c.M**2 * minus_cot_X
-        return -c.xp.log(excess) / (derivative * (theta * eps / np.pi))
+        change: Array = -c.xp.log(excess) / (derivative * (theta * eps / np.pi))
+        return change
 
     if c.xp is not np or not np.iscomplexobj(target):
         return _newton(_guess(target / (1 - target), c), step, c)
@@ -143,9 +147,7 @@ def _sin_cot(x: Array, c: Constants) -> tuple[Array, Array]:
     return 2 * half / (1 + half2), (1 - half2) / (2 * half)
 
 
-def _newton(
-    ratio: Array, step: Callable[[Angle], Array], c: Constants, least: int = 1
-) -> Angle:
+def _newton(ratio: Array, step: Callable[[Angle], Array], c: Constants, least: int = 1) -> Angle:
     """Add steps to log(eps/theta) until all are below LAST_STEP; at least `least` of them."""
     for count in range(1, MAX_STEPS + 1):
         change = step(_angle(ratio))

@@ -22,8 +22,9 @@ __all__ = ["CDF", "ISF", "PDF", "PPF", "SF", "Method", "evaluate"]
 POWER_LAW_BELOW = 1e-18
 # Points per block: the twenty or so temporaries of a block then stay in a 1-2 MB cache.
 BLOCK = 8192
-# A table saves about as much time at this many points, and one more per node, as it takes to make.
-TABLE_FROM = 4096
+# Making a table takes about as long as Newton's method at this many points, and at so many more for
+# each of the nodes.
+TABLE_FROM, POINTS_PER_NODE = 4096, 4
 # One point is computed with Python floats between these depths, and from this share of the
 # largest value, or of 1 for a probability, upwards: nothing under- or overflows there.
 FLOAT_DEPTHS = (1e-3, 1e4)
@@ -69,7 +70,7 @@ def _of_many(method: Method, x: Array, depth: Array, h: float) -> Array:
         return result
     c = spectral_angle.constants(depth[0])
     nodes = spectral_tables.nodes(c)
-    if nodes is None or x.size < TABLE_FROM + nodes or x.dtype != np.float64:
+    if nodes is None or x.size < TABLE_FROM + POINTS_PER_NODE * nodes or x.dtype != np.float64:
         for i in blocks:
             result[i] = method.general(x[i], c, h)
         return result

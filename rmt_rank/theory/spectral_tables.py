@@ -26,6 +26,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from rmt_rank.theory import spectral_angle
 from rmt_rank.theory.spectral_angle import Array, Constants
@@ -127,11 +128,11 @@ def density(depth: float, h: float) -> Table:
         result *= np.where(t < 0.5 * n, 1, np.sqrt(ratio, out=ratio))
         return result
 
-    return Table(values, SMALLEST_RATIO * largest)
+    return Table(values, SMALLEST_RATIO * float(largest))
 
 
 @lru_cache(KEPT)
-def _tails(depth: float, h: float) -> Callable[[Array], tuple[Array, Array, Array]]:
+def _tails(depth: float, h: float) -> Callable[[Array], tuple[Array, npt.NDArray[np.bool_]]]:
     c = spectral_angle.constants(depth)
     n, power, largest = _intervals(c), c.a / h, spectral_angle.largest_value(depth, h)
     w, gap = _points(n)
@@ -143,8 +144,8 @@ def _tails(depth: float, h: float) -> Callable[[Array], tuple[Array, Array, Arra
     g = _polynomials(np.where(w < median / n, low / w, high))
     g[:, :median] /= n
 
-    def tails(x: Array) -> tuple[Array, Array, Array]:
-        """Smaller tail, and whether it is the lower or the upper."""
+    def tails(x: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+        """Smaller tail, and whether it is the lower one."""
         ratio = x / largest
         t = ratio**power
         t *= n
@@ -153,7 +154,7 @@ def _tails(depth: float, h: float) -> Callable[[Array], tuple[Array, Array, Arra
         np.subtract(1, ratio, out=ratio)
         ratio *= np.sqrt(ratio)
         result *= np.where(is_low, t, ratio)
-        return result, is_low, ~is_low
+        return result, is_low
 
     return tails
 
@@ -163,8 +164,8 @@ def below(depth: float, h: float) -> Table:
     tails = _tails(depth, h)
 
     def values(x: Array) -> Array:
-        tail, _, is_high = tails(x)
-        return np.where(is_high, 1 - tail, tail)
+        tail, is_low = tails(x)
+        return np.where(is_low, tail, 1 - tail)
 
     return Table(values, SMALLEST_RATIO * float(spectral_angle.largest_value(depth, h)))
 
@@ -174,7 +175,7 @@ def above(depth: float, h: float) -> Table:
     tails = _tails(depth, h)
 
     def values(x: Array) -> Array:
-        tail, is_low, _ = tails(x)
+        tail, is_low = tails(x)
         return np.where(is_low, 1 - tail, tail)
 
     return Table(values, SMALLEST_RATIO * float(spectral_angle.largest_value(depth, h)))
@@ -183,7 +184,9 @@ def above(depth: float, h: float) -> Table:
 @lru_cache(KEPT)
 def _quantiles(depth: float, h: float) -> Callable[[Array, Array], Array]:
     c = spectral_angle.constants(depth)
-    n, largest = _intervals(c), spectral_angle.largest_value(depth, h)
+    # below depth 1 the lower tail rises steeply in w, and its inverse is singular closer to 0
+    n = _intervals(c) * (1 if c.L >= 1 else 2)
+    largest = spectral_angle.largest_value(depth, h)
     power = h * (c.L + 1)
     t, _ = _points(n)
     p, v = 0.5 * t, 0.5 ** (2 / 3) * t
