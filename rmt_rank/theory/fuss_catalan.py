@@ -15,16 +15,11 @@ from typing import Any
 import numpy as np
 from scipy import integrate, special, stats
 
-from rmt_rank.theory import spectral_angle, spectral_inversion
+from rmt_rank.theory import spectral_angle, spectral_inversion, spectral_law
 from rmt_rank.theory.moments import log_moment
-from rmt_rank.theory.spectral_angle import Angle, Array, Constants
-from rmt_rank.theory.spectral_inversion import Fit
+from rmt_rank.theory.spectral_angle import Angle, Array
 
 __all__ = ["fuss_catalan", "singular_value_law"]
-
-# Where the angle eps is this small, relative to the width m of the layer near s = 0, the law is a
-# power law to all digits.
-POWER_LAW_BELOW = 1e-18
 
 
 class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no types
@@ -46,33 +41,16 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
 
     def _get_support(self, depth: Any) -> tuple[Any, Any]:
         depth = np.asarray(depth, dtype=np.float64)
+        if depth.ndim == 0:
+            one = depth.item()
+            valid = 0 < one < np.inf
+            return 0.0, spectral_angle.largest_value(one, self._exponent) if valid else np.nan
         valid = self._argcheck(depth)
         largest = spectral_angle.largest_value(np.where(valid, depth, 1.0), self._exponent)
         return 0.0, np.where(valid, largest, np.nan)[()]
 
-    def _blockwise(
-        self, function: Callable[[Array, Constants, Fit | None], Array], x: Any, depth: Any
-    ) -> Array:
-        x, depth = np.broadcast_arrays(np.asarray(x), np.asarray(depth, dtype=np.float64))
-        values = spectral_inversion.blockwise(function, x.ravel(), depth.ravel())
-        return values.reshape(x.shape)
-
     def _pdf(self, x: Any, depth: Any) -> Array:
-        h = self._exponent
-
-        def density(x: Array, c: Constants, fit: Fit | None) -> Array:
-            angle = spectral_inversion.angle_from_value(x, c, h, fit)
-            # infinite at x = 0, and where it is above the largest float
-            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                result = spectral_angle.density_factor(angle, c) / ((np.pi * h) * x)
-                bottom = angle.eps.real < POWER_LAW_BELOW * c.m
-                if bottom.any():
-                    # a/h - 1 without cancellation: -b for h = 1, (1-L)/(1+L) for h = 1/2
-                    power = (1 / h - 1 - c.L) * c.a
-                    result = np.where(bottom, np.sin(np.pi * c.m) / (np.pi * h) * x**power, result)
-            return np.where(x == spectral_angle.largest_value(c.L, h), 0.0, result)
-
-        return self._blockwise(density, x, depth)
+        return spectral_law.evaluate(spectral_law.PDF, x, depth, self._exponent)
 
     def _logpdf(self, x: Any, depth: Any) -> Array:
         with np.errstate(divide="ignore"):
@@ -80,39 +58,16 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
         return log_density
 
     def _cdf(self, x: Any, depth: Any) -> Array:
-        h = self._exponent
-
-        def probability(x: Array, c: Constants, fit: Fit | None) -> Array:
-            angle = spectral_inversion.angle_from_value(x, c, h, fit)
-            result = spectral_angle.cdf(angle, c)
-            bottom = angle.eps.real < POWER_LAW_BELOW * c.m
-            if bottom.any():
-                power_law = (c.L + 1) * np.sin(np.pi * c.m) / np.pi * x ** (c.a / h)
-                result = np.where(bottom, power_law, result)
-            return result
-
-        return self._blockwise(probability, x, depth)
+        return spectral_law.evaluate(spectral_law.CDF, x, depth, self._exponent)
 
     def _sf(self, x: Any, depth: Any) -> Array:
-        def probability(x: Array, c: Constants, fit: Fit | None) -> Array:
-            angle = spectral_inversion.angle_from_value(x, c, self._exponent, fit)
-            return spectral_angle.sf(spectral_angle.point(angle, c), c)
-
-        return self._blockwise(probability, x, depth)
+        return spectral_law.evaluate(spectral_law.SF, x, depth, self._exponent)
 
     def _ppf(self, q: Any, depth: Any) -> Array:
-        return self._blockwise(lambda q, c, _: self._quantile(q, 1 - q, c), q, depth)
+        return spectral_law.evaluate(spectral_law.PPF, q, depth, self._exponent)
 
     def _isf(self, q: Any, depth: Any) -> Array:
-        return self._blockwise(lambda q, c, _: self._quantile(1 - q, q, c), q, depth)
-
-    def _quantile(self, lower: Array, upper: Array, c: Constants) -> Array:
-        angle = spectral_inversion.angle_from_tails(lower, upper, c)
-        inside = spectral_angle.value(angle, c, self._exponent)
-        largest = spectral_angle.largest_value(c.L, self._exponent)
-        # at depth 1000 the last digit of the edge may round up
-        inside = np.where(lower <= 0, 0.0, np.minimum(inside, largest))
-        return np.where(upper <= 0, largest, inside)
+        return spectral_law.evaluate(spectral_law.ISF, q, depth, self._exponent)
 
     def _valid(self, depth: Any) -> Any:
         """Depth with nan for what is none: SciPy passes scalars on unchecked."""

@@ -23,15 +23,18 @@ Below, x = m theta <= pi/2 and X = M theta <= pi; alpha is x where L >= 1 and X 
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+import math
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Angle", "Array", "Constants", "cdf", "constants", "density_factor"]
+__all__ = ["Angle", "Array", "Constants", "cdf", "constants", "constants_of_one", "density_factor"]
 __all__ += ["largest_value", "minus_log_w", "point", "sf", "slope", "value"]
 
-# complex128 runs through the same code where a caller differentiates by a complex step
+# Python floats run through the same code, see `constants_of_one`, and so does complex128 where a
+# caller differentiates by a complex step
 Array: TypeAlias = npt.NDArray[np.float64]
 
 # Below this w a value is computed as a power, above it as an exponential: the exponential of a
@@ -47,6 +50,20 @@ class Angle(NamedTuple):
     eps: Array
 
 
+class _Floats:
+    """The functions used here for Python floats: NumPy needs a microsecond for each call."""
+
+    sin, tan = math.sin, math.tan
+    exp, expm1, log, log1p = math.exp, math.expm1, math.log, math.log1p
+    sqrt, cbrt = math.sqrt, math.cbrt
+    minimum = min
+
+    @staticmethod
+    def where(condition: bool, yes: float, no: float) -> float:
+        """Choose one of two numbers."""
+        return yes if condition else no
+
+
 class Constants(NamedTuple):
     """What depends on the depth L alone."""
 
@@ -56,6 +73,7 @@ class Constants(NamedTuple):
     M: Array  # max(a, 1-a)
     scale: Array  # s_max^(-a) = m^m M^M
     alpha_is_small: npt.NDArray[np.bool_]  # L >= 1: alpha = m theta; otherwise alpha = M theta
+    xp: Any = np  # NumPy's functions, or those of Python floats
 
     def at(self, where: npt.NDArray[np.bool_]) -> Constants:
         """Select the constants of some of the points."""
@@ -70,12 +88,36 @@ def constants(depth: npt.ArrayLike) -> Constants:
     return Constants(L, a, m, M, m**m * M**M, np.asarray(L >= 1))
 
 
+def constants_of_one(depth: float) -> Constants:
+    """Prepare one depth for one point: with these the functions below take Python floats.
+
+    Python's functions raise where NumPy's return infinity, so that the caller keeps the point
+    away from both ends of the support.
+    """
+    L = depth
+    a, b = 1 / (L + 1), L / (L + 1)
+    m, M = (a, b) if a < b else (b, a)
+    return Constants(L, a, m, M, m**m * M**M, L >= 1, _Floats)  # type: ignore[arg-type]
+
+
 def largest_value(depth: npt.ArrayLike, exponent: float) -> Array:
-    """Return s_max**exponent, with s_max = (L+1) (1 + 1/L)^L."""
+    """Return s_max**exponent, exponent 1 or 1/2, with s_max = (L+1) (1 + 1/L)^L."""
+    if np.ndim(depth) == 0:
+        return _largest_of_one(float(depth), exponent)  # type: ignore[arg-type]
     L = np.asarray(depth, dtype=np.float64)
     growth = np.where(L < 1, np.log1p(L) - np.log(L), np.log1p(1 / np.maximum(L, 1)))
-    largest: Array = ((L + 1) * np.exp(L * growth)) ** exponent
-    return largest
+    largest: Array = (L + 1) * np.exp(L * growth)
+    return np.sqrt(largest) if exponent == 0.5 else largest
+
+
+@lru_cache(256)
+def _largest_of_one(depth: float, exponent: float) -> Array:
+    # NumPy's functions, whose last bit may differ from Python's: the edge must not depend on the
+    # shape of the depth
+    L = np.float64(depth)
+    growth = np.log1p(L) - np.log(L) if L < 1 else np.log1p(1 / L)
+    largest: Array = (L + 1) * np.exp(L * growth)
+    return np.sqrt(largest) if exponent == 0.5 else largest
 
 
 # --- trigonometry without cancellation --------------------------------------------------------
@@ -110,32 +152,34 @@ def point(angle: Angle, c: Constants) -> Point:
     return Point(
         theta,
         eps,
-        _sin(np.where(near_zero, theta, eps)),
-        _trigonometry(x, x, near_zero | True),
-        _trigonometry(X, np.where(near_zero, X, np.pi * c.m + c.M * eps), near_zero),
+        _sin(c.xp.where(near_zero, theta, eps), c.xp),
+        _trigonometry(x, x, near_zero | True, c.xp),
+        _trigonometry(X, c.xp.where(near_zero, X, np.pi * c.m + c.M * eps), near_zero, c.xp),
     )
 
 
-def _trigonometry(x: Array, distance: Array, near_zero: npt.NDArray[np.bool_]) -> _Trigonometry:
+def _trigonometry(
+    x: Array, distance: Array, near_zero: npt.NDArray[np.bool_], xp: Any
+) -> _Trigonometry:
     """Trigonometry of x; distance is x where near_zero holds and pi - x elsewhere."""
-    half = np.tan(distance / 2)
+    half = xp.tan(distance / 2)
     half2 = half * half
     q = 2 / (1 + half2)
     sin = half * q
-    versine = np.where(near_zero, half2, 1.0) * q
+    versine = xp.where(near_zero, half2, 1.0) * q
     sinc = sin / x
     # Taylor series below 1/2: the first term left out is x^14/15! < 5e-17 of the sum
     y = x * x
     series = y / 6 * (1 - y / 20 * (1 - y / 42 * (1 - y / 72 * (1 - y / 110 * (1 - y / 156)))))
-    sinc_gap = np.where(y.real < 0.25, series, 1 - sinc)
+    sinc_gap = xp.where(y.real < 0.25, series, 1 - sinc)
     # 1 - x cot x = ((1 - cos x) - (1 - sinc x)) / sinc x; near 0 it is the difference of
     # x^2/2 and x^2/6, so at most one bit is lost
     return _Trigonometry(sin, sinc, versine, sinc_gap, (versine - sinc_gap) / sinc)
 
 
-def _sin(x: Array) -> Array:
+def _sin(x: Array, xp: Any) -> Array:
     """sin(x) by the tangent of half the angle, which NumPy vectorises where it does not sin."""
-    half = np.tan(x / 2)
+    half = xp.tan(x / 2)
     sine: Array = 2 * half / (1 + half * half)
     return sine
 
@@ -151,7 +195,7 @@ def minus_log_w(p: Point, c: Constants) -> Array:
     """
     gap, cot_gap = p.small.sinc_gap, p.large.cot_gap
     z = c.M * p.small.versine + c.m * (gap + cot_gap - gap * cot_gap)
-    U: Array = -np.log1p(-z) + c.m * np.log1p((p.large.sinc_gap - gap) / p.large.sinc)
+    U: Array = -c.xp.log1p(-z) + c.m * c.xp.log1p((p.large.sinc_gap - gap) / p.large.sinc)
     return U
 
 
@@ -174,10 +218,11 @@ def density_factor(angle: Angle, c: Constants) -> Array:
     """K: the density of s**exponent at x is K / (pi exponent x)."""
     theta, eps = angle
     near_zero = theta.real < eps.real
-    sin_theta = _sin(np.where(near_zero, theta, eps))
-    sin_x = _sin(c.m * theta)
-    sin_X = _sin(np.where(near_zero, c.M * theta, np.pi * c.m + c.M * eps))
-    return sin_theta * np.where(c.alpha_is_small, sin_x / sin_X, sin_X / sin_x)
+    sin_theta = _sin(c.xp.where(near_zero, theta, eps), c.xp)
+    sin_x = _sin(c.m * theta, c.xp)
+    sin_X = _sin(c.xp.where(near_zero, c.M * theta, np.pi * c.m + c.M * eps), c.xp)
+    K: Array = sin_theta * c.xp.where(c.alpha_is_small, sin_x / sin_X, sin_X / sin_x)
+    return K
 
 
 def cdf(angle: Angle, c: Constants) -> Array:
@@ -191,9 +236,9 @@ def sf(p: Point, c: Constants) -> Array:
     sin(theta) = sin(alpha + beta) gives
     theta - L K = alpha [1 - sinc(alpha)^2 beta cot(beta) + L (1 - sinc(2 alpha))].
     """
-    sinc_gap = np.where(c.alpha_is_small, p.small.sinc_gap, p.large.sinc_gap)
-    versine = np.where(c.alpha_is_small, p.small.versine, p.large.versine)
-    cot_gap = np.where(c.alpha_is_small, p.large.cot_gap, p.small.cot_gap)
+    sinc_gap = c.xp.where(c.alpha_is_small, p.small.sinc_gap, p.large.sinc_gap)
+    versine = c.xp.where(c.alpha_is_small, p.small.versine, p.large.versine)
+    cot_gap = c.xp.where(c.alpha_is_small, p.large.cot_gap, p.small.cot_gap)
     sinc2_gap = sinc_gap * (2 - sinc_gap)
     double_gap = sinc_gap + versine - sinc_gap * versine  # sinc(2x) = sinc(x) cos(x)
     bracket = cot_gap + sinc2_gap * (1 - cot_gap) + c.L * double_gap
@@ -206,6 +251,10 @@ def value(angle: Angle, c: Constants, exponent: float) -> Array:
     p = point(angle, c)
     root = p.sin / (p.small.sin**c.m * p.large.sin**c.M)  # s^a
     power = (c.L + 1) * exponent
+    if c.xp is not np and c.scale * root < W_SWITCH:
+        return root**power
     with np.errstate(divide="ignore", invalid="ignore"):  # z rounds to 1 far below the top
-        near_top = largest_value(c.L, exponent) * np.exp(-power * minus_log_w(p, c))
+        near_top: Array = largest_value(c.L, exponent) * c.xp.exp(-power * minus_log_w(p, c))
+    if c.xp is not np:
+        return near_top
     return np.where(c.scale * root < W_SWITCH, root**power, near_top)

@@ -3,27 +3,20 @@ r"""From a value, or a probability, of the Fuss-Catalan law to its angle.
 See :mod:`rmt_rank.theory.spectral_angle` for the angle.  The unknown is log(eps/theta), and
 Newton's method acts on the log-odds of w = (s/s_max)^(1/(L+1)), or of the cdf.  Both run from minus
 to plus infinity and are nearly proportional to the unknown, so that the closed-form first guess
-converges in two to four steps at every depth and every angle, and no bracketing is needed.  For
-many points at one depth a Chebyshev series of the guess's own error, fitted to Newton's results,
-replaces Newton's method where it has converged (up to depth 10 or so) and leaves one step to do
-where it has not.
+converges in two to four steps at every depth and every angle, and no bracketing is needed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from numpy.polynomial import chebyshev
 
 from rmt_rank.theory.spectral_angle import (
     W_SWITCH,
     Angle,
     Array,
     Constants,
-    constants,
     density_factor,
     largest_value,
     minus_log_w,
@@ -32,52 +25,17 @@ from rmt_rank.theory.spectral_angle import (
     slope,
 )
 
-__all__ = ["angle_from_tails", "angle_from_value", "blockwise"]
+__all__ = ["angle_from_tails", "angle_from_value", "angle_from_w"]
 
 # After a step d Newton's error is below 0.14 d^2 (tests/theory/test_spectral_inversion.py), so a
 # step smaller than this leaves an error below 1.4e-15.
 LAST_STEP = 1e-7
 MAX_STEPS = 40
-# Points per block: the twenty or so temporaries of a block then stay in a 1-2 MB cache.
-BLOCK = 8192
-# Fitting the guess's error pays from about this many points at one depth.
-FIT_FROM = 2048
-FIT_DEGREE = 31
-# The series stands for Newton's method where its last coefficients are below this; the results it
-# is fitted to are themselves good to 1e-15.
-FIT_CONVERGED = 1e-15
 # Below these the guess would divide by zero, or x / x_max has lost digits.
 SMALLEST_W, SMALLEST_U, SMALLEST_TAIL, SMALLEST_RATIO = 1e-100, 1e-140, 1e-300, 1e-300
 
 
-class Fit(NamedTuple):
-    """Chebyshev coefficients of the guess's error, see `fit_guess`."""
-
-    coefficients: Array
-    converged: bool
-
-
-def blockwise(
-    function: Callable[[Array, Constants, Fit | None], Array],
-    x: Array,
-    depth: npt.NDArray[np.float64],
-) -> Array:
-    """Evaluate function(x, constants, fit) in blocks that fit the cache, for 1-d x and depth.
-
-    SciPy's distributions repeat the depth for every point; where all are equal the constants are
-    computed once, and for many points the guess is fitted once.
-    """
-    blocks = [slice(i, i + BLOCK) for i in range(0, x.size, BLOCK)]
-    if depth.size and np.all(depth == depth[0]):
-        c = constants(depth[0])
-        fit = fit_guess(c) if x.size >= FIT_FROM else None
-        parts = [function(x[i], c, fit) for i in blocks]
-    else:
-        parts = [function(x[i], constants(depth[i]), None) for i in blocks]
-    return np.concatenate(parts) if parts else np.empty_like(x)
-
-
-def angle_from_value(x: Array, c: Constants, exponent: float, fit: Fit | None = None) -> Angle:
+def angle_from_value(x: Array, c: Constants, exponent: float) -> Angle:
     """Angle at which s**exponent equals x, for 0 <= x <= largest_value(L, exponent).
 
     Below w = SMALLEST_W, where the law is a power law to all digits, the angle is that of
@@ -87,6 +45,8 @@ def angle_from_value(x: Array, c: Constants, exponent: float, fit: Fit | None = 
     power = c.a / exponent
     w = x**power * c.scale
     ratio = x / largest_value(c.L, exponent)
+    if c.xp is not np:
+        return _from_w(w, c) if w < W_SWITCH else _from_minus_log_w(-power * c.xp.log(ratio), c)
     with np.errstate(divide="ignore"):  # x = 0
         U = -power * np.log(ratio)
     lost = ratio.real < SMALLEST_RATIO
@@ -96,22 +56,24 @@ def angle_from_value(x: Array, c: Constants, exponent: float, fit: Fit | None = 
     # keep 0 and the edge itself away from where the guess divides by them
     w = np.where(np.abs(w) < SMALLEST_W, SMALLEST_W, w)
     U = np.where(np.abs(U) < SMALLEST_U, SMALLEST_U, U)
-    if fit is not None and fit.converged and not np.iscomplexobj(w):
-        # at the far end of either the other decides
-        with np.errstate(over="ignore", divide="ignore"):
-            odds = np.where(w < W_SWITCH, w / (1 - w), 1 / np.expm1(U))
-        return _angle(_guess(odds, c, fit))
-    return _solve(w, U, c, fit)
+    return angle_from_w(w, U, c)
 
 
 def angle_from_tails(lower: Array, upper: Array, c: Constants) -> Angle:
     """Angle at which cdf = lower and sf = upper, where lower + upper = 1."""
+    if c.xp is not np:
+        return _from_tails(lower, upper, c)
     # eps ~ pi a lower must be a float; beyond, eps and the cube of theta are as good as linear
     lower, upper = np.asarray(lower, np.float64), np.asarray(upper, np.float64)
     least = SMALLEST_TAIL * (1 + c.L)
     beyond_lower = np.where(lower > 0, np.minimum(lower / least, 1), 1)
     beyond_upper = np.where(upper > 0, np.minimum(upper / SMALLEST_TAIL, 1), 1)
     lower, upper = np.maximum(lower, least), np.maximum(upper, SMALLEST_TAIL)
+    angle = _from_tails(lower, upper, c)
+    return Angle(angle.theta * np.cbrt(beyond_upper), angle.eps * beyond_lower)
+
+
+def _from_tails(lower: Array, upper: Array, c: Constants) -> Angle:
     odds = upper / lower
 
     def step(angle: Angle) -> Array:
@@ -120,75 +82,79 @@ def angle_from_tails(lower: Array, upper: Array, c: Constants) -> Angle:
         below, above = (p.eps + c.L * K) / np.pi, sf(p, c)
         # pi dF/deps = K (L+1) dU/dtheta
         derivative = K * (c.L + 1) * slope(p, c) * (p.theta * p.eps / np.pi**2)
-        return np.log(above / (below * odds)) * (below * above) / derivative
+        change: Array = c.xp.log(above / (below * odds)) * (below * above) / derivative
+        return change
 
     # sf/cdf is a theta^3 / (3 pi) at one end and a pi / eps at the other; u = theta/pi
     with np.errstate(over="ignore"):
-        u3 = np.minimum(3 / np.pi**2 * odds / c.a, 1 / SMALLEST_TAIL)
-    u = np.cbrt(u3 / (1 + u3))
-    angle = _newton(1 / (1 + u3) / (u * (1 + u + u * u)), step)
-    return Angle(angle.theta * np.cbrt(beyond_upper), angle.eps * beyond_lower)
+        u3 = c.xp.minimum(3 / np.pi**2 * odds / c.a, 1 / SMALLEST_TAIL)
+    u = c.xp.cbrt(u3 / (1 + u3))
+    return _newton(1 / (1 + u3) / (u * (1 + u + u * u)), step, c)
 
 
-def _solve(w: Array, U: Array, c: Constants, fit: Fit | None = None) -> Angle:
+def angle_from_w(w: Array, U: Array, c: Constants) -> Angle:
     """Angle from w, and from U = -log(w) where w is large."""
     low = w.real < W_SWITCH
     if low.all():
-        return _from_w(w, c, fit)
+        return _from_w(w, c)
     if not low.any():
-        return _from_minus_log_w(U, c, fit)
+        return _from_minus_log_w(U, c)
     theta, eps = np.empty_like(w), np.empty_like(w)
-    theta[low], eps[low] = _from_w(w[low], c.at(low), fit)
-    theta[~low], eps[~low] = _from_minus_log_w(U[~low], c.at(~low), fit)
+    theta[low], eps[low] = _from_w(w[low], c.at(low))
+    theta[~low], eps[~low] = _from_minus_log_w(U[~low], c.at(~low))
     return Angle(theta, eps)
 
 
-def _from_minus_log_w(target: Array, c: Constants, fit: Fit | None) -> Angle:
-    odds = np.expm1(target)  # (1-w)/w
+def _from_minus_log_w(target: Array, c: Constants) -> Angle:
+    odds = c.xp.expm1(target)  # (1-w)/w
 
     def step(angle: Angle) -> Array:
         p = point(angle, c)
-        here = np.expm1(minus_log_w(p, c))
+        here = c.xp.expm1(minus_log_w(p, c))
         # d log(here) / d log(eps/theta) = -(1 + 1/here) dU/dtheta (theta eps / pi)
-        return np.log(here / odds) / ((1 + 1 / here) * slope(p, c) * (p.theta * p.eps / np.pi))
+        rate = (1 + 1 / here) * slope(p, c) * (p.theta * p.eps / np.pi)
+        change: Array = c.xp.log(here / odds) / rate
+        return change
 
-    if not np.iscomplexobj(target):
-        return _newton(_guess(1 / odds, c, fit), step)
-    theta, eps = _from_minus_log_w(target.real, c, fit)
-    return _newton(eps / theta, step, least=2)
+    if c.xp is not np or not np.iscomplexobj(target):
+        return _newton(_guess(1 / odds, c), step, c)
+    theta, eps = _from_minus_log_w(target.real, c)
+    return _newton(eps / theta, step, c, least=2)
 
 
-def _from_w(target: Array, c: Constants, fit: Fit | None) -> Angle:
+def _from_w(target: Array, c: Constants) -> Angle:
     """Solve w = scale sin(eps) / (sin(m theta)^m sin(M theta)^M)."""
 
     def step(angle: Angle) -> Array:
         theta, eps = angle
-        sin_eps, cot_eps = _sin_cot(eps)
-        sin_x, cot_x = _sin_cot(c.m * theta)
-        sin_X, minus_cot_X = _sin_cot(np.pi * c.m + c.M * eps)
+        sin_eps, cot_eps = _sin_cot(eps, c)
+        sin_x, cot_x = _sin_cot(c.m * theta, c)
+        sin_X, minus_cot_X = _sin_cot(np.pi * c.m + c.M * eps, c)
         excess = c.scale * sin_eps / (target * (sin_x**c.m * sin_X**c.M))
         derivative = cot_eps + c.m**2 * cot_x - c.M**2 * minus_cot_X
-        return -np.log(excess) / (derivative * (theta * eps / np.pi))
+        change: Array = -c.xp.log(excess) / (derivative * (theta * eps / np.pi))
+        return change
 
-    if not np.iscomplexobj(target):
-        return _newton(_guess(target / (1 - target), c, fit), step)
-    theta, eps = _from_w(target.real, c, fit)
-    return _newton(eps / theta, step, least=2)
+    if c.xp is not np or not np.iscomplexobj(target):
+        return _newton(_guess(target / (1 - target), c), step, c)
+    theta, eps = _from_w(target.real, c)
+    return _newton(eps / theta, step, c, least=2)
 
 
-def _sin_cot(x: Array) -> tuple[Array, Array]:
-    half = np.tan(x / 2)
+def _sin_cot(x: Array, c: Constants) -> tuple[Array, Array]:
+    half = c.xp.tan(x / 2)
     half2 = half * half
     return 2 * half / (1 + half2), (1 - half2) / (2 * half)
 
 
-def _newton(ratio: Array, step: Callable[[Angle], Array], least: int = 1) -> Angle:
+def _newton(ratio: Array, step: Callable[[Angle], Array], c: Constants, least: int = 1) -> Angle:
     """Add steps to log(eps/theta) until all are below LAST_STEP; at least `least` of them."""
     for count in range(1, MAX_STEPS + 1):
         change = step(_angle(ratio))
-        ratio = ratio * np.exp(change)
-        # fmax and `not >=`: a nan in one place neither stops the others nor goes on for ever
-        if count >= least and not np.fmax.reduce(np.abs(change), axis=None) >= LAST_STEP:
+        ratio = ratio * c.xp.exp(change)
+        # fmax and `not >=`: a nan in one place neither stops the others nor lasts for ever
+        largest = np.fmax.reduce(np.abs(change), axis=None) if c.xp is np else abs(change)
+        if count >= least and not largest >= LAST_STEP:
             break
     return _angle(ratio)
 
@@ -199,48 +165,20 @@ def _angle(ratio: Array) -> Angle:
     return Angle(theta, ratio * theta)
 
 
-def _guess(w_odds: Array, c: Constants, fit: Fit | None = None) -> Array:
-    """eps/theta from w/(1-w), within 12 % for every depth without a fit.
+def _guess(w_odds: Array, c: Constants) -> Array:
+    """eps/theta from w/(1-w), within 12 % for every depth.
 
     With y = (theta/pi)^2, (1-w)/w = G y (1 - k y)/(1 - y) has the right limits at both ends:
     G = pi^2 m M / 2 from the Taylor expansion at theta = 0, and k from w = eps scale / sin(m pi)
     at theta = pi.  The quadratic is solved for y and, without cancellation, for 1 - y.
     """
-    G, k_gap = _guess_constants(c)
+    G = np.pi**2 / 2 * c.m * c.M
+    k_gap = 2 * c.xp.sin(np.pi * c.m) / (np.pi * c.scale * G)
     k = 1 - k_gap
     g = G * w_odds
-    root = np.sqrt((g + 1) ** 2 - 4 * k * g)
+    root = c.xp.sqrt((g + 1) ** 2 - 4 * k * g)
     y = 2 / (g + 1 + root)
     y_gap = 2 * g * k_gap / (g + 1 - 2 * k * g + root)
-    if fit is not None:
-        y_gap = y_gap * np.exp(chebyshev.chebval(2 * y - 1, fit.coefficients))
-        total = y + y_gap
-        y, y_gap = y / total, y_gap / total
-    u = np.sqrt(y)
+    u = c.xp.sqrt(y)
     ratio: Array = y_gap / (u * (1 + u))
     return ratio
-
-
-def _guess_constants(c: Constants) -> tuple[Array, Array]:
-    G = np.pi**2 / 2 * c.m * c.M
-    return G, 2 * np.sin(np.pi * c.m) / (np.pi * c.scale * G)
-
-
-def fit_guess(c: Constants) -> Fit:
-    """Fit Chebyshev coefficients of log((1-y)/y) minus its guess, as a function of the guessed y.
-
-    Both are analytic functions of w at both ends, so the series converges geometrically; the
-    rate falls with the depth, as the layer near theta = pi has width m.
-    """
-    G, k_gap = _guess_constants(c)
-
-    def error(t: Array) -> Any:
-        y = (1 + t) / 2
-        odds = G * y * (1 - (1 - k_gap) * y) / (1 - y)
-        theta, eps = _solve(1 / (1 + odds), np.log1p(odds), c)
-        u = theta / np.pi
-        return np.log(eps / np.pi * (1 + u) * y / (u * u * (1 - y)))
-
-    coefficients = chebyshev.chebinterpolate(error, FIT_DEGREE)
-    converged = bool(np.max(np.abs(coefficients[-4:])) < FIT_CONVERGED)
-    return Fit(chebyshev.chebtrim(coefficients, FIT_CONVERGED / 3), converged)
