@@ -16,8 +16,10 @@ import rmt_rank
 PACKAGE = Path(rmt_rank.__file__).parent
 FOUNDATIONS = {
     "_activations",
+    "_archive",
     "_array",
     "_errors",
+    "_folder",
     "_output",
     "_random",
     "_validation",
