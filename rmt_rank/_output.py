@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
+import platform
 import re
 import secrets
 import signal
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from rmt_rank._text import shown
 
-__all__ = ["Output", "guarded", "refuse_same", "write", "write_outputs"]
+__all__ = ["Output", "clear_parts", "create", "guarded", "is_part", "refuse_same", "write"]
+__all__ += ["write_outputs"]
+
+# Name of a file while it is written: it says who writes it, by machine and process.
+_PART = re.compile(r"\.rmt_rank-part-([0-9a-f]{8})-(\d{1,10})-\w{8}")
+# Age in seconds at which one is abandoned, whoever began it: writing takes seconds.
+_ABANDONED = 86400.0
 
 
 class Output:
@@ -59,6 +68,7 @@ class Output:
             raise ValueError(
                 f"{option} must end in one of .{', .'.join(formats)}, got {str(path)!r}"
             )
+        clear_parts(path.parent)
         self.descriptor = _descriptor(path)
         try:
             self.standard = self.descriptor == 1 or _is_standard_output(path)
@@ -176,31 +186,109 @@ def write(path: Path, content: bytes) -> None:
         path.write_bytes(content)
         return
     try:
-        temporary = _temporary(path, delete=False)
+        part = _part(path, content)
     except PermissionError:
         path.write_bytes(content)
         return
-    with temporary as file:
-        try:
+    try:
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def create(path: Path, content: bytes) -> bool:
+    """Write a file in one step if there is none; False if another process was faster."""
+    part = _part(path, content)
+    try:
+        # linked, not replaced: the file of the first of several processes stays
+        os.link(part, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        if os.path.lexists(path):
+            return False
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return True
+
+
+def is_part(name: str) -> bool:
+    """Whether a file of that name is one that `write` or `create` has not finished."""
+    return _PART.fullmatch(name) is not None
+
+
+def clear_parts(folder: Path) -> None:
+    """Remove what killed processes have left of files that they were writing.
+
+    Files of processes that are alive, or may be, on other machines, stay for a day.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            owner = _PART.fullmatch(entry.name)
+            with contextlib.suppress(OSError):
+                if owner is not None and entry.is_file(follow_symlinks=False):
+                    age = time.time() - entry.stat(follow_symlinks=False).st_mtime
+                    if age > _ABANDONED or (owner[1] == _machine() and _ended(int(owner[2]))):
+                        Path(entry.path).unlink()
+
+
+def _part(path: Path, content: bytes) -> Path:
+    """A file beside a path with its content and permissions, wholly on disk."""
+    part = None
+    try:
+        with _temporary(path, delete=False) as file:
+            part = Path(file.name)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            Path(file.name).chmod(_permissions(path))
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+            part.chmod(_permissions(path))
+    except BaseException as error:
+        if part is not None:
+            part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            # that of a write names no file, and that of a folder one that nobody knows
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+    return part
 
 
 def _temporary(path: Path, *, delete: bool = True) -> Any:
-    return tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=delete)
+    return tempfile.NamedTemporaryFile(dir=path.parent, prefix=_part_prefix(), delete=delete)
+
+
+def _part_prefix() -> str:
+    """First part of the name of a file that this process is writing, see `_PART`."""
+    return f".rmt_rank-part-{_machine()}-{os.getpid()}-"
+
+
+def _machine() -> str:
+    """A mark of the machine, and of the container, since each counts its processes anew."""
+    name = platform.node()
+    with contextlib.suppress(OSError):
+        name += str(Path("/proc/self/ns/pid").readlink())
+    return hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:8]
+
+
+def _ended(process: int) -> bool:
+    """Whether a process of this machine is known to have ended."""
+    if os.name != "posix":
+        return False  # where looking at a process would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
 
 
 def _permissions(path: Path) -> int:
     if path.exists():
         return stat.S_IMODE(path.stat().st_mode)
     # what the kernel leaves of 0o666: reading the mask itself would set it, for all threads
-    probe = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    probe = path.with_name(_part_prefix() + secrets.token_hex(4))
     descriptor = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     try:
         return stat.S_IMODE(os.fstat(descriptor).st_mode)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TextIO
 
 from rmt_rank import experiments
+from rmt_rank._archive import described
 from rmt_rank._errors import DataUnavailableError
 from rmt_rank._output import Output, write
 from rmt_rank._text import Parser, shown
@@ -29,6 +31,7 @@ from rmt_rank.experiments.report import (
 from rmt_rank.experiments.workers import run_with_bar, workers
 from rmt_rank.figures import FIGURES, find
 from rmt_rank.figures.figure import PaperFigure, drawn
+from rmt_rank.figures.numbers import KIND, netcdf, opened
 from rmt_rank.figures.style import STYLES, style
 
 __all__ = ["main"]
@@ -142,10 +145,8 @@ def _read(options: argparse.Namespace, chosen: Sequence[PaperFigure]) -> dict[st
     ]
     if given:
         raise ValueError(f"--numbers computes nothing: not with {', '.join(given)}")
-    import xarray
-
     try:
-        dataset = _opened(xarray.load_dataset, options.numbers)
+        dataset = opened(options.numbers)
     except OSError as error:
         reason = error.strerror or error
         raise OSError(f"--numbers cannot be read: {options.numbers} ({reason})") from error
@@ -162,17 +163,6 @@ def _read(options: argparse.Namespace, chosen: Sequence[PaperFigure]) -> dict[st
     return {name: dataset}
 
 
-def _opened(load: Callable[..., Any], path: Path) -> Any:
-    """What xarray reads in a file; ValueError if it is none of ours."""
-    try:
-        dataset = load(path, engine="scipy")
-    except (TypeError, ValueError, KeyError, IndexError, EOFError) as error:
-        raise ValueError(f"{path} is no .nc of `rmt-rank figure`, or damaged") from error
-    if not {"experiment", "size", "seed", "settings"} <= {*dataset.attrs}:
-        raise ValueError(f"{path} is no .nc of `rmt-rank figure`")
-    return dataset
-
-
 def _refuse_other(
     figure: PaperFigure,
     options: argparse.Namespace,
@@ -182,13 +172,11 @@ def _refuse_other(
     path = _path(figure, options, "nc")
     if figure.experiment is None or not path.exists():
         return
-    import xarray
-
     try:
-        with _opened(xarray.open_dataset, path) as dataset:
-            size, seed, settings = (dataset.attrs[k] for k in ("size", "seed", "settings"))
+        dataset = opened(path)
     except ValueError as error:
         raise ValueError(f"{error}; choose another --out") from error
+    size, seed, settings = (dataset.attrs[k] for k in ("size", "seed", "settings"))
     found = made_with(size, seed, json.loads(settings))
     settings = runs[figure.experiment].settings(options.size)
     wanted = made_with(options.size, options.seed, settings)
@@ -211,12 +199,14 @@ def _make(
         if run.name not in computed:
             computed[run.name] = _computed(run, options, executor)
         dataset = computed[run.name]
-        findings = run.judge(dataset)
+        with _of_numbers(options):
+            findings = run.judge(dataset)
         if options.numbers is None:
-            written.append(_keep(_path(figure, options, "nc"), _netcdf(dataset)))
+            written.append(_keep(_path(figure, options, "nc"), netcdf(dataset)))
             written.append(_keep(_path(figure, options, "md"), report(dataset).encode()))
     with style(options.style):
-        canvas = drawn(figure, dataset)
+        with _of_numbers(options):
+            canvas = drawn(figure, dataset)
         # without a date, so that the same numbers give the same file
         for suffix, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
             buffer = io.BytesIO()
@@ -228,17 +218,19 @@ def _make(
     console.print(f"    written: {', '.join(map(shown, written))}", soft_wrap=True)
 
 
+def _of_numbers(options: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
+    """Where numbers of a file are used: what fails is theirs, if they were read."""
+    if options.numbers is None:
+        return contextlib.nullcontext()
+    return described(options.numbers, KIND)
+
+
 def _computed(run: Experiment, options: argparse.Namespace, executor: Executor | None) -> Any:
     """The Dataset of an experiment, kept by size and seed, so that what was interrupted goes on."""
     parts = [run.name, options.size, str(options.seed), *([options.data] if options.data else [])]
     folder = Path(options.out) / "cells" / "-".join(parts)
     folder.parent.mkdir(exist_ok=True)
     return run_with_bar(run, options.size, folder=folder, seed=options.seed, executor=executor)
-
-
-def _netcdf(dataset: Any) -> bytes:
-    content: bytes = bytes(dataset.to_netcdf(engine="scipy"))
-    return content
 
 
 def _keep(path: Path, content: bytes) -> str:

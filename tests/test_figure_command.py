@@ -144,7 +144,7 @@ def test_a_file_that_is_no_figure_is_kept(tmp_path, capsys):
     (tmp_path / f"{NAME}.nc").write_text("Dear")
     with pytest.raises(SystemExit):
         run(["figure", NAME, "--tiny", "--out", str(tmp_path)])
-    assert "or damaged; choose another --out" in capsys.readouterr().err
+    assert "by another version of rmt_rank; choose another --out" in capsys.readouterr().err
     assert (tmp_path / f"{NAME}.nc").read_text() == "Dear"
 
 
@@ -231,7 +231,10 @@ def test_files_are_written_whole(made, tmp_path, monkeypatch):
         ([NAME, "--style", "loud"], "argument --style: invalid choice: 'loud'"),
         ([NAME, "--tiny", "--full"], "not allowed with argument"),
         ([NAME, "--numbers", "none.nc"], "--numbers cannot be read: none.nc"),
-        ([NAME, "--numbers", "letter.txt"], "letter.txt is no .nc of `rmt-rank figure`, or dam"),
+        (
+            [NAME, "--numbers", "letter.txt"],
+            "letter.txt cannot be read as a file of the numbers of a figure: it has no",
+        ),
         (
             [NAME, "--numbers", "none.nc", "--tiny", "--seed", "0", "--jobs", "1"],
             "--numbers computes nothing: not with --tiny, --seed, --jobs",

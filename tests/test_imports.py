@@ -16,12 +16,14 @@ import rmt_rank
 PACKAGE = Path(rmt_rank.__file__).parent
 FOUNDATIONS = {
     "_activations",
+    "_archive",
     "_array",
     "_blas",
     "_array_input",
     "_errors",
     "_file_kinds",
     "_matrix_files",
+    "_folder",
     "_output",
     "_random",
     "_text",

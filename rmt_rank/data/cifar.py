@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from rmt_rank._archive import check, described, regular
 from rmt_rank._errors import DataUnavailableError
 from rmt_rank._validation import choice, integer
 from rmt_rank.data.images import Images, of_bytes
@@ -19,6 +22,9 @@ __all__ = ["load_cifar"]
 _SHAPE = (3, 32, 32)
 _OPENML = {10: "CIFAR_10", 100: "CIFAR-100"}
 _FOLDERS = {10: "cifar-10-batches-py", 100: "cifar-100-python"}
+# Values of a pickle that are named again, at most; memory is taken for so many.
+_MOST_KEPT = 1 << 20
+_INTEGERS = [f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)]
 _FILES = {
     (10, "train"): [f"data_batch_{i}" for i in range(1, 6)],
     (10, "test"): ["test_batch"],
@@ -71,7 +77,8 @@ def load_cifar(path: str | Path | None = None, *, classes: int = 10, part: str =
         if all(file.is_file() for file in files):
             batches = [_batch(file, classes) for file in files]
             pixels, labels = (np.concatenate(each) for each in zip(*batches, strict=True))
-            return of_bytes(name, pixels, labels, _SHAPE, classes)
+            with described(place, f"folder of {name}"):
+                return of_bytes(name, pixels, labels, _SHAPE, classes)
     if path is not None:
         raise DataUnavailableError(
             f"path must be the folder of {name}'s files for Python ({', '.join(names)}), or the "
@@ -82,22 +89,53 @@ def load_cifar(path: str | Path | None = None, *, classes: int = 10, part: str =
 
 def _batch(file: Path, classes: int) -> tuple[Any, Any]:
     """Pixels and labels of a file."""
-    try:
-        content = _Unpickler(io.BytesIO(file.read_bytes()), encoding="bytes").load()
-        labels = content[b"labels" if classes == 10 else b"fine_labels"]
-        return content[b"data"], np.asarray(labels)
-    except (pickle.UnpicklingError, KeyError, EOFError, TypeError, ValueError) as error:
-        raise ValueError(f"{file} is no batch of CIFAR-{classes}, or damaged ({error})") from error
+    content = regular(file).read_bytes()
+    with described(file, f"batch of CIFAR-{classes}"):
+        for code, value, _place in pickletools.genops(content):
+            if code.name.endswith("PUT") and int(value or 0) > _MOST_KEPT:
+                raise ValueError(f"it numbers the values that it names again up to {value}")
+        found = _Unpickler(io.BytesIO(content), encoding="bytes").load()
+        labels = found[b"labels" if classes == 10 else b"fine_labels"]
+        labels = labels.array() if isinstance(labels, _Recorded) else np.asarray(labels)
+        pixels = found[b"data"].array()
+        if pixels.dtype != np.uint8:
+            raise ValueError(f"its data must be bytes, got {pixels.dtype}")
+        return pixels, check("labels", labels, "iu", (len(pixels),))
 
 
 class _Unpickler(pickle.Unpickler):
-    """Of all that a pickle may name, what arrays are made of."""
+    """Of all that a pickle may name, what arrays are made of: recorded, and not called."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
-            return getattr(np, name)
         if module.startswith("numpy") and name == "_reconstruct":
-            return np.zeros(0).__reduce__()[0]
+            return lambda *_: _Recorded()
+        if (module, name) == ("numpy", "dtype"):
+            return _Recorded
+        if (module, name) == ("numpy", "ndarray"):
+            return None  # what `_reconstruct` is to make
         if (module, name) == ("_codecs", "encode"):  # bytes of Python 3 in old protocols
-            return lambda text, coding: text.encode(coding)
+            return lambda text, _coding: text.encode("latin-1")
         raise pickle.UnpicklingError(f"it holds {module}.{name}")
+
+
+class _Recorded:
+    """What a pickle says of an array, or of its type."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.arguments = arguments
+        self.state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def array(self) -> npt.NDArray[Any]:
+        """The array, of integers alone."""
+        _version, shape, kind, fortran, content = self.state
+        code, order = (
+            word.decode() if isinstance(word, bytes) else word
+            for word in (kind.arguments[0], kind.state[1])
+        )
+        if code not in _INTEGERS or not all(isinstance(n, int) for n in shape):
+            raise ValueError(f"it holds an array of the type {code!r} and the shape {shape!r}")
+        array = np.frombuffer(content, np.dtype(order + code))
+        return array.reshape(shape, order="F" if fortran else "C")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
 import struct
-import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from rmt_rank._archive import arrays_in, check, described, regular
 from rmt_rank._errors import DataUnavailableError
 from rmt_rank._validation import choice
 from rmt_rank.data.images import Images, of_bytes
@@ -20,6 +22,8 @@ __all__ = ["load_mnist"]
 
 _SHAPE = (28, 28)
 _OPENML = "mnist_784"
+# Bytes of a file, at most, unpacked; the largest one of MNIST has 47 million.
+_MOST = 1 << 30
 _PREFIXES = {"train": "train", "test": "t10k"}
 
 
@@ -58,10 +62,10 @@ def load_mnist(path: str | Path | None = None, *, part: str = "train") -> Images
     for place in folders(path, ["mnist", "MNIST/raw"]):
         for file in (place, place / "mnist.npz"):
             if file.suffix == ".npz" and file.is_file():
-                return of_bytes("MNIST", *_npz(file, part), _SHAPE, 10)
+                return _images(file, *_npz(file, part))
         files = [_idx_file(place, f"{_PREFIXES[part]}-{kind}") for kind in ("images", "labels")]
         if files[0] and files[1]:
-            return of_bytes("MNIST", _idx(files[0]), _idx(files[1]), _SHAPE, 10)
+            return _images(place, _idx(files[0]), _idx(files[1]))
     if path is not None:
         raise DataUnavailableError(
             f"path must be mnist.npz, or a folder with it or with MNIST's files "
@@ -69,6 +73,11 @@ def load_mnist(path: str | Path | None = None, *, part: str = "train") -> Images
             f"{str(path)!r}"
         )
     return openml("MNIST", _OPENML, _SHAPE, 10, train=6 / 7, part=part)
+
+
+def _images(place: Path, pixels: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Images:
+    with described(place, "place of MNIST's files"):
+        return of_bytes("MNIST", pixels, labels, _SHAPE, 10)
 
 
 def _idx_file(folder: Path, start: str) -> Path | None:
@@ -80,23 +89,28 @@ def _idx_file(folder: Path, start: str) -> Path | None:
 
 def _idx(file: Path) -> npt.NDArray[np.uint8]:
     """An array of bytes: 0, 0, 8, the number of axes, their lengths (big-endian), the entries."""
-    try:
-        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    content = regular(file).read_bytes()
+    with described(file, "file of MNIST"):
+        if file.suffix == ".gz":
+            with gzip.open(io.BytesIO(content)) as stream:
+                content = stream.read(_MOST + 1)
+        if len(content) > _MOST:
+            raise ValueError(f"it holds more than {_MOST} bytes")
         zeros, kind, axes = struct.unpack(">HBB", content[:4])
-        shape = struct.unpack(f">{axes}I", content[4 : 4 + 4 * axes])
+        begin = 4 + 4 * axes
+        shape = struct.unpack(f">{axes}I", content[4:begin])
         if (zeros, kind) != (0, 8):
-            raise ValueError(f"its first bytes are {content[:4]!r}")
-        return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape)
-    except (struct.error, EOFError, gzip.BadGzipFile, ValueError) as error:
-        raise ValueError(f"{file} is no idx file of bytes, or damaged ({error})") from error
+            raise ValueError(f"it is not an idx file of bytes: it starts with {content[:4]!r}")
+        if math.prod(shape) != len(content) - begin:
+            raise ValueError(f"it claims {math.prod(shape)} entries of {len(content) - begin}")
+        return np.frombuffer(content, np.uint8, offset=begin).reshape(shape)
 
 
-def _npz(file: Path, part: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    try:
-        # from memory: NumPy leaves a damaged file open
-        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as archive:
-            return archive[f"x_{part}"], archive[f"y_{part}"]
-    except (zipfile.BadZipFile, KeyError, EOFError, ValueError) as error:
-        raise ValueError(
-            f"{file} holds no x_{part} and y_{part}, or is damaged ({error})"
-        ) from error
+def _npz(file: Path, part: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    content = regular(file).read_bytes()
+    with described(file, "file of MNIST"):
+        found = arrays_in(content, _MOST, (f"x_{part}", f"y_{part}"))
+        pixels, labels = found[f"x_{part}"], found[f"y_{part}"]
+        if pixels.dtype != np.uint8:
+            raise ValueError(f"its x_{part} must be bytes, got {pixels.dtype}")
+        return pixels, check(f"y_{part}", labels, "iu", (len(pixels),))

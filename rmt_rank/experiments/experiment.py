@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import io
 import itertools
 import json
 import os
 import platform
 import time
-import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
@@ -27,7 +25,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
+from rmt_rank._archive import check, described, dump_json, load_json, pack, parsed, unpack
 from rmt_rank._blas import one_blas_thread
+from rmt_rank._folder import begin
 from rmt_rank._output import write
 from rmt_rank._validation import choice, integer
 from rmt_rank.experiments.findings import Finding
@@ -51,6 +51,9 @@ SIZES = ("tiny", "quick", "full")
 
 # NetCDF 3, which figures keep their numbers in, has no larger integers.
 _LARGEST = 2**31 - 1
+
+# Kinds of files, for their seals.
+_DECLARED, _CELL = "declaration of an experiment", "cell of an experiment"
 
 Cell = dict[str, Any]
 Arrays = dict[str, tuple[tuple[str, ...], npt.NDArray[Any]]]
@@ -132,7 +135,8 @@ def run_experiment(
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type or out of its range, or the folder holds another run.
+        If an argument is of the wrong type or out of its range, the folder holds something else, or
+        one of its files is damaged.
     ImportError
         If xarray is not installed (the extra `study`).
     """
@@ -245,49 +249,62 @@ class _Store:
         self.digest = hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
         if folder is None:
             return
-        header = folder / "experiment.json"
-        if header.exists():
-            try:
-                found = json.loads(header.read_text())
-            except ValueError as error:
-                raise ValueError(f"{header} is damaged ({error}); choose another folder") from error
-            if found != declared:
-                raise ValueError(f"{folder} holds another run; choose another folder")
-        elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise ValueError(f"{folder} exists and holds no experiment; choose another folder")
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
-            write(header, f"{json.dumps(declared, indent=1)}\n".encode())
+        path = begin(
+            folder,
+            "experiment.json",
+            lambda: dump_json(_DECLARED, declared),
+            "that of an experiment",
+        )
+        try:
+            found = load_json(path, _DECLARED)
+        except ValueError as error:
+            raise ValueError(f"{error}; choose another folder") from error
+        if found != declared:
+            raise ValueError(f"{folder} holds another run; choose another folder")
 
     def save(self, key: str, arrays: Arrays) -> None:
         """Keep the result of a cell, whole or not at all."""
         if self.folder is None:
             return
         dimensions = {name: list(dims) for name, (dims, _) in arrays.items()}
-        buffer = io.BytesIO()
-        np.savez_compressed(
-            buffer,
-            run=np.array(self.digest),
-            dimensions=np.array(json.dumps(dimensions)),
-            allow_pickle=False,
-            **{f"_{name}": values for name, (_, values) in arrays.items()},
-        )
-        write(self.folder / f"{key}.npz", buffer.getvalue())
+        place = {"run": self.digest, "cell": key, "dimensions": json.dumps(dimensions)}
+        content = {name: np.array(text) for name, text in place.items()}
+        content |= {f"_{name}": values for name, (_, values) in arrays.items()}
+        write(self.folder / f"{key}.npz", pack(_CELL, content))
 
     def load(self, key: str) -> Arrays | None:
         """The result of a cell; None if it is not done."""
-        if self.folder is None or not (self.folder / f"{key}.npz").exists():
+        if self.folder is None:
             return None
         path = self.folder / f"{key}.npz"
         try:
-            # from memory: NumPy leaves the file of a damaged archive open
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
-                if str(archive["run"]) != self.digest:
-                    raise ValueError(f"{path} belongs to another run; remove it")
-                dimensions = json.loads(str(archive["dimensions"]))
-                return {n: (tuple(dims), archive[f"_{n}"]) for n, dims in dimensions.items()}
-        except (zipfile.BadZipFile, KeyError, EOFError, OSError) as error:
-            raise ValueError(f"{path} is truncated or damaged ({error}); remove it") from error
+            content = unpack(path, _CELL)
+            with described(path, _CELL):
+                if (str(content.pop("run")), str(content.pop("cell"))) != (self.digest, key):
+                    raise ValueError("it belongs to another run or cell")
+                return _checked(parsed(str(content.pop("dimensions"))), content)
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise ValueError(f"{error}; remove it") from error
+
+
+def _checked(dimensions: Mapping[str, Any], content: Mapping[str, Any]) -> Arrays:
+    """Arrays of a cell with their dimensions; ValueError if these do not fit together."""
+    if content.keys() != {f"_{name}" for name in dimensions} or "seconds" not in dimensions:
+        raise ValueError(f"it holds the arrays {', '.join(content)}")
+    lengths: dict[str, int] = {}
+    arrays: Arrays = {}
+    for name, dims in dimensions.items():
+        array = content[f"_{name}"]
+        if not isinstance(dims, list) or not all(isinstance(each, str) for each in dims):
+            raise ValueError(f"the dimensions of its {name} must be words, got {dims!r}")
+        if len(set(dims)) != array.ndim or len(dims) != array.ndim:
+            raise ValueError(f"its {name} must have the dimensions {dims}, got {array.shape}")
+        shape = tuple(lengths.setdefault(*each) for each in zip(dims, array.shape, strict=True))
+        arrays[name] = tuple(dims), check(name, array, "biufcSU", shape)
+    check("seconds", content["_seconds"], "f", (), finite=True, at_least=0)
+    return arrays
 
 
 def _together(cells: Sequence[Cell], results: Iterable[Any], declared: dict[str, Any]) -> Any:

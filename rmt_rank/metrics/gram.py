@@ -163,8 +163,8 @@ def gram_effective_rank(
     -----
     For "cosine", "linear" and "correlation" with fewer features than samples, the non-zero spectrum
     is that of the features by features matrix, which takes (features/samples)^3 of the work to
-    decompose.  The entropy does not see the scale of the Gram matrix: it is finite even where entries
-    of the matrix itself overflow.
+    decompose.  The entropy does not depend on the scale of the Gram matrix: it is finite even where
+    entries of the matrix itself overflow.
 
     References
     ----------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from itertools import islice
 from pathlib import Path
@@ -23,6 +23,7 @@ from rmt_rank.simulation.study_blocks import (
     blocks,
     cells,
     chain_of,
+    components,
     compute,
     controls_of,
 )
@@ -152,7 +153,7 @@ def open_study(store: str | os.PathLike[str]) -> Any:
     study = opened.study
     shape = (len(study.fields), len(study.widths), len(study.depths))
     samples = np.zeros(shape, dtype=np.int64)
-    sizes = [_components(each, study) for each in study.statistics]
+    sizes = [components(each, max(study.widths)) for each in study.statistics]
     arrays = [[np.full((*shape, size), np.nan) for size in sizes] for _ in range(3)]
     for place, cell in zip(np.ndindex(shape), cells(study), strict=True):
         halves: list[JointMoments | None] = [None, None]
@@ -166,7 +167,7 @@ def open_study(store: str | os.PathLike[str]) -> Any:
         for values, result in zip(arrays, found, strict=True):
             start = 0
             for array, each in zip(values, study.statistics, strict=True):
-                size = cell[1] if _components(each, None) == -1 else array.shape[-1]
+                size = components(each, cell[1])
                 array[place][:size] = result[start : start + size]
                 start += size
     data: dict[str, Any] = {"samples": (("field", "width", "depth"), samples)}
@@ -192,15 +193,6 @@ def open_study(store: str | os.PathLike[str]) -> Any:
         "complete": int(np.all(samples == study.samples)),
     }
     return xarray.Dataset(data, coords=coordinates, attrs=attributes)
-
-
-def _components(each: Mapping[str, Any], study: Study | None) -> int:
-    """Numbers that a statistic has, at most; -1 without a study where that is the width."""
-    if each["name"] == "effective_rank":
-        return 1
-    if each["name"] == "spectral_measure":
-        return len(each["bins"]) - 1
-    return -1 if study is None else max(study.widths)
 
 
 def _xarray() -> Any:

@@ -5,16 +5,16 @@ Files are written whole or not at all, and name the study and the block that the
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
+import functools
 import hashlib
 import importlib.util
-import io
 import json
-import os
+import math
 import platform
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,21 @@ from typing import Any
 import numpy as np
 import scipy
 
+from rmt_rank._archive import check, described, dump_json, load_json, pack, unpack
+from rmt_rank._folder import begin
 from rmt_rank._output import write
+from rmt_rank.simulation.chain import Chain
+from rmt_rank.simulation.controls import Controls
 from rmt_rank.simulation.estimation import JointMoments
 from rmt_rank.simulation.study import Study
-from rmt_rank.simulation.study_blocks import StudyBlock
+from rmt_rank.simulation.study_blocks import StudyBlock, chain_of, components
 
 __all__ = ["Store", "StoreError"]
+
+
+_DECLARATION = "study.json"
+# Kinds of files, for their seals.
+_DECLARED, _BLOCK = "declaration of a study", "block of a study"
 
 
 class StoreError(ValueError):
@@ -38,68 +47,65 @@ class Store:
     """A folder with the declaration of a study and a file for each block that is done."""
 
     def __init__(self, path: Path, content: dict[str, Any]) -> None:
+        if not {"study", "compiled", "provenance"} == content.keys():
+            raise ValueError(f"it holds {', '.join(content) or 'nothing'}")
+        if not isinstance(content["study"], dict) or not isinstance(content["provenance"], dict):
+            raise ValueError("its study and its provenance must be objects")
+        if not isinstance(content["compiled"], bool):
+            raise ValueError(f"compiled must be true or false, got {content['compiled']!r}")
         self.path, self.content = path, content
         self.study = Study(**content["study"])
-        self.compiled = bool(content["compiled"])
+        self.compiled: bool = content["compiled"]
         self.digest = _digest(content)
 
     @classmethod
     def open(cls, path: Path) -> Store:
-        """Open a store that was begun; StoreError if there is none."""
-        declared = path / "study.json"
-        try:
-            content = json.loads(declared.read_text())
-            return cls(path, content)
-        except FileNotFoundError:
-            raise StoreError(
-                f"{path} is no store of a study: there is no {declared.name}"
-            ) from None
-        except (ValueError, TypeError, KeyError) as error:
-            raise StoreError(f"{declared} is no declaration of a study ({error})") from error
+        """Open a store that was begun; StoreError if there is none, or it is damaged."""
+        declared = path / _DECLARATION
+        if path.exists() and not declared.exists():
+            raise StoreError(f"{path} is not a store of a study: there is no {declared.name}")
+        with _store_errors():
+            content = load_json(declared, _DECLARED)
+            with described(declared, _DECLARED):
+                return cls(path, content)
 
     @classmethod
     def begin(cls, path: Path, study: Study) -> Store:
         """Open the store of a study, or make it."""
-        if (path / "study.json").exists():
-            store = cls.open(path)
-            if store.study.to_dict() != study.to_dict():
-                raise StoreError(f"{path} holds another study; choose another folder")
-            if store.compiled and importlib.util.find_spec("numba") is None:
-                raise StoreError(
-                    f"{path} was begun with numba, which is not installed here: last bits would "
-                    "differ"
-                )
-            return store
-        if path.exists() and (not path.is_dir() or any(map(_foreign, path.iterdir()))):
-            raise StoreError(f"{path} exists and is no store of a study; choose another folder")
-        path.mkdir(parents=True, exist_ok=True)
-        content = {
-            "study": study.to_dict(),
-            "compiled": importlib.util.find_spec("numba") is not None,
-            "provenance": _provenance(),
-        }
-        # linked, not replaced: of two processes that begin at once, the second goes on with the
-        # declaration of the first
-        temporary = path / f".study.json.{os.getpid()}"
-        write(temporary, f"{json.dumps(content, indent=1)}\n".encode())
-        try:
-            os.link(temporary, path / "study.json")
-        except FileExistsError:
-            return cls.begin(path, study)
-        finally:
-            temporary.unlink()
-        return cls(path, content)
+
+        def declaration() -> bytes:
+            content = {
+                "study": study.to_dict(),
+                "compiled": importlib.util.find_spec("numba") is not None,
+                "provenance": _provenance(),
+            }
+            return dump_json(_DECLARED, content)
+
+        with _store_errors():
+            begin(path, _DECLARATION, declaration, "a store of a study")
+        store = cls.open(path)
+        if store.study.to_dict() != study.to_dict():
+            raise StoreError(f"{path} holds another study; choose another folder")
+        if store.compiled and importlib.util.find_spec("numba") is None:
+            raise StoreError(
+                f"{path} was computed with numba, which is not installed here: last bits would "
+                "differ"
+            )
+        return store
 
     def save(self, block: StudyBlock, halves: Sequence[JointMoments | None]) -> None:
-        """Write the result of a block, whole or not at all."""
-        arrays: dict[str, Any] = {"study": np.array(self.digest), "block": np.array(block.name)}
-        for i, half in enumerate(halves):
-            if half is not None:
-                for each in dataclasses.fields(half):
-                    arrays[f"{each.name}_{i}"] = getattr(half, each.name)
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
-        write(self.path / block.name, buffer.getvalue())
+        """Write the result of a block, whole or not at all; StoreError if it is not a result."""
+        arrays = {
+            f"{each.name}_{i}": np.asarray(getattr(half, each.name))
+            for i, half in enumerate(halves)
+            if half is not None
+            for each in dataclasses.fields(half)
+        }
+        path = self.path / block.name
+        with _store_errors(), described(path, _BLOCK):
+            _halves(arrays, block)
+        place = {"study": np.array(self.digest), "block": np.array(block.name)}
+        write(path, pack(_BLOCK, place | arrays))
 
     def load(self, block: StudyBlock) -> list[JointMoments | None] | None:
         """The result of a block; None if it is not done.
@@ -107,38 +113,73 @@ class Store:
         Raises
         ------
         StoreError
-            If its file is truncated, or belongs to another study or another block.
+            If its file is truncated or damaged, or belongs to another study or another block.
         """
         path = self.path / block.name
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            return None
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-                if str(archive["study"]) != self.digest or str(archive["block"]) != block.name:
-                    raise StoreError(f"{path} belongs to another study or block; remove it")
-                halves = [_half(archive, i) for i in (0, 1)]
-        except (zipfile.BadZipFile, KeyError, EOFError, ValueError, OSError, RuntimeError) as error:
-            if isinstance(error, StoreError):
-                raise
-            raise StoreError(f"{path} is truncated or damaged ({error}); remove it") from error
-        if sum(half.count for half in halves if half is not None) != block.size:
-            raise StoreError(f"{path} has another number of samples than its block; remove it")
-        return halves
+        with _store_errors("remove it"):
+            try:
+                arrays = unpack(path, _BLOCK)
+            except FileNotFoundError:
+                return None
+            with described(path, _BLOCK):
+                if (str(arrays.pop("study")), str(arrays.pop("block"))) != (
+                    self.digest,
+                    block.name,
+                ):
+                    raise ValueError("it belongs to another study or block")
+                return _halves(arrays, block)
 
 
-def _foreign(path: Path) -> bool:
-    """Whether a file is not what is left of a beginning that was killed."""
-    return not path.name.startswith(".study.json.")
+@contextlib.contextmanager
+def _store_errors(remedy: str = "") -> Iterator[None]:
+    """StoreError in place of any other ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        raise StoreError(f"{error}; {remedy}" if remedy else str(error)) from error
 
 
-def _half(archive: Any, i: int) -> JointMoments | None:
-    if f"count_{i}" not in archive:
-        return None
-    fields = (each.name for each in dataclasses.fields(JointMoments))
-    values = {name: archive[f"{name}_{i}"] for name in fields}
-    return JointMoments(**(values | {"count": int(values["count"])}))
+def _halves(arrays: Mapping[str, Any], block: StudyBlock) -> list[JointMoments | None]:
+    """The halves of a block from its arrays; ValueError if they are not what it can have."""
+    names = [each.name for each in dataclasses.fields(JointMoments)]
+    present = [i for i in (0, 1) if f"count_{i}" in arrays]
+    if arrays.keys() != {f"{name}_{i}" for name in names for i in present}:
+        raise ValueError(f"it holds the arrays {', '.join(arrays)}")
+    halves: list[JointMoments | None] = [None, None]
+    for i in present:
+        count, mean, products, squares = (arrays[f"{name}_{i}"] for name in names)
+        p = _controls(chain_of(block)) if block.study.control_variates else 0
+        sizes = [components(each, block.width) for each in block.study.statistics]
+        q = sum(sizes)
+        check("count", count, "iu", (), at_least=1, at_most=block.size)
+        check("mean", mean, "f", (p + q,), finite=True)
+        check("products", products, "f", (p, p + q), finite=True)
+        check("products of a control with itself", np.diagonal(products), "f", (p,), at_least=0)
+        check("squares", squares, "f", (q,), finite=True, at_least=0)
+        parts = np.split(mean[p:], np.cumsum(sizes)[:-1])
+        for each, part in zip(block.study.statistics, parts, strict=True):
+            low, high = _bounds(each["name"], block.width)
+            check(f"mean of {each['name']}", part, "f", part.shape, at_least=low, at_most=high)
+        halves[i] = JointMoments(int(count), mean, products, squares)
+    if sum(half.count for half in halves if half is not None) != block.size:
+        raise ValueError(f"it has another number of samples than its block, {block.size}")
+    return halves
+
+
+@functools.lru_cache(maxsize=64)
+def _controls(chain: Chain) -> int:
+    """Number of control variates of a chain."""
+    return len(Controls.of(chain).means)
+
+
+def _bounds(statistic: str, width: int) -> tuple[float, float]:
+    """Bounds of the mean of a statistic, but for rounding of a sum of positive terms."""
+    slack = 1e-9
+    if statistic == "effective_rank":
+        return -slack, math.log(width) + slack
+    if statistic == "spectral_measure":
+        return -slack, 1 + slack
+    return 0 if statistic == "singular_values" else -math.inf, math.inf
 
 
 def _digest(content: dict[str, Any]) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,15 +13,20 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._activations import activation
-from rmt_rank._output import write
-from rmt_rank._validation import shown
+from rmt_rank._archive import described, pack, parsed, unpack
+from rmt_rank._output import clear_parts, write
+from rmt_rank._validation import integer, shown
 from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.nonlinear import NonlinearNetwork
 from rmt_rank.training.ledger import Status
+from rmt_rank.training.stored_result import checked_arrays, checked_settings, checked_state
 
 __all__ = ["TrainingResult"]
 
 Array = npt.NDArray[Any]
+
+# Kind of the file, for its seal.
+_KIND = "training result"
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,15 +147,14 @@ class TrainingResult:
         content: dict[str, Any] = {name: values for name, (_, values) in self.arrays.items()}
         content |= {f"state_{i}": array for i, array in enumerate(self.state)}
         header = {
-            "rmt_rank": "training result",
             "network": _header(self.network),
             "settings": self.settings,
             "dimensions": {name: list(dimensions) for name, (dimensions, _) in self.arrays.items()},
             "state": len(self.state),
         }
-        buffer = io.BytesIO()
-        np.savez(buffer, header=np.array(json.dumps(header)), **content)
-        write(Path(path), buffer.getvalue())
+        path = Path(path)
+        clear_parts(path.parent)
+        write(path, pack(_KIND, {"header": np.array(json.dumps(header)), **content}))
 
     @classmethod
     def load(cls, path: str | Path) -> TrainingResult:
@@ -160,24 +162,23 @@ class TrainingResult:
 
         Raises
         ------
+        OSError
+            If there is no such file, or the system cannot read it.
         ValueError
-            If the file is truncated, or no training result.
+            If the file is truncated or damaged, was written by another version, or holds what a run
+            cannot have: a state that is nan, a status that does not exist.
         """
-        try:
-            # from memory: NumPy leaves a damaged file open
-            content = io.BytesIO(Path(path).read_bytes())
-            with np.load(content, allow_pickle=False) as archive:
-                header = json.loads(str(archive["header"]))
-                if header["rmt_rank"] != "training result":
-                    raise ValueError(f"it is a {header['rmt_rank']}")
-                arrays = {
-                    name: (tuple(dimensions), archive[name])
-                    for name, dimensions in header["dimensions"].items()
-                }
-                state = [archive[f"state_{i}"] for i in range(header["state"])]
-                return cls(_network(header["network"]), header["settings"], arrays, state)
-        except (zipfile.BadZipFile, KeyError, EOFError, ValueError, TypeError) as error:
-            raise ValueError(f"{path} is no training result, or damaged ({error})") from error
+        path = Path(path)
+        content = unpack(path, _KIND)
+        with described(path, _KIND):
+            header = parsed(str(content.pop("header")))
+            network = _network(header["network"])
+            settings = checked_settings(header["settings"], network)
+            count = integer("state", header["state"], at_least=1)
+            state = [content.pop(f"state_{i}") for i in range(min(count, len(content)))]
+            arrays = checked_arrays(header["dimensions"], content, network)
+            checked_state(state, arrays["status"][1], network, settings["optimizer"])
+        return cls(network, settings, arrays, state)
 
 
 def _header(network: LinearNetwork | NonlinearNetwork) -> Any:
@@ -196,7 +197,12 @@ def _header(network: LinearNetwork | NonlinearNetwork) -> Any:
 
 def _network(header: Any) -> LinearNetwork | NonlinearNetwork:
     widths, *rest = header
-    if isinstance(rest[0], str):
+    if len(rest) == 3:
         name, expansion, criterion = rest
+        if not isinstance(name, str):
+            raise TypeError(f"activation must be a name, got {name!r}")
         return NonlinearNetwork(widths, name, expansion, criterion=criterion)
-    return LinearNetwork(widths, *rest)
+    skip, batch_norm = rest
+    if not isinstance(batch_norm, bool):
+        raise TypeError(f"batch_norm must be true or false, got {batch_norm!r}")
+    return LinearNetwork(widths, skip, batch_norm)

@@ -107,8 +107,11 @@ def test_another_run_is_refused(tmp_path):
             run_experiment(TOY, size, folder=tmp_path / "run", seed=seed)
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "dear.txt").touch()
-    for taken in ("letters", "letters/dear.txt"):
-        with pytest.raises(ValueError, match="holds no experiment"):
+    for taken, words in (
+        ("letters", "is not that of an experiment: it holds 'dear.txt'; choose another folder"),
+        ("letters/dear.txt", "is not a folder, which that of an experiment needs"),
+    ):
+        with pytest.raises(ValueError, match=words):
             run_experiment(TOY, "tiny", folder=tmp_path / taken)
 
 
@@ -117,13 +120,20 @@ def test_damaged_files_are_named(tmp_path):
     run_experiment(TOY, "tiny", folder=tmp_path.with_name("other"), seed=1)
     path = tmp_path / "task-a_depth-2.npz"
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(ValueError, match=r"task-a_depth-2.npz is truncated or damaged"):
+    with pytest.raises(
+        ValueError,
+        match=r"task-a_depth-2.npz cannot be read as a cell of an experiment: .*; remove it",
+    ):
         run_experiment(TOY, "tiny", folder=tmp_path)
     path.write_bytes((tmp_path.with_name("other") / path.name).read_bytes())
-    with pytest.raises(ValueError, match=r"task-a_depth-2.npz belongs to another run"):
+    with pytest.raises(
+        ValueError, match=r"task-a_depth-2.npz .* it belongs to another run or cell; remove it"
+    ):
         run_experiment(TOY, "tiny", folder=tmp_path)
     (tmp_path / "experiment.json").write_text("{")
-    with pytest.raises(ValueError, match=r"experiment.json is damaged"):
+    with pytest.raises(
+        ValueError, match=r"experiment.json .* has no seal .*; choose another folder"
+    ):
         run_experiment(TOY, "tiny", folder=tmp_path)
 
 

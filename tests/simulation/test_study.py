@@ -206,7 +206,8 @@ class TestStore:
         files[0].write_bytes(files[0].read_bytes()[:size])
         for function in (lambda: run_study(Study(**DECLARED), path), lambda: open_study(path)):
             with pytest.raises(
-                study_store.StoreError, match=f"{files[0].name} is truncated or damaged"
+                study_store.StoreError,
+                match=f"{files[0].name} cannot be read as a block of a study: .*; remove it",
             ):
                 function()
 
@@ -222,22 +223,17 @@ class TestStore:
         path, files = self.begun(tmp_path)
         content = files[0].read_bytes()
         files[0].write_bytes(files[1].read_bytes())
-        with pytest.raises(study_store.StoreError, match=f"{files[0].name} belongs to another"):
+        with pytest.raises(
+            study_store.StoreError, match=f"{files[0].name} .* it belongs to another"
+        ):
             open_study(path)
         files[0].write_bytes(content)
         other, others = self.begun(tmp_path / "other")
         others[0].write_bytes(content)
-        with pytest.raises(study_store.StoreError, match=f"{others[0].name} belongs to another"):
+        with pytest.raises(
+            study_store.StoreError, match=f"{others[0].name} .* it belongs to another"
+        ):
             open_study(other)
-
-    def test_a_block_of_another_size_is_named(self, tmp_path):
-        path, files = self.begun(tmp_path)
-        with np.load(files[0]) as archive:
-            arrays = dict(archive)
-        arrays["count_0"] = arrays["count_0"] + 1
-        np.savez(files[0], **arrays)
-        with pytest.raises(study_store.StoreError, match="has another number of samples"):
-            open_study(path)
 
     def test_two_studies_are_not_mixed(self, tmp_path):
         path, _ = self.begun(tmp_path)
@@ -246,12 +242,18 @@ class TestStore:
 
     def test_another_folder_is_refused(self, tmp_path):
         (tmp_path / "thesis.tex").touch()
-        with pytest.raises(study_store.StoreError, match="exists and is no store of a study"):
+        with pytest.raises(
+            study_store.StoreError,
+            match=r"exists and is not a store of a study: it holds 'thesis\.tex'",
+        ):
             run_study(Study(**DECLARED), tmp_path)
-        with pytest.raises(study_store.StoreError, match="is no store of a study"):
+        with pytest.raises(study_store.StoreError, match="is not a store of a study"):
             open_study(tmp_path)
         (tmp_path / "study.json").write_text("{}")
-        with pytest.raises(study_store.StoreError, match="is no declaration of a study"):
+        with pytest.raises(
+            study_store.StoreError,
+            match="cannot be read as a declaration of a study: it has no seal",
+        ):
             open_study(tmp_path)
 
     def test_compiled_loops_that_are_not_here(self, tmp_path, monkeypatch):
@@ -260,7 +262,7 @@ class TestStore:
         if not declared["compiled"]:
             pytest.skip("numba is not installed")
         monkeypatch.setattr(study_store.importlib.util, "find_spec", lambda _: None)
-        with pytest.raises(study_store.StoreError, match="was begun with numba"):
+        with pytest.raises(study_store.StoreError, match="was computed with numba"):
             run_study(Study(**DECLARED), path)
 
     def test_a_full_disk_leaves_no_part(self, tmp_path, monkeypatch):
@@ -365,13 +367,6 @@ def test_two_processes_that_begin_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(study_store, "_provenance", slowly)
     run_study(Study(**DECLARED | {"samples": 200}), path)
     assert sorted(p.name for p in path.iterdir() if p.suffix != ".npz") == ["study.json"]
-
-
-def test_a_beginning_that_was_killed(tmp_path):
-    path = tmp_path / "store"
-    path.mkdir()
-    (path / ".study.json.123.abc").write_text("{")
-    assert run_study(Study(**DECLARED | {"samples": 200}), path).attrs["complete"] == 1
 
 
 class Failing:

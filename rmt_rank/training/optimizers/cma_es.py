@@ -43,6 +43,9 @@ class CMAES:
     rows of the first weight's update do not stay in the span of the data.
     """
 
+    # Number of arrays, of the shape of the parameters, that it remembers.
+    remembers = 4
+
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
 
