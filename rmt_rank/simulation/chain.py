@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rmt_rank._random import FIELDS
 from rmt_rank._validation import choice, integer, integer_widths
+from rmt_rank.simulation.compiled_loops import compiled_loops
 
 __all__ = ["METHODS", "Chain", "new_chain"]
 
@@ -86,6 +86,6 @@ def new_chain(
         numpy_doubles
         and method == "triangular"
         and size * N * N * (len(all_widths) - 1) >= COMPILED_WORK
-        and importlib.util.find_spec("numba") is not None
+        and compiled_loops() is not None
     )
     return Chain(all_widths, field, method, compiled)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import hashlib
-import importlib.util
 import io
 import json
 import os
@@ -23,6 +22,7 @@ import numpy as np
 import scipy
 
 from rmt_rank._output import write
+from rmt_rank.simulation.compiled_loops import compiled_loops
 from rmt_rank.simulation.estimation import JointMoments
 from rmt_rank.simulation.study import Study
 from rmt_rank.simulation.study_blocks import StudyBlock
@@ -64,10 +64,9 @@ class Store:
             store = cls.open(path)
             if store.study.to_dict() != study.to_dict():
                 raise StoreError(f"{path} holds another study; choose another folder")
-            if store.compiled and importlib.util.find_spec("numba") is None:
+            if store.compiled and compiled_loops() is None:
                 raise StoreError(
-                    f"{path} was begun with numba, which is not installed here: last bits would "
-                    "differ"
+                    f"{path} was begun with numba, which does not work here: last bits would differ"
                 )
             return store
         if path.exists() and (not path.is_dir() or any(map(_foreign, path.iterdir()))):
@@ -75,7 +74,7 @@ class Store:
         path.mkdir(parents=True, exist_ok=True)
         content = {
             "study": study.to_dict(),
-            "compiled": importlib.util.find_spec("numba") is not None,
+            "compiled": compiled_loops() is not None,
             "provenance": _provenance(),
         }
         # linked, not replaced: of two processes that begin at once, the second goes on with the
