@@ -6,10 +6,9 @@ import argparse
 import contextlib
 import importlib
 import json
-import multiprocessing
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from rich.table import Table
 
 from rmt_rank._text import Parser, shown
 from rmt_rank._validation import integer
+from rmt_rank.experiments.workers import processes
 from rmt_rank.simulation.study import Study
 from rmt_rank.simulation.study_run import open_study, run_study
 
@@ -98,17 +98,9 @@ def _executor(workers: int, scheduler: str | None) -> Iterator[Executor | None]:
             raise ImportError("--scheduler needs Dask: install the extra 'cluster'") from None
         with distributed.Client(scheduler) as client:
             yield client.get_executor()
-    elif workers > 1:
-        # fresh processes: threads of BLAS and locks do not survive a fork
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            try:
-                yield pool
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
     else:
-        yield None
+        with processes(workers) as executor:
+            yield executor
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:

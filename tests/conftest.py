@@ -1,11 +1,21 @@
 """Set-up shared by all tests."""
 
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from typing import ClassVar
+
 import array_api_strict
 import hypothesis
 import pytest
 
 from rmt_rank._array import namespace
 from rmt_rank._errors import BackendUnavailableError
+
+# Seconds for what takes a few on a machine that does nothing else: only what never ends takes them.
+LIMIT = 600
 
 hypothesis.settings.register_profile("suite", deadline=None, max_examples=60, derandomize=True)
 hypothesis.settings.load_profile("suite")
@@ -36,3 +46,78 @@ def _library(name: str):
 def library():
     """From the name of a library to its namespace, see `_library`."""
     return _library
+
+
+@pytest.fixture
+def signals():
+    """Signals act as in a process started from a terminal, whatever this one has inherited.
+
+    A background shell starts its jobs with SIGINT ignored, and others block signals; children
+    inherit both.  A handler written in Python is the default action in a child.
+    """
+    usual = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGCHLD: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, action) for number, action in usual.items()}
+    blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, usual)
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    for number, action in before.items():
+        # None is a handler that was not set from Python
+        signal.signal(number, signal.SIG_DFL if action is None else action)
+
+
+class _Process(subprocess.Popen):
+    """A process with a group, and text pipes, of its own."""
+
+    OPTIONS: ClassVar = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "start_new_session": True,
+        "text": True,
+    }
+
+    def outcome(self):
+        """Exit code, output and errors, when it has ended."""
+        output, errors = self.communicate(timeout=LIMIT)
+        return subprocess.CompletedProcess(self.args, self.returncode, output, errors)
+
+    def end(self):
+        """Kill it and those that it started, and close its pipes."""
+        # a group without living members, which macOS does not let anyone kill, has ended
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.wait()
+        for pipe in (self.stdin, self.stdout, self.stderr):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+
+@pytest.fixture
+def start(signals):
+    """From a command to its process, in a group of its own, which ends with the test."""
+    with contextlib.ExitStack() as processes:
+
+        def started(*command, **options):
+            process = _Process([*map(str, command)], **(_Process.OPTIONS | options))
+            processes.callback(process.end)
+            return process
+
+        yield started
+
+
+@pytest.fixture
+def until():
+    """Wait until a function returns something true, and return that."""
+
+    def wait(condition):
+        deadline = time.monotonic() + LIMIT
+        while not (value := condition()):
+            assert time.monotonic() < deadline, f"not within {LIMIT} s"
+            time.sleep(0.05)
+        return value
+
+    return wait

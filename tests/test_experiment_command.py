@@ -3,9 +3,7 @@
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
 
 import pytest
 from rich.console import Console
@@ -182,25 +180,16 @@ def test_the_folder_of_another_run(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_interrupted(jobs, tmp_path):
+def test_interrupted(jobs, tmp_path, start, until):
     folder = tmp_path / "run"
-    command = [sys.executable, "-m", "rmt_rank", "experiment", "convergence", "--full"]
-    # a process group of its own, which gets the signal as it would from a terminal
-    process = subprocess.Popen(
-        [*command, "--out", str(folder), "--jobs", jobs],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        cwd=tmp_path,
-    )
-    deadline = time.monotonic() + 120
-    while not list(folder.glob("*.npz")) and time.monotonic() < deadline:
-        assert process.poll() is None
-        time.sleep(0.05)
+    command = [sys.executable, "-m", "rmt_rank", "experiment", "convergence", "--quick"]
+    process = start(*command, "--out", folder, "--jobs", jobs, cwd=tmp_path)
+    until(lambda: process.poll() is not None or list(folder.glob("*.npz")))
+    assert process.poll() is None
+    # the whole group, as a terminal does
     os.killpg(process.pid, signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert errors == "rmt-rank experiment: interrupted; run it again to go on\n"
-    assert output == ""
+    done = process.outcome()
+    assert done.returncode == 130
+    assert done.stderr == "rmt-rank experiment: interrupted; run it again to go on\n"
+    assert done.stdout == ""
     assert list(folder.glob("*.npz"))

@@ -3,10 +3,8 @@
 import errno
 import os
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 
 import pytest
 
@@ -275,23 +273,15 @@ def test_numbers_of_another_experiment(made, tmp_path, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_interrupted(tmp_path):
-    command = [sys.executable, "-m", "rmt_rank.figures", "convergence-pdf", "--full"]
-    process = subprocess.Popen(
-        [*command, "--out", str(tmp_path)],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    cells = tmp_path / "cells" / "convergence-full-0"
-    deadline = time.monotonic() + 120
-    while not list(cells.glob("*.npz")) and time.monotonic() < deadline:
-        assert process.poll() is None
-        time.sleep(0.05)
+def test_interrupted(tmp_path, start, until):
+    command = [sys.executable, "-m", "rmt_rank.figures", "convergence-pdf", "--quick"]
+    process = start(*command, "--out", tmp_path)
+    cells = tmp_path / "cells" / "convergence-quick-0"
+    until(lambda: process.poll() is not None or list(cells.glob("*.npz")))
+    assert process.poll() is None
     os.killpg(process.pid, signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert errors == "python -m rmt_rank.figures: interrupted; run it again to go on\n"
-    assert output == ""
+    done = process.outcome()
+    assert done.returncode == 130
+    assert done.stderr == "python -m rmt_rank.figures: interrupted; run it again to go on\n"
+    assert done.stdout == ""
     assert list(cells.glob("*.npz"))

@@ -1,4 +1,4 @@
-"""Running experiments from a command: processes that leave Ctrl-C to their parent, and a bar."""
+"""Running experiments from a command: a bar, and processes that end with their parent."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
@@ -16,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rmt_rank.experiments.experiment import Experiment, run_experiment
 
-__all__ = ["run_with_bar", "workers"]
+__all__ = ["processes", "run_with_bar", "workers"]
 
 
 def run_with_bar(
@@ -49,20 +50,24 @@ def workers(jobs: int, cells: int) -> Iterator[Executor | None]:
 
     There are no more than processors, or cells.
     """
-    jobs = max(1, min(jobs, cells, os.cpu_count() or 1))
+    with processes(max(1, min(jobs, cells, os.cpu_count() or 1))) as executor:
+        yield executor
+
+
+@contextlib.contextmanager
+def processes(jobs: int) -> Iterator[Executor | None]:
+    """Processes that leave Ctrl-C to this one, and end when it ends; None for one job."""
     if jobs == 1:
         yield None
         return
+    others = multiprocessing.active_children()
     # fresh processes: threads of BLAS and locks do not survive a fork
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_leave_to_parent)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
+    with _interrupts_ignored():
         # workers begin with a task, and leave Ctrl-C to their parent even while they begin
         for _ in range(jobs):
             pool.submit(int)
-    finally:
-        signal.signal(signal.SIGINT, before)
     try:
         yield pool
     except BaseException:
@@ -70,12 +75,37 @@ def workers(jobs: int, cells: int) -> Iterator[Executor | None]:
         # what they have does not count
         pool.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():
-            child.terminate()
-            child.join()
+            if child not in others:
+                # not SIGTERM, which is ignored where this process was started ignoring it
+                child.kill()
+                child.join()
         raise
     pool.shutdown()
 
 
-def _leave_to_parent() -> None:
-    """Let the process that started a worker say what Ctrl-C means."""
+@contextlib.contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Ctrl-C does nothing, here and in processes that are started here."""
+    if threading.current_thread() is not threading.main_thread():
+        # only the main thread is interrupted, and may say what an interrupt does
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _begin() -> None:
+    """Let the process that started a worker say what Ctrl-C means, and end when it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        # at once, in the middle of a long call, too: nobody is left who would take its result
+        os._exit(1)

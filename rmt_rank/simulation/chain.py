@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,6 +11,7 @@ from typing import Any
 
 from rmt_rank._random import FIELDS
 from rmt_rank._validation import choice, integer, integer_widths, shown
+from rmt_rank.simulation.compiled_loops import compiled_loops
 
 __all__ = ["LARGEST_DEPTH", "LARGEST_SIZE", "LARGEST_WIDTH", "METHODS", "Chain", "entries"]
 __all__ += ["new_chain", "precision", "threads"]
@@ -107,7 +107,7 @@ def new_chain(
         numpy_doubles
         and method == "triangular"
         and size * N * N * (len(all_widths) - 1) >= COMPILED_WORK
-        and importlib.util.find_spec("numba") is not None
+        and compiled_loops() is not None
     )
     chain = Chain(all_widths, field, method, compiled)
     work = (size if least_size is None else least_size) * entries(chain)

@@ -13,10 +13,12 @@ import numpy as np
 from llvmlite import ir
 from numba.extending import intrinsic
 
+from rmt_rank.simulation.compiled_loops import compiled
+
 __all__ = ["bidiagonal_singular_values", "bidiagonalise", "box_muller", "multiply", "start"]
 
 # Multiplications and additions may be joined; nothing is reordered.
-_compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_compiled = compiled(nogil=True, error_model="numpy", fastmath={"contract"})
 
 _NEGLIGIBLE = 1e-290
 # Numbers that stay in the first-level cache while one is made of the other.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from rmt_rank._array import svdvals
 from rmt_rank._random import gaussian
 from rmt_rank.simulation.bidiagonal import bidiagonal_singular_values, dlasq1_address
 from rmt_rank.simulation.chain import Chain
+from rmt_rank.simulation.compiled_loops import compiled_loops
 from rmt_rank.simulation.factors import Factor, draw_factors
 from rmt_rank.simulation.logarithms import LogProduct
 
@@ -92,7 +92,9 @@ def triangular(road: Road, count: int, stream: np.random.Generator) -> Block:
     product: Any = LogProduct(xp, triangular=True) if road.log else _Matrices(road)
     compiled: Any = None
     if chain.compiled:
-        compiled = importlib.import_module("rmt_rank.simulation.kernels")
+        compiled = compiled_loops()
+        if compiled is None:
+            raise ImportError("compiled loops need numba, which does not work here")
         if chain.field == "real" and chain.width <= COMPILED_WIDTH and not road.log:
             product = _Lanes(compiled)
     factors = draw_factors(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from rmt_rank._random import RNG, gaussian, normals, streams
 from rmt_rank._validation import choice, integer, real
 from rmt_rank.metrics.gram import gram_effective_rank
 from rmt_rank.metrics.spectrum import effective_rank
+from rmt_rank.simulation.compiled_loops import compiled_loops
 
 __all__ = ["sample_gram_effective_ranks"]
 
@@ -306,7 +306,6 @@ def _weights(networks: _Networks, shape: tuple[int, ...], stream: np.random.Gene
 
 
 def _compiled_box_muller(numbers: int) -> Any:
-    """The compiled transform, if numba is installed and there are numbers enough for its start."""
-    if numbers < _COMPILED_NUMBERS or importlib.util.find_spec("numba") is None:
-        return None
-    return importlib.import_module("rmt_rank.simulation.kernels").box_muller
+    """The compiled transform, if numba works and there are numbers enough for its start."""
+    loops = compiled_loops() if numbers >= _COMPILED_NUMBERS else None
+    return None if loops is None else loops.box_muller

@@ -10,7 +10,6 @@ import dataclasses
 import datetime
 import functools
 import hashlib
-import importlib.util
 import json
 import math
 import platform
@@ -26,6 +25,7 @@ from rmt_rank._archive import check, described, dump_json, load_json, pack, unpa
 from rmt_rank._folder import begin
 from rmt_rank._output import write
 from rmt_rank.simulation.chain import Chain
+from rmt_rank.simulation.compiled_loops import compiled_loops
 from rmt_rank.simulation.controls import Controls
 from rmt_rank.simulation.estimation import JointMoments
 from rmt_rank.simulation.study import Study
@@ -76,7 +76,7 @@ class Store:
         def declaration() -> bytes:
             content = {
                 "study": study.to_dict(),
-                "compiled": importlib.util.find_spec("numba") is not None,
+                "compiled": compiled_loops() is not None,
                 "provenance": _provenance(),
             }
             return dump_json(_DECLARED, content)
@@ -86,10 +86,9 @@ class Store:
         store = cls.open(path)
         if store.study.to_dict() != study.to_dict():
             raise StoreError(f"{path} holds another study; choose another folder")
-        if store.compiled and importlib.util.find_spec("numba") is None:
+        if store.compiled and compiled_loops() is None:
             raise StoreError(
-                f"{path} was computed with numba, which is not installed here: last bits would "
-                "differ"
+                f"{path} was computed with numba, which does not work here: last bits would differ"
             )
         return store
 

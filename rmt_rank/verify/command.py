@@ -82,7 +82,9 @@ def _run(
     try:
         return _report(claims, context, outputs, options, report)
     finally:
-        signal.signal(signal.SIGINT, previous)
+        # only where it changed: it changes in no thread but the first, which alone may change it
+        if signal.getsignal(signal.SIGINT) is not previous:
+            signal.signal(signal.SIGINT, previous)
 
 
 def _report(
@@ -94,8 +96,8 @@ def _report(
 ) -> int:
     interrupted = False
     with report:
-        report.header(claims, context, options.backend)
         try:
+            report.header(claims, context, options.backend)
             for claim in claims:
                 report.start(claim)
                 try:

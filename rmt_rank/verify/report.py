@@ -62,6 +62,7 @@ class Report:
             soft_wrap=False,
         )
         self.evidence: list[tuple[Claim, list[Evidence]]] = []
+        self._unprinted = False
         # one console for tables and bar where both go to the same terminal
         screen = self.console if self.terminal else Console(file=sys.stderr)
         self._progress = Progress(
@@ -114,13 +115,17 @@ class Report:
     def start(self, claim: Claim) -> None:
         """Begin a claim; its table is printed by `finish`."""
         self.evidence.append((claim, []))
+        self._unprinted = True
 
     def add(self, line: Evidence) -> None:
         """Add a line to the claim begun last."""
         self.evidence[-1][1].append(line)
 
     def finish(self, context: Context) -> None:
-        """Print the claim begun last."""
+        """Print the claim begun last, if there is one that is not yet printed."""
+        if not self._unprinted:
+            return
+        self._unprinted = False
         claim, lines = self.evidence[-1]
         self._print("")
         self._print(Text.assemble((claim.name, "bold"), f"  [{claim.status}]"))

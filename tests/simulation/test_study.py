@@ -4,7 +4,6 @@ import json
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 from concurrent.futures import Future, ProcessPoolExecutor
 
@@ -128,30 +127,26 @@ def test_nothing_is_computed_twice(whole, tmp_path, monkeypatch):
 
 
 SCRIPT = """
-import sys
+import os, signal, sys
 from rmt_rank import Study, run_study
 from rmt_rank.simulation import study_blocks, study_run, study_store
 study_blocks.block_samples = lambda *_: {block}
-run_study(Study(**{declared!r}), sys.argv[1], progress=lambda done, total: print(done, flush=True))
+
+def progress(done, _total):
+    if done == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+run_study(Study(**{declared!r}), sys.argv[1], progress=progress)
 """
 
 
 @pytest.mark.parametrize("after", [1, 6])
-def test_killed_at_once(whole, tmp_path, after):
+def test_killed_at_once(whole, tmp_path, after, start):
     path = tmp_path / "store"
     script = SCRIPT.format(block=BLOCK, declared=DECLARED)
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if int(line) >= after:
-            process.send_signal(signal.SIGKILL)
-            break
-    process.wait()
-    process.stdout.close()
-    assert process.returncode == -signal.SIGKILL
-    assert after <= len(list(path.glob("*.npz"))) < BLOCKS
+    done = start(sys.executable, "-c", script, path, after).outcome()
+    assert done.returncode == -signal.SIGKILL
+    assert len(list(path.glob("*.npz"))) == after
     assert same(run_study(Study(**DECLARED), path), whole)
 
 
