@@ -108,7 +108,7 @@ def test_headers_that_cannot_be_right(measure, tmp_path, case, version):
         (np.array([["2020-01-01"]], dtype="M8[D]"), "its type is datetime64[D]"),
         (np.zeros((2, 2), dtype=[("a", "f4")]), "its type is [('a', '<f4')]"),
         (np.zeros((2, 2), dtype="V3"), "its type is |V3"),
-        (np.array([[object()]]), "its type is object, which is pickled and never loaded"),
+        (np.array([[None]], dtype=object), "its type is object, which is pickled and never loaded"),
         (np.ones((2, 2), dtype=np.clongdouble), "wider than double precision"),
         (np.array([[np.inf, 1]]), "it holds nan or infinity"),
     ],
