@@ -286,6 +286,8 @@ def _member(name: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo, left: in
             f"it unpacks from {info.compress_size} bytes to {info.file_size}: an archive is "
             f"unpacked to {UNPACKED / 2**20:g} MiB, or {UNPACKED_RATIO} times its size, at most"
         )
+    if info.file_size == len(head):
+        return Member(name, declared.shape, _data(io.BytesIO(head)))
     with archive.open(info) as file:
         return Member(name, declared.shape, _data(file))
 

@@ -101,7 +101,7 @@ def _fitted(lines: list[_Line]) -> Iterator[str]:
     left = max(left, 8)
     folded = [
         # the name of a file stands alone, and the terminal wraps it
-        (line, chop_cells(line.names[0], left) if line.words else line.names)
+        (line, _folded(line.names[0], left) if line.words else line.names)
         for line in lines
     ]
     pieces = [
@@ -112,6 +112,14 @@ def _fitted(lines: list[_Line]) -> Iterator[str]:
     yield from _aligned(["array"], pieces, columns, heads)
     if missing := [name for name in SHOWN if name not in columns]:
         yield f"not shown on {width} columns: {', '.join(missing)}"
+
+
+def _folded(name: str, width: int) -> list[str]:
+    """A name in pieces, those after the first indented."""
+    first = chop_cells(name, width)[0]
+    indent = "    "
+    rest = chop_cells(name[len(first) :], width - len(indent)) if len(first) < len(name) else []
+    return [first, *(indent + piece for piece in rest)]
 
 
 def _wide(columns: list[str], heads: dict[str, str], lines: list[_Line]) -> int:

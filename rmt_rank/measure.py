@@ -153,9 +153,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure")
     failures = [row for row in table if row["error"] is not None]
     written = write_outputs(prog, zip(outputs, (_csv, _json), strict=True), table)
     if not any(output.standard for output in outputs):
-        for line in summary(table):
-            print(line)
-        sys.stdout.flush()
+        print("\n".join(summary(table)), flush=True)
     for row in failures:
         # the array of a .npy has no name of its own
         array = [] if row["array"] is None or is_npy(row["file"]) else [row["array"]]
