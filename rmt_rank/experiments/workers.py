@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
@@ -56,13 +57,10 @@ def workers(jobs: int, cells: int) -> Iterator[Executor | None]:
     # fresh processes: threads of BLAS and locks do not survive a fork
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_leave_to_parent)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
+    with _ignoring_ctrl_c():
         # workers begin with a task, and leave Ctrl-C to their parent even while they begin
         for _ in range(jobs):
             pool.submit(int)
-    finally:
-        signal.signal(signal.SIGINT, before)
     try:
         yield pool
     except BaseException:
@@ -74,6 +72,20 @@ def workers(jobs: int, cells: int) -> Iterator[Executor | None]:
             child.join()
         raise
     pool.shutdown()
+
+
+@contextlib.contextmanager
+def _ignoring_ctrl_c() -> Iterator[None]:
+    """Ignore Ctrl-C here and in processes that begin here; only the main thread can say so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _leave_to_parent() -> None:

@@ -79,7 +79,9 @@ def _run(
     try:
         return _report(claims, context, outputs, options, report)
     finally:
-        signal.signal(signal.SIGINT, previous)
+        # it was changed after a Ctrl-C only, which the main thread alone sees
+        if signal.getsignal(signal.SIGINT) is not previous:
+            signal.signal(signal.SIGINT, previous)
 
 
 def _report(
