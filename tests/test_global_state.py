@@ -4,8 +4,10 @@ The functions are called one by one, then in eight threads, each in an order of 
 the same numbers to the last bit.
 """
 
+import contextlib
 import decimal
 import gc
+import io
 import locale
 import os
 import random
@@ -30,7 +32,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import rmt_rank as rr
 from rmt_rank._blas import one_blas_thread
 from rmt_rank._output import write
+from rmt_rank.experiments.workers import workers
 from rmt_rank.figures.style import style
+from rmt_rank.verify.command import main as verify
 
 # Seconds after which threads are taken to have stopped for ever.
 LIMIT = 300
@@ -315,6 +319,25 @@ def test_styles_in_threads_are_put_back():
 
     assert in_threads([first, second])[1] == (before["text.color"], 8)
     assert dict(mpl.rcParams) == before
+
+
+def test_the_command_verify_in_threads():
+    quick = ["theorem1.both-ends", "--quiet"]
+    before = state()
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert in_threads([lambda: verify(quick)] * 4) == [0] * 4
+    assert state() == before
+
+
+def test_processes_are_begun_from_any_thread():
+    def work():
+        with workers(2, 2) as pool:
+            return list(pool.map(abs, [-1, -2]))
+
+    before = state()
+    assert in_threads([work]) == [[1, 2]]
+    assert work() == [1, 2]
+    assert state() == before
 
 
 def test_written_files_have_the_permissions_of_the_umask(tmp_path, monkeypatch):

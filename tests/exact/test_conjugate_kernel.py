@@ -5,6 +5,7 @@ from fractions import Fraction
 import mpmath
 import pytest
 
+from rmt_rank.exact._precision import mp, working
 from rmt_rank.exact.conjugate_kernel import (
     _curve,
     _edge,
@@ -35,20 +36,20 @@ def test_no_linear_part_is_marchenko_pastur():
 
 def test_linear_shares_in_closed_form():
     # sin: F = (1 - e^(-2v))/2 and E phi' = e^(-v/2), so that b^2 = v/sinh v; v' = w F
-    with mpmath.mp.workdps(30):
-        w = mpmath.mpf(2)
-        shares, v = _linear_shares(mpmath.sin, 3, w), w
+    with working(30):
+        w = mp.mpf(2)
+        shares, v = _linear_shares(mp.sin, 3, w), w
         for share in shares:
-            assert abs(share - v / mpmath.sinh(v)) < 1e-28
-            v = w * (1 - mpmath.exp(-2 * v)) / 2
+            assert abs(share - v / mp.sinh(v)) < 1e-28
+            v = w * (1 - mp.exp(-2 * v)) / 2
 
 
 def test_edges():
-    with mpmath.mp.workdps(25):
-        gamma = mpmath.mpf(4)
+    with working(25):
+        gamma = mp.mpf(4)
         # of Marchenko and Pastur: (1 + sqrt(gamma))^2
         assert abs(_curve(_edge(gamma, [], True), gamma, [])[-1][1] - 9) < 1e-20
-        shares = [mpmath.mpf("0.7"), mpmath.mpf("0.8")]
+        shares = [mp.mpf("0.7"), mp.mpf("0.8")]
         edges = [_curve(_edge(gamma, shares, upper), gamma, shares)[-1] for upper in (False, True)]
         # z is stationary in m there
         assert all(abs(dz) < 1e-15 for _, _, dz in edges)
@@ -56,9 +57,9 @@ def test_edges():
 
 
 def test_derivative_along_the_curve():
-    with mpmath.mp.workdps(30):
-        gamma, shares, m = mpmath.mpf(3), [mpmath.mpf("0.7")] * 3, mpmath.mpc("0.1", "0.2")
-        numeric = mpmath.diff(lambda x: _curve(x, gamma, shares)[-1][1], m)
+    with working(30):
+        gamma, shares, m = mp.mpf(3), [mp.mpf("0.7")] * 3, mp.mpc("0.1", "0.2")
+        numeric = mp.diff(lambda x: _curve(x, gamma, shares)[-1][1], m)
         assert abs(_curve(m, gamma, shares)[-1][2] / numeric - 1) < 1e-12
 
 
