@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy import special
 
 from rmt_rank._errors import BackendUnavailableError
-from rmt_rank._validation import choice
+from rmt_rank._validation import choice, shown
 
 __all__ = ["BACKENDS", "default_namespace", "makes_random_numbers", "namespace"]
 __all__ += ["as_floating", "erf", "inf_as_nan", "jordan_wielandt", "known", "namespace_of"]
@@ -37,7 +37,7 @@ def namespace_or_default(xp: Any) -> ModuleType:
     if xp is None:
         return default_namespace()
     if not (hasattr(xp, "asarray") and hasattr(xp, "linalg")):
-        raise TypeError(f"xp must be an array API namespace (a module), got {xp!r}")
+        raise TypeError(f"xp must be an array API namespace (a module), got {shown(xp)}")
     chosen: ModuleType = xp
     return chosen
 
@@ -118,7 +118,7 @@ def as_floating(name: str, value: Any, *, least_dimensions: int) -> tuple[Any, A
         try:
             value = np.asarray(value)
         except ValueError as error:  # ragged lists
-            raise TypeError(f"{name} must be an array of numbers, got {value!r}") from error
+            raise TypeError(f"{name} must be an array of numbers, got {shown(value)}") from error
     xp = array_api_compat.array_namespace(value)
     if isinstance(value, np.ndarray) and value.dtype.kind not in "biufc":
         raise TypeError(f"{name} must be an array of numbers, got the dtype {value.dtype}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -21,6 +21,9 @@ RNG: TypeAlias = int | np.random.SeedSequence | np.random.BitGenerator | np.rand
 
 FIELDS = ("real", "complex")
 
+# Integers in a sequence that is a seed.
+_LONGEST_SEED = 10**6
+
 
 def streams(rng: RNG) -> Iterator[np.random.Generator]:
     """Independent generators spawned from rng, one for each block, without end.
@@ -34,13 +37,15 @@ def streams(rng: RNG) -> Iterator[np.random.Generator]:
         If rng is not what `numpy.random.default_rng` takes.
     """
     try:
+        length = len(rng) if isinstance(rng, Sized) else 0
+        if length > _LONGEST_SEED:
+            raise ValueError("it is too long")
         if not isinstance(rng, np.random.Generator | np.random.BitGenerator):
             rng = np.random.SFC64(rng)
         parent = np.random.default_rng(rng)
         parent.spawn(0)
-    except Exception as error:  # whatever a user's object raises
-        kind = ValueError if isinstance(error, ValueError) else TypeError
-        raise kind(
+    except Exception as error:  # whatever a user's class raises
+        raise (ValueError if isinstance(error, ValueError) else TypeError)(
             f"rng must be None, a non-negative integer or a NumPy SeedSequence, BitGenerator or "
             f"Generator, got {shown(rng)}"
         ) from error

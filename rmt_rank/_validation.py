@@ -9,7 +9,7 @@ import os
 import reprlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,9 @@ __all__ = [
     "integer_widths",
     "integers",
 ]
-__all__ += ["real", "real_array", "require_memory", "sequence", "shown", "string"]
+__all__ += ["instance", "real", "real_array", "require_memory", "sequence", "shown", "string"]
+
+Kind = TypeVar("Kind")
 
 # The largest integer up to which every integer is a float, and that every index can be.
 LARGEST_INTEGER = 2**53
@@ -175,7 +177,9 @@ def integer(
     return number
 
 
-def sequence(name: str, value: Any, of: str, *, at_least: int = 0) -> tuple[Any, ...]:
+def sequence(
+    name: str, value: Any, of: str, *, at_least: int = 0, axes: int | None = 1
+) -> tuple[Any, ...]:
     """Return the members of a list, a tuple, a range or an array of one axis.
 
     Strings, bytes, mappings, sets and iterators are none.
@@ -188,6 +192,8 @@ def sequence(name: str, value: Any, of: str, *, at_least: int = 0) -> tuple[Any,
         What the members are, for the message.
     at_least : int, default 0
         Fewest members.
+    axes : int or None, default 1
+        Of an array; None for any number but 0.
 
     Raises
     ------
@@ -202,7 +208,8 @@ def sequence(name: str, value: Any, of: str, *, at_least: int = 0) -> tuple[Any,
         and not isinstance(value, str | bytes | bytearray | memoryview)
         and not hasattr(value, "keys")
     )
-    if not is_sequence or getattr(value, "ndim", 1) != 1:
+    ndim = getattr(value, "ndim", axes)
+    if not is_sequence or (ndim == 0 if axes is None else ndim != axes):
         raise TypeError(f"{name} must be a sequence of {of}, got {shown(value)}")
     # its members become objects
     _require_room(name, range(len(value)) if isinstance(value, np.ndarray) else value)
@@ -266,6 +273,15 @@ def function(name: str, value: Any) -> Callable[..., Any]:
     if not callable(value):
         raise TypeError(f"{name} must be callable, got {shown(value)}")
     return value  # type: ignore[no-any-return]
+
+
+def instance(name: str, value: Any, kind: type[Kind]) -> Kind:
+    """Return value if it is of a class; TypeError otherwise."""
+    if not isinstance(value, kind):
+        raise TypeError(
+            f"{name} must be a {kind.__name__}, got {type(value).__name__}, {shown(value)}"
+        )
+    return value
 
 
 def require_memory(name: str, nbytes: float) -> None:
