@@ -44,9 +44,8 @@ def streams(rng: RNG) -> Iterator[np.random.Generator]:
             rng = np.random.SFC64(rng)
         parent = np.random.default_rng(rng)
         parent.spawn(0)
-    except Exception as error:  # whatever a user's object raises
-        kind = ValueError if isinstance(error, ValueError) else TypeError
-        raise kind(
+    except Exception as error:  # whatever a user's class raises
+        raise (ValueError if isinstance(error, ValueError) else TypeError)(
             f"rng must be None, a non-negative integer or a NumPy SeedSequence, BitGenerator or "
             f"Generator, got {shown(rng)}"
         ) from error

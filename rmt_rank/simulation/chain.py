@@ -13,7 +13,8 @@ from rmt_rank._random import FIELDS
 from rmt_rank._validation import choice, integer, integer_widths, shown
 from rmt_rank.simulation.compiled_loops import compiled_loops
 
-__all__ = ["LARGEST_DEPTH", "LARGEST_SIZE", "LARGEST_WIDTH", "METHODS", "Chain", "entries"]
+__all__ = ["LARGEST_DEPTH", "LARGEST_SIZE", "LARGEST_WIDTH", "LARGEST_WORK"]
+__all__ += ["METHODS", "Chain", "entries"]
 __all__ += ["new_chain", "precision", "threads"]
 
 METHODS = ("auto", "dense", "triangular")
@@ -23,7 +24,7 @@ COMPILED_WORK = 2**25
 
 # What is sampled at most: a layer takes some 20 us, however small, and a million entries 2.5 ms, so
 # that the longest jobs take hours; what is longer is a study, or a slip.
-LARGEST_WIDTH, LARGEST_DEPTH, LARGEST_SIZE, LARGEST_WORK = 10**6, 10**6, 10**10, 10**13
+LARGEST_WIDTH, LARGEST_DEPTH, LARGEST_SIZE, LARGEST_WORK = 10**6, 10**6, 10**9, 10**13
 LARGEST_WORKERS = 1024
 
 

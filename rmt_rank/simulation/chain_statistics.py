@@ -10,12 +10,13 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._array import default_namespace, namespace_or_default, to_numpy
+from rmt_rank._array import default_namespace, makes_random_numbers, namespace_or_default, to_numpy
 from rmt_rank._random import RNG
-from rmt_rank._validation import integer
+from rmt_rank._validation import function, integer, integers
 from rmt_rank.metrics.spectrum import effective_rank
-from rmt_rank.simulation.blocks import chain_blocks, in_threads
-from rmt_rank.simulation.chain import new_chain
+from rmt_rank.simulation.blocks import chain_blocks, in_threads, require_room
+from rmt_rank.simulation.chain import LARGEST_DEPTH, LARGEST_SIZE, new_chain, threads
+from rmt_rank.simulation.standard_errors import FEWEST_SAMPLES
 from rmt_rank.theory.fuss_catalan import singular_value_law
 
 __all__ = ["ChainStatistics", "simulate_chain"]
@@ -28,7 +29,7 @@ POINTS_PER_LEVEL = 4
 
 @dataclass(frozen=True, eq=False)
 class ChainStatistics:
-    """Sample means along a chain of products, each with one standard error.
+    """Sample means along a chain of products, each with one standard error; nan below 32 samples.
 
     Attributes
     ----------
@@ -86,7 +87,10 @@ class _Mean:
     def result(self) -> tuple[Array, Array]:
         mean = self.sum / self.count
         variance = (self.sum_of_squares - self.count * mean**2) / (self.count - 1)
-        return np.asarray(self.shift + mean), np.sqrt(np.maximum(variance, 0) / self.count)
+        error = np.sqrt(np.maximum(variance, 0) / self.count)
+        return np.asarray(
+            self.shift + mean
+        ), error if self.count >= FEWEST_SAMPLES else error * np.nan
 
 
 def simulate_chain(
@@ -125,15 +129,19 @@ def simulate_chain(
     TypeError, ValueError
         If an argument is of the wrong type or out of its range.
     """
-    samples = integer("samples", samples, at_least=2)
-    depths = tuple(sorted({integer("depths", depth, at_least=1) for depth in depths}))
-    if not depths:
-        raise ValueError("depths must not be empty")
+    samples = integer("samples", samples, at_least=2, at_most=LARGEST_SIZE)
+    depths = tuple(
+        sorted({*integers("depths", depths, at_least=1, at_most=LARGEST_DEPTH, fewest=1)})
+    )
+    workers = threads(workers)
+    report = None if progress is None else function("progress", progress)
     xp = namespace_or_default(xp)
     own = xp is default_namespace()
     chain = new_chain(width, depths[-1], samples, field=field, numpy_doubles=own)
+    require_room(chain, samples, on_device=makes_random_numbers(xp))
     blocks = chain_blocks(chain, depths, samples, rng=rng, xp=xp)
 
+    width = chain.width
     points = POINTS_PER_LEVEL * width
     rank, decrease, moments = _Mean(), _Mean(), _Mean()
     below = [_Mean() for _ in depths]
@@ -148,8 +156,8 @@ def simulate_chain(
             moments.add(np.stack([squares.mean(axis=-1), (squares**2).mean(axis=-1)], axis=-1))
             for mean, sigma, depth in zip(below, values, depths, strict=True):
                 mean.add(_fractions_below(sigma, depth, points))
-            if progress is not None:
-                progress(len(ranks))
+            if report is not None:
+                report(len(ranks))
     below_mean, below_error = zip(*(mean.result() for mean in below), strict=True)
     return ChainStatistics(
         width,

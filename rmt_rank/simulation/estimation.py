@@ -251,7 +251,7 @@ def estimate(
     width, depth, field, widths, method, workers
         As in `sample_singular_values`.
     samples : int, optional
-        Number of products, from 2 to 10**10; this or `target_error` must be given.  Below 32 no
+        Number of products, from 2 to 10**9; this or `target_error` must be given.  Below 32 no
         standard error is stated.
     target_error : float, optional
         Stop when the largest standard error is at most this; one of 0, where nothing was seen to

@@ -8,13 +8,17 @@ import warnings
 from dataclasses import dataclass
 
 from rmt_rank._random import FIELDS, RNG
-from rmt_rank._validation import choice, integer, real
-from rmt_rank.simulation.chain import new_chain
+from rmt_rank._validation import LARGEST_INTEGER, choice, integer, real, shown
+from rmt_rank.simulation.chain import LARGEST_DEPTH, LARGEST_WIDTH, new_chain
 from rmt_rank.simulation.estimation import monte_carlo
 from rmt_rank.simulation.statistics import statistic
 from rmt_rank.simulation.target import FIRST_SAMPLES, SMALLEST_TARGET, Target, TargetWarning
 from rmt_rank.theory.effective_rank import differential_effective_rank
-from rmt_rank.theory.finite_width import LARGEST_DEPTH_PER_WIDTH, finite_width_correction
+from rmt_rank.theory.finite_width import (
+    LARGEST_DEPTH_PER_WIDTH,
+    FiniteWidthCorrection,
+    finite_width_correction,
+)
 from rmt_rank.theory.small_cases import exact_expected_effective_rank
 
 __all__ = ["ExpectedRank", "RegimeWarning", "by_limit", "corrected", "expected_effective_rank"]
@@ -117,7 +121,8 @@ def expected_effective_rank(
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type or out of its range, or there is no exact value.
+        If an argument is of the wrong type or out of its range, there is no exact value, or not
+        enough memory for "monte-carlo"; complex corrections go up to width and depth 10**6.
 
     Warns
     -----
@@ -137,16 +142,16 @@ def expected_effective_rank(
     >>> round(result.value, 3), result.method, result.status
     (4.845, 'corrected', 'conjectured')
     """
-    N = integer("width", width, at_least=1)
+    N = integer("width", width, at_least=1, at_most=LARGEST_INTEGER)
     choice("field", field, FIELDS)
-    power = real("power", power, above=0)
+    power = real("power", power, at_least=sys.float_info.min)
     choice("method", method, METHODS)
     target_error = real("target_error", target_error, at_least=SMALLEST_TARGET)
-    L = real("depth", depth, at_least=0)
+    L = real("depth", depth, at_least=0, at_most=LARGEST_INTEGER)
     if method != "limit":
         if isinstance(depth, bool) or not L.is_integer():
             raise ValueError(
-                f"depth must be a whole number where matrices are multiplied, got {depth!r}; "
+                f"depth must be a whole number where matrices are multiplied, got {shown(depth)}; "
                 "method='limit' takes any"
             )
         L = int(L)
@@ -203,9 +208,24 @@ def _in_regime(N: int, L: float, power: float) -> bool:
     return L <= LARGEST_DEPTH_PER_WIDTH * N and _POWERS[0] <= power <= _POWERS[1]
 
 
+def _correction(N: int, L: int, field: str, power: float) -> FiniteWidthCorrection:
+    """The finite-width correction; ValueError where it is too large a problem, or a number."""
+    if field == "complex":
+        # sums over the width (2e-5 s and 120 bytes each) and over the factors
+        integer("width", N, at_least=1, at_most=LARGEST_WIDTH)
+        integer("depth", L, at_least=1, at_most=LARGEST_DEPTH)
+    try:
+        return finite_width_correction(N, L, field, power=power)
+    except ArithmeticError as error:
+        raise ValueError(
+            f"power and depth must be such that the correction is a float, got {power:g} and {L}; "
+            "method='monte-carlo' needs none"
+        ) from error
+
+
 def corrected(N: int, L: int, field: str = "real", power: float = 1) -> ExpectedRank:
     """The limit with its corrections, within its regime or not."""
-    correction = finite_width_correction(N, L, field, power=power)
+    correction = _correction(N, L, field, power)
     limit = math.log(N) + float(differential_effective_rank(L, power=power))
     # What is left out, as Monte Carlo sees it at widths 8 to 128, depths up to a quarter of them
     # and powers 1 and 2 (validation/reports/finite_width.md): about twice the square of the
@@ -227,7 +247,7 @@ def by_limit(N: int, L: float, field: str = "real", power: float = 1) -> Expecte
     error = math.inf
     if L <= LARGEST_DEPTH_PER_WIDTH * N:
         whole = max(1, math.ceil(L))
-        correction = finite_width_correction(N, whole, field, power=power)
+        correction = _correction(N, whole, field, power)
         error = abs(correction.value) + correction.remainder
     return ExpectedRank(
         N,

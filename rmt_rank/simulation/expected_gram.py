@@ -13,9 +13,12 @@ import numpy.typing as npt
 from rmt_rank import _activations
 from rmt_rank._activations import ACTIVATIONS, Activation, Function, is_named
 from rmt_rank._random import RNG, streams
-from rmt_rank._validation import choice, integer, real
+from rmt_rank._validation import LARGEST_INTEGER, choice, integer, real
+from rmt_rank.simulation.chain import LARGEST_DEPTH
 from rmt_rank.simulation.expected import RegimeWarning
 from rmt_rank.simulation.random_features import KERNELS, sample_gram_effective_ranks
+from rmt_rank.simulation.standard_errors import FEWEST_SAMPLES, standard_error
+from rmt_rank.simulation.target import SMALLEST_TARGET, TargetWarning
 from rmt_rank.theory.conjugate_kernel import conjugate_kernel
 from rmt_rank.theory.finite_width import finite_width_correction
 from rmt_rank.theory.gram_corrections import cosine_correction
@@ -35,7 +38,7 @@ _IMPOSSIBLE = "a value that is not between 0 and log min(samples, width)"
 
 # Networks of the first round of Monte Carlo, the most of any, and those alive that a standard error
 # takes.
-_FIRST, _MOST, _ALIVE = 64, 4096, 16
+_FIRST, _MOST, _ALIVE = 64, 4096, FEWEST_SAMPLES
 # Activations of a network, and entries of its Gram matrix, that are simulated.
 _LARGEST = 2**27
 
@@ -139,6 +142,8 @@ def expected_gram_effective_rank(
     RegimeWarning
         If a formula is forced where it is not known to hold: depth > width/10, samples < width/2,
         a user's activation, or where its value is no entropy of min(samples, width) eigenvalues.
+    TargetWarning
+        If 4096 networks do not reach target_error.
 
     Notes
     -----
@@ -161,14 +166,14 @@ def expected_gram_effective_rank(
     >>> round(result.value, 3), result.method, result.status
     (5.043, 'limit', 'verified')
     """
-    n = integer("width", width, at_least=1)
-    L = integer("depth", depth, at_least=0)
-    q = integer("samples", samples, at_least=1)
+    n = integer("width", width, at_least=1, at_most=LARGEST_INTEGER)
+    L = integer("depth", depth, at_least=0, at_most=LARGEST_DEPTH)
+    q = integer("samples", samples, at_least=1, at_most=LARGEST_INTEGER)
     found = _activations.activation(activation)
     choice("kernel", kernel, KERNELS)
     variance = real("weight_variance", weight_variance, above=0)
     choice("method", method, METHODS)
-    target_error = real("target_error", target_error, above=0)
+    target_error = real("target_error", target_error, at_least=SMALLEST_TARGET)
     if method == "corrected" and found is not _IDENTITY:
         raise ValueError(
             f"method 'corrected' is for the identity, got {found.name!r}; 'limit' takes any"
@@ -313,7 +318,7 @@ def _by_simulation(case: _Case, target_error: float, why: str, rng: RNG) -> Expe
         drawn = np.concatenate(rounds)
         values = drawn[drawn > -math.inf]
         enough = len(values) >= _ALIVE
-        error = float(values.std(ddof=1)) / math.sqrt(len(values)) if enough else math.inf
+        error = float(standard_error(values)) if enough else math.inf
         if len(values) == 0 or (len(drawn) >= _MOST and not enough):
             raise ValueError(
                 f"activation {found.name!r} must leave networks alive: of {len(drawn)} networks of "
@@ -322,11 +327,13 @@ def _by_simulation(case: _Case, target_error: float, why: str, rng: RNG) -> Expe
         if error <= target_error or len(drawn) >= _MOST:
             break
         # a tenth more than the estimate asks for
-        more = 1.1 * (error / target_error) ** 2 if enough else 2 * _ALIVE / len(values)
+        ratio = error / target_error
+        more = 1.1 * ratio * ratio if enough else 2 * _ALIVE / len(values)
         size = max(1, math.ceil(min(more * len(drawn), _MOST)) - len(drawn))
     if dead := len(drawn) - len(values):
         why += f"; it leaves out {dead} of {len(drawn)} networks, whose activations are all 0"
     if error > target_error:
         why += f"; it stopped at {_MOST} networks"
+        warnings.warn(why, TargetWarning, stacklevel=3)
     mean = float(values.mean())
     return case.result(mean, error, "standard error", "monte-carlo", "verified", why)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -16,9 +17,16 @@ from rmt_rank._array import makes_random_numbers, namespace_or_default
 from rmt_rank._array_input import as_floating
 from rmt_rank._blas import one_blas_thread
 from rmt_rank._random import RNG, gaussian, normals, streams
-from rmt_rank._validation import choice, integer, real
+from rmt_rank._validation import choice, integer, integers, real, require_memory, shown
 from rmt_rank.metrics.gram import gram_effective_rank
 from rmt_rank.metrics.spectrum import effective_rank
+from rmt_rank.simulation.chain import (
+    LARGEST_DEPTH,
+    LARGEST_SIZE,
+    LARGEST_WIDTH,
+    LARGEST_WORK,
+    precision,
+)
 from rmt_rank.simulation.compiled_loops import compiled_loops
 
 __all__ = ["sample_gram_effective_ranks"]
@@ -133,14 +141,14 @@ def sample_gram_effective_ranks(
     >>> ranks.mean(axis=0).round(1)
     array([3. , 1.9])
     """
-    size = integer("size", size, at_least=1)
+    size = integer("size", size, at_least=1, at_most=LARGEST_SIZE)
     xp = namespace_or_default(xp)
-    dtype = xp.float64 if dtype is None else dtype
-    if dtype not in (xp.float64, xp.float32):
-        raise ValueError(f"dtype must be xp.float64 or xp.float32, got {dtype!r}")
+    dtype = precision(dtype, xp)
+    layers = integers("depths", depths, at_least=0, at_most=LARGEST_DEPTH, fewest=1)
     fixed, shape = _inputs(inputs, xp, dtype)
-    layers = _depths(depths)
-    width = integer("width", shape[1] if width is None else width, at_least=1)
+    if width is not None:
+        width = integer("width", width, at_least=1, at_most=LARGEST_WIDTH)
+    width = shape[1] if width is None else width
     networks = _Networks(
         fixed,
         shape,
@@ -156,6 +164,7 @@ def sample_gram_effective_ranks(
         _compiled_box_muller(size * max(layers) * width**2),
     )
     most = _block_size(networks)
+    _require_room(networks, size, most)
     parts = []
     np.empty(_KEPT_BYTES, dtype=np.uint8)
     with one_blas_thread():
@@ -166,12 +175,12 @@ def sample_gram_effective_ranks(
 
 def _inputs(inputs: Any, xp: ModuleType, dtype: Any) -> tuple[Any, tuple[int, int]]:
     """The inputs, None if they are fresh, and their shape."""
-    if isinstance(inputs, tuple) and np.ndim(inputs) == 1:
+    if isinstance(inputs, tuple) and all(isinstance(n, numbers.Number) for n in inputs):
         if len(inputs) != 2:
             raise ValueError(
-                f"inputs must be an array or a shape (samples, features), got {inputs}"
+                f"inputs must be an array or a shape (samples, features), got {shown(inputs)}"
             )
-        samples, features = (integer("inputs", n, at_least=1) for n in inputs)
+        samples, features = integers("inputs", inputs, at_least=1, at_most=LARGEST_WIDTH)
         return None, (samples, features)
     _, array = as_floating("inputs", inputs, least_dimensions=2)
     if array.ndim != 2 or 0 in array.shape:
@@ -184,10 +193,22 @@ def _inputs(inputs: Any, xp: ModuleType, dtype: Any) -> tuple[Any, tuple[int, in
     return array, tuple(array.shape)
 
 
-def _depths(depths: Sequence[int]) -> tuple[int, ...]:
-    if np.ndim(depths) != 1 or len(depths) == 0:
-        raise ValueError(f"depths must be a sequence of at least one integer, got {depths!r}")
-    return tuple(integer("depths", depth, at_least=0) for depth in depths)
+def _require_room(networks: _Networks, size: int, block: int) -> None:
+    """Refuse networks for which there is no memory, or no time."""
+    (samples, features), n = networks.shape, networks.width
+    work = size * (samples + n) * (features + max(networks.depths) * n)
+    if work > LARGEST_WORK:
+        raise ValueError(
+            f"inputs, width, depths and size must be such that all networks have at most 1e13 "
+            f"weights and activations, got {work:.3g}"
+        )
+    # activations before and after a layer, weights, and a Gram matrix for each depth
+    wide = max(features, n)
+    gram = min(samples, wide) ** 2 * (3 + len(networks.depths))
+    numbers_at_once = min(size, block) * (3 * samples * wide + 2 * wide * n + gram)
+    results = 2 * size * len(networks.depths)
+    name = "inputs" if samples * features >= n * n else "width"
+    require_memory("size" if results > numbers_at_once else name, 8 * (numbers_at_once + results))
 
 
 def _block_size(networks: _Networks) -> int:

@@ -12,7 +12,7 @@ H from the Gaussian unitary ensemble, E|H_ij|^2 = 1/N.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -22,7 +22,16 @@ import numpy.typing as npt
 from rmt_rank._array import default_namespace
 from rmt_rank._blas import one_blas_thread
 from rmt_rank._random import FIELDS, RNG, gaussian, streams
-from rmt_rank._validation import choice, integer, real
+from rmt_rank._validation import (
+    boolean,
+    choice,
+    integer,
+    integers,
+    real,
+    require_memory,
+    shown,
+)
+from rmt_rank.simulation.chain import LARGEST_DEPTH, LARGEST_SIZE, LARGEST_WIDTH, LARGEST_WORK
 
 __all__ = ["sample_residual_limit", "sample_residual_singular_values"]
 
@@ -32,6 +41,8 @@ Array = npt.NDArray[np.float64]
 BLOCK_BYTES = 2**21
 # Logarithm of the largest float.
 LARGEST_LOG = 709.7
+# Of a branch: squares of its entries are floats.
+_LARGEST_SCALE = 1e100
 
 
 def sample_residual_limit(width: int, time: float, size: int, *, rng: RNG = None) -> Array:
@@ -75,8 +86,9 @@ def sample_residual_limit(width: int, time: float, size: int, *, rng: RNG = None
     >>> sample_residual_limit(16, time=1, size=10, rng=0).shape
     (10, 16)
     """
-    N, size = integer("width", width, at_least=1), integer("size", size, at_least=1)
-    tau = real("time", time, at_least=0)
+    N, size = _sizes(width, size, per_network=1)
+    # the mean of s, exp(tau), must be a float
+    tau = real("time", time, at_least=0, at_most=LARGEST_LOG)
     drift = 2 * tau * (np.arange(1, N + 1) - (N + 1) / 2) / N
     parts = []
     with one_blas_thread():
@@ -110,7 +122,7 @@ def sample_residual_singular_values(
     size : int
         Number of chains, at least 1.
     scale : float
-        a >= 0.
+        a, from 0 to 1e100.
     layers : int, default 1
         k, the number of matrices in a block.
     field : {"real", "complex"}, default "real"
@@ -143,13 +155,18 @@ def sample_residual_singular_values(
     >>> sample_residual_singular_values(16, [1, 8], 10, scale=0.5, rng=0).shape
     (10, 2, 16)
     """
-    N, size = integer("width", width, at_least=1), integer("size", size, at_least=1)
-    if not isinstance(depths, Iterable):
-        raise TypeError(f"depths must be a sequence of integers, got {depths!r}")
-    wanted = [integer("depths", depth, at_least=1) for depth in depths]
-    if not wanted or any(after <= before for before, after in pairwise(wanted)):
-        raise ValueError(f"depths must be increasing and not empty, got {wanted}")
-    a, k = real("scale", scale, at_least=0), integer("layers", layers, at_least=1)
+    wanted = list(integers("depths", depths, at_least=1, at_most=LARGEST_DEPTH, fewest=1))
+    if any(after <= before for before, after in pairwise(wanted)):
+        raise ValueError(f"depths must be increasing, got {shown(wanted)}")
+    N, size = _sizes(width, size, per_network=len(wanted))
+    a = real("scale", scale, at_least=0, at_most=_LARGEST_SCALE)
+    k = integer("layers", layers, at_least=1, at_most=LARGEST_DEPTH)
+    return_log = boolean("return_log", return_log)
+    if (work := size * N * N * wanted[-1] * k) > LARGEST_WORK:
+        raise ValueError(
+            f"width, depths, layers and size must be such that all matrices have at most 1e13 "
+            f"entries, got {work:.3g}"
+        )
     choice("field", field, FIELDS)
     with one_blas_thread():
         parts = [
@@ -158,6 +175,17 @@ def sample_residual_singular_values(
         ]
     logs = np.concatenate(parts)
     return logs if return_log else _singular_values("scale", a, logs)
+
+
+def _sizes(width: int, size: int, *, per_network: int) -> tuple[int, int]:
+    """Width and size, checked; memory for spectra per network, in parts and together."""
+    N = integer("width", width, at_least=1, at_most=LARGEST_WIDTH)
+    size = integer("size", size, at_least=1, at_most=LARGEST_SIZE)
+    # the matrices of a block: complex, the product, a branch and what LAPACK needs
+    block = 5 * 16 * N * N * min(size, max(1, BLOCK_BYTES // (16 * N * N)))
+    results = 3 * 8 * size * per_network * N
+    require_memory("width" if block > results else "size", block + results)
+    return N, size
 
 
 def _singular_values(name: str, value: float, logs: Array) -> Array:
@@ -202,5 +230,5 @@ def _gaussian(
 def _blocks(N: int, size: int, rng: RNG) -> Iterator[tuple[int, np.random.Generator]]:
     """Numbers of matrices, a function of the width alone, and their streams."""
     most = max(1, BLOCK_BYTES // (16 * N * N))
-    sizes = [min(most, size - first) for first in range(0, size, most)]
+    sizes = (min(most, size - first) for first in range(0, size, most))
     yield from zip(sizes, streams(rng), strict=False)

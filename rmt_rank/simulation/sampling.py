@@ -7,9 +7,11 @@ from contextlib import closing
 from types import ModuleType
 from typing import Any
 
+import array_api_compat
+
 from rmt_rank._array import default_namespace, makes_random_numbers, namespace_or_default
 from rmt_rank._random import RNG
-from rmt_rank._validation import boolean, integer
+from rmt_rank._validation import boolean, integer, shown
 from rmt_rank.simulation.blocks import chain_blocks, in_threads, require_room
 from rmt_rank.simulation.chain import LARGEST_SIZE, new_chain, precision, threads
 
@@ -40,7 +42,7 @@ def sample_singular_values(
     depth : int
         Number of factors, from 1 to 10**6.
     size : int
-        Number of products, from 1 to 10**10.
+        Number of products, from 1 to 10**9.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Source of randomness, as for `numpy.random.default_rng`; streams are of its kind, SFC64 for
         a seed.  The numbers depend on its state and on the arguments only, not on the machine's
@@ -97,6 +99,7 @@ def sample_singular_values(
     return_log = boolean("return_log", return_log)
     xp = namespace_or_default(xp)
     dtype = precision(dtype, xp)
+    _require_device(xp, device)
     own = dtype == xp.float64 and xp is default_namespace() and not return_log
     chain = new_chain(width, depth, size, widths, field=field, method=method, numpy_doubles=own)
     require_room(chain, size, on_device=makes_random_numbers(xp), log=return_log, kept=True)
@@ -109,3 +112,15 @@ def sample_singular_values(
     if return_log:
         return xp.concat(parts, axis=0)
     return xp.concat([part.unscaled(xp) for part in parts], axis=0)
+
+
+def _require_device(xp: ModuleType, device: Any) -> None:
+    """ValueError if the library has no such device."""
+    if device is None:
+        return
+    try:
+        array_api_compat.to_device(xp.zeros(1), device)
+    except Exception as error:  # whatever the library raises
+        raise ValueError(
+            f"device must be one of {xp.__name__}, got {shown(device)}: {shown(error)}"
+        ) from error

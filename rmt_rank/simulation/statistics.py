@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -125,7 +126,7 @@ def statistic(
         listed = ", ".join(map(repr, STATISTICS))
         raise ValueError(f"statistic must be callable or one of {listed}, got {shown(which)}")
     if name == "effective_rank":
-        power = real("power", power, above=0)
+        power = real("power", power, at_least=sys.float_info.min)
         order = real("order", order, at_least=0, finite=False)
         return Statistic(
             name,

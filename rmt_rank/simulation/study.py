@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -11,13 +12,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rmt_rank._random import FIELDS
-from rmt_rank._validation import choice, integer
-from rmt_rank.simulation.statistics import Statistic, statistic
+from rmt_rank._validation import (
+    boolean,
+    choice,
+    integer,
+    integers,
+    real,
+    real_array,
+    sequence,
+    shown,
+)
+from rmt_rank.simulation.chain import LARGEST_DEPTH, LARGEST_WIDTH
+from rmt_rank.simulation.statistics import STATISTICS, Statistic, statistic
 
-__all__ = ["Study", "label"]
+__all__ = ["Study", "label", "user_path"]
+
+# Products per cell, and what NumPy takes its own seeds from.
+_LARGEST_SAMPLES, _LARGEST_SEED = 10**12, 2**128 - 1
+_KEYS = ("name", "power", "order", "bins")
 
 
 @dataclass(frozen=True)
@@ -27,15 +40,15 @@ class Study:
     Attributes
     ----------
     widths, depths : tuple of int
-        Sides N and numbers L of the square factors.
+        Sides N and numbers L of the square factors, each from 1 to 10**6.
     samples : int
-        Products per cell.
+        Products per cell, from 2 to 10**12; below 32 no standard errors are stated.
     fields : tuple of {"real", "complex"}
         Fields of the entries.
     statistics : tuple of dict, or of str
         Names, see `rmt_rank.estimate`, or dicts with the key "name" and options power, order, bins.
     seed : int
-        Seed of all random numbers.
+        Seed of all random numbers, below 2**128.
     control_variates : bool
         Whether they are used.
 
@@ -55,26 +68,26 @@ class Study:
 
     def __post_init__(self) -> None:
         replaced: dict[str, Any] = {}
-        for name in ("widths", "depths"):
-            values = tuple(integer(name, value, at_least=1) for value in self._sequence(name))
+        for name, most in (("widths", LARGEST_WIDTH), ("depths", LARGEST_DEPTH)):
+            values = integers(name, getattr(self, name), at_least=1, at_most=most, fewest=1)
             replaced[name] = _without_repetition(name, values)
-        replaced["samples"] = integer("samples", self.samples, at_least=2)
-        replaced["seed"] = integer("seed", self.seed, at_least=0)
-        fields = tuple(choice("fields", field, FIELDS) for field in self._sequence("fields"))
+        replaced["samples"] = integer("samples", self.samples, at_least=2, at_most=_LARGEST_SAMPLES)
+        replaced["seed"] = integer("seed", self.seed, at_least=0, at_most=_LARGEST_SEED)
+        given = sequence("fields", self.fields, "names", at_least=1)
+        fields = tuple(choice("fields", field, FIELDS) for field in given)
         replaced["fields"] = _without_repetition("fields", fields)
-        if not isinstance(self.control_variates, bool):
-            raise TypeError(f"control_variates must be a bool, got {self.control_variates!r}")
-        replaced["statistics"] = tuple(map(_plain, self._sequence("statistics")))
+        replaced["control_variates"] = boolean("control_variates", self.control_variates)
+        given = sequence("statistics", self.statistics, "names or dicts", at_least=1)
+        replaced["statistics"] = tuple(map(_plain, given))
         for name, value in replaced.items():
             object.__setattr__(self, name, value)
         self.functions()
         _without_repetition("statistics", tuple(map(label, self.statistics)))
 
-    def _sequence(self, name: str) -> list[Any]:
-        given = getattr(self, name)
-        if not isinstance(given, list | tuple | range | np.ndarray) or len(given) == 0:
-            raise TypeError(f"{name} must be a sequence that is not empty, got {given!r}")
-        return list(given)
+    def __hash__(self) -> int:
+        """Of all but what a statistic's label leaves out, so that equal studies have one hash."""
+        labels = tuple(map(label, self.statistics))
+        return hash((self.widths, self.depths, self.samples, self.fields, labels, self.seed))
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> Study:
@@ -85,39 +98,66 @@ class Study:
         OSError
             If the file cannot be read.
         TypeError, ValueError
-            If it is no TOML, has no such table, or a key or a value is wrong.
+            If it is not TOML in UTF-8, has no such table, or a key or a value is wrong.
         """
-        with Path(path).open("rb") as file:
-            try:
-                content = tomllib.load(file)
-            except tomllib.TOMLDecodeError as error:
-                raise ValueError(f"{path} is no TOML file: {error}") from error
+        path = user_path("path", path)
+        try:
+            text = path.read_bytes().decode("utf-8-sig")
+            content = tomllib.loads(text)
+        except OSError as error:
+            raise type(error)(f"{path} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is not a TOML file: it is not UTF-8 ({error})") from error
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path} is not a TOML file: {error}") from error
         if set(content) != {"study"} or not isinstance(content["study"], dict):
-            raise ValueError(f"{path} must have one table, [study], got {sorted(content)}")
+            raise ValueError(f"{path} must have one table, [study], got {shown(sorted(content))}")
         known = [each.name for each in dataclasses.fields(cls)]
         if unknown := sorted(set(content["study"]) - set(known)):
-            raise ValueError(f"unknown keys in [study]: {unknown}; allowed: {known}")
+            raise ValueError(f"unknown keys in [study]: {shown(unknown)}; allowed: {known}")
         if missing := sorted({"widths", "depths", "samples"} - set(content["study"])):
             raise ValueError(f"missing keys in [study]: {missing}")
-        return cls(**content["study"])
+        try:
+            return cls(**content["study"])
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{path}: {error}") from error
 
     def functions(self) -> list[Statistic]:
         """The statistics as functions."""
-        found = []
-        for each in self.statistics:
-            options = dict(each)
-            name = options.pop("name", None)
-            if unknown := sorted(set(options) - {"power", "order", "bins"}):
-                raise ValueError(f"unknown options of a statistic: {unknown}")
-            if not isinstance(name, str):
-                raise TypeError(f"a statistic must have a name, got {dict(each)!r}")
-            found.append(statistic(name, **options))
-        return found
+        return [
+            statistic(each["name"], **{key: each[key] for key in _KEYS[1:] if key in each})
+            for each in self.statistics
+        ]
 
     def to_dict(self) -> dict[str, Any]:
-        """The declaration in JSON's types."""
-        content: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
-        return content
+        """The declaration in JSON's types; the order inf is there as text, which `Study` reads."""
+        content = dataclasses.asdict(self)
+        for each in content["statistics"]:
+            if each.get("order") == math.inf:
+                each["order"] = "inf"
+        plain: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
+        return plain
+
+
+def user_path(name: str, path: str | os.PathLike[str]) -> Path:
+    """A path as given by a user, whose ~ is the home folder.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not a path, is empty, or is none on this system.
+    """
+    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
+        raise TypeError(f"{name} must be a path, got {shown(path)}")
+    if not os.fspath(path) or "\0" in os.fspath(path):
+        raise ValueError(f"{name} must be a path, got {shown(path)}")
+    try:
+        found = Path(path).expanduser()
+        found.exists()
+    except (RuntimeError, ValueError, OSError) as error:  # no such user, or far too long
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"{name} must be a path, got {shown(path)}: {reason}") from error
+    return found
 
 
 def _plain(given: Any) -> dict[str, Any]:
@@ -125,16 +165,28 @@ def _plain(given: Any) -> dict[str, Any]:
     if isinstance(given, str):
         return {"name": given}
     if not isinstance(given, Mapping):
-        raise TypeError(f"a statistic must be a name or a dict, got {given!r}")
-    return {
-        key: np.asarray(value).tolist() if key in ("bins", "power", "order") else value
-        for key, value in given.items()
-    }
+        raise TypeError(f"statistics must be names or dicts, got {shown(given)}")
+    if unknown := [key for key in given if key not in _KEYS]:
+        raise ValueError(
+            f"statistics must have no options but {', '.join(_KEYS[1:])}, got {shown(unknown)}"
+        )
+    if not isinstance(given.get("name"), str):
+        raise TypeError(f"statistics must have names, got {shown(dict(given))}")
+    plain = dict(given)
+    choice("statistics", plain["name"], STATISTICS)
+    if "power" in plain:
+        plain["power"] = real("power", plain["power"], above=0)
+    if "order" in plain:
+        order = math.inf if plain["order"] == "inf" else plain["order"]
+        plain["order"] = real("order", order, at_least=0, finite=False)
+    if plain.get("bins") is not None:
+        plain["bins"] = real_array("bins", plain["bins"]).tolist()
+    return plain
 
 
 def _without_repetition(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(values)) < len(values):
-        raise ValueError(f"{name} must not repeat a value, got {values!r}")
+        raise ValueError(f"{name} must not repeat a value, got {shown(values)}")
     return values
 
 

@@ -11,15 +11,17 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rmt_rank._validation import function, instance, shown
+from rmt_rank.simulation.blocks import require_room
 from rmt_rank.simulation.estimation import JointMoments, added, combined
-from rmt_rank.simulation.study import Study, label
+from rmt_rank.simulation.study import Study, label, user_path
 from rmt_rank.simulation.study_blocks import (
     StudyBlock,
+    block_samples,
     blocks,
     cells,
     chain_of,
@@ -31,6 +33,8 @@ from rmt_rank.simulation.study_store import Store
 
 __all__ = ["open_study", "run_study"]
 
+# Blocks of a study, each a file.
+_MOST_BLOCKS = 10**6
 # Blocks that are submitted before results are waited for.
 _IN_FLIGHT = 64
 
@@ -65,6 +69,8 @@ def run_study(
     ------
     ImportError
         If xarray is not installed (the extra `study`).
+    TypeError, ValueError
+        If an argument is of the wrong type or out of its range, or there is not enough memory.
     StoreError
         If the folder is not empty and holds something else, or one of its files is damaged.
 
@@ -73,8 +79,14 @@ def run_study(
     What is done is written at once.  Interrupted or killed at any point, and run again, the study
     goes on, and ends with the same numbers to the last bit on machines of the same kind.
     """
+    instance("study", study, Study)
+    path = user_path("store", store)
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise TypeError(f"executor must have the method submit, got {shown(executor)}")
+    report = (lambda _done, _total: None) if progress is None else function("progress", progress)
+    _require_feasible(study)
     _xarray()
-    opened = Store.begin(Path(store), study)
+    opened = Store.begin(path, study)
     missing, total = [], 0
     for cell in cells(study):
         for block in blocks(study, opened.compiled, cell):
@@ -82,13 +94,28 @@ def run_study(
             if opened.load(block) is None:
                 missing.append(block)
     done = total - len(missing)
-    report = progress or (lambda _done, _total: None)
     report(done, total)
     for block, halves in _computed(missing, executor):
         opened.save(block, halves)
         done += 1
         report(done, total)
-    return open_study(store)
+    return open_study(path)
+
+
+def _require_feasible(study: Study) -> None:
+    """Refuse studies of too many blocks, or of blocks that do not fit into memory."""
+    log = any(each.log for each in study.functions())
+    count = 0
+    for cell in cells(study):
+        block = StudyBlock(study, False, *cell, 0, 0)
+        most = block_samples(study, *cell[1:])
+        count += -(-study.samples // most)
+        require_room(chain_of(block), min(most, study.samples), log=log)
+    if count > _MOST_BLOCKS:
+        raise ValueError(
+            f"samples must be such that there are at most {_MOST_BLOCKS} blocks, got "
+            f"{study.samples} and {count:.3g} blocks"
+        )
 
 
 def _computed(
@@ -138,8 +165,9 @@ def open_study(store: str | os.PathLike[str]) -> Any:
     -------
     xarray.Dataset
         Over field, width and depth: for every statistic its mean under its name, and with the
-        endings _error (one standard error) and _variance_reduction; and `samples`, how many of them
-        are done.  Cells without samples are nan.  Attributes hold the declaration and provenance.
+        endings _error (one standard error, nan below 32 samples) and _variance_reduction; and
+        `samples`, how many of them are done.  Cells without samples are nan.  Attributes hold the
+        declaration and provenance.
 
     Raises
     ------
@@ -149,7 +177,7 @@ def open_study(store: str | os.PathLike[str]) -> Any:
         If it is no store, or a file is truncated or belongs to another study.
     """
     xarray = _xarray()
-    opened = Store.open(Path(store))
+    opened = Store.open(user_path("store", store))
     study = opened.study
     shape = (len(study.fields), len(study.widths), len(study.depths))
     samples = np.zeros(shape, dtype=np.int64)
@@ -163,7 +191,11 @@ def open_study(store: str | os.PathLike[str]) -> Any:
         if samples[place] < 2:
             continue
         chain = chain_of(StudyBlock(study, opened.compiled, *cell, 0, 0))
-        found = combined(halves, controls_of(study, chain))[:3]
+        spans = [
+            np.full(components(each, cell[1]), chosen.span(cell[1]))
+            for each, chosen in zip(study.statistics, study.functions(), strict=True)
+        ]
+        found = combined(halves, controls_of(study, chain), np.concatenate(spans))[:3]
         for values, result in zip(arrays, found, strict=True):
             start = 0
             for array, each in zip(values, study.statistics, strict=True):

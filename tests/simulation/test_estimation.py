@@ -220,7 +220,7 @@ def test_every_size_of_the_law_of_shares():
         ),
         ({"which": "rank"}, ValueError, "statistic must be callable or one of 'effective_rank'"),
         ({"which": "spectral_measure"}, ValueError, "spectral_measure needs bins"),
-        ({"power": -1}, ValueError, "power must be finite and > 0, got -1"),
+        ({"power": -1}, ValueError, "power must be finite and >= 2.2.*e-308, got -1"),
         ({"which": lambda s: 1.0}, ValueError, r"must return the shape \(\d+,\) or"),
         ({"which": lambda s: s[:, 0] * np.nan}, ValueError, "is not finite for every matrix"),
         (

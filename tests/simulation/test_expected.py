@@ -133,10 +133,10 @@ def test_forced_methods_warn_outside_their_regime():
         ({"depth": -1}, ValueError, "depth must be finite and >= 0, got -1"),
         ({"depth": 2.5}, ValueError, "depth must be a whole number where matrices are multiplied"),
         ({"field": "R"}, ValueError, "field must be one of"),
-        ({"power": 0}, ValueError, "power must be finite and > 0, got 0"),
+        ({"power": 0}, ValueError, "power must be finite and >= 2.2.*e-308, got 0"),
         ({"method": "guess"}, ValueError, "method must be one of 'auto', 'exact', 'limit'"),
         ({"method": "exact"}, ValueError, "there is no exact value for width 4, depth 2, power 1"),
-        ({"target_error": 0}, ValueError, "target_error must be finite and > 0, got 0"),
+        ({"target_error": 0}, ValueError, "target_error must be finite and >= 2.22045e-16, got 0"),
     ],
 )
 def test_bad_input(arguments, error, message):

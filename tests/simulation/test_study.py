@@ -289,7 +289,7 @@ class TestDeclaration:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("widths = [", "is no TOML file"),
+            ("widths = [", "is not a TOML file"),
             ("[other]\n", r"must have one table, \[study\], got \['other'\]"),
             ("[study]\nwidths = [4]\n", r"missing keys in \[study\]: \['depths', 'samples'\]"),
             (
@@ -311,7 +311,7 @@ class TestDeclaration:
             ({"widths": 4}, TypeError, "widths must be a sequence that is not empty, got 4"),
             ({"fields": "real"}, TypeError, "fields must be a sequence that is not empty"),
             ({"statistics": "effective_rank"}, TypeError, "statistics must be a sequence"),
-            ({"statistics": (5,)}, TypeError, "a statistic must be a name or a dict, got 5"),
+            ({"statistics": (5,)}, TypeError, "statistics must be names or dicts, got 5"),
             (
                 {"statistics": ({"name": "effective_rank", "power": "a"},)},
                 TypeError,
@@ -330,7 +330,11 @@ class TestDeclaration:
             ({"control_variates": 1}, TypeError, "control_variates must be a bool, got 1"),
             ({"statistics": ()}, TypeError, "statistics must be a sequence that is not empty"),
             ({"statistics": ("rank",)}, ValueError, "statistic must be callable or one of"),
-            ({"statistics": ({"name": "effective_rank", "q": 1},)}, ValueError, "unknown options"),
+            (
+                {"statistics": ({"name": "effective_rank", "q": 1},)},
+                ValueError,
+                "must have no options but power, order, bins",
+            ),
         ],
     )
     def test_bad_values(self, change, error, message):
