@@ -23,6 +23,7 @@ SCALAR_ROUNDS, SCALAR_CALLS = 50, 20
 # bars of the ratio to beta's method, at every depth; and for one point
 BARS = {"pdf": "<= 1.2", "cdf": "<= 1", "ppf": "<= 1"}
 SCALAR_BAR = "<= 2"
+WRAPPER = "SciPy's wrapper alone (`uniform`)"
 
 BETA = stats.beta(0.5, 1.5)
 uniform = np.random.default_rng(0).random(POINTS)
@@ -48,7 +49,8 @@ def rows(calls, rounds, unit, repeats, bar):
     for name in others:
         own, other = (np.median(times[k]) / (unit * repeats) for k in (name, rival))
         ratio = np.median(times[name] / times[rival])
-        yield f"{name} | {own:.0f} | {other:.0f} | {ratio:.2f} | {bar} |"
+        its_bar = "-" if name == WRAPPER else bar
+        yield f"{name} | {own:.0f} | {other:.0f} | {ratio:.2f} | {its_bar} |"
 
 
 def many_points(method):
@@ -57,7 +59,7 @@ def many_points(method):
     for name, law in laws().items():
         x = uniform if method == "ppf" else uniform * law.support()[1]
         calls[name] = partial(getattr(law, method), x)
-    calls["SciPy's wrapper alone (`uniform`)"] = partial(getattr(stats.uniform(), method), uniform)
+    calls[WRAPPER] = partial(getattr(stats.uniform(), method), uniform)
     for row in rows(calls, ROUNDS, 1e-9, POINTS, BARS.get(method, "-")):
         yield f"| {method} | {row}"
 
@@ -166,13 +168,13 @@ def table():
         "A density needs SciPy's masks and copies (the wrapper alone, which no distribution can "
         "beat), a power for w, a square root, some five products and quotients, and one look-up "
         "in a table with a polynomial of degree 5: six `take`, ten products and sums, and the "
-        "index. By the line above that is the wrapper and about 30 ns, and it is all that is done "
+        "index. By the line above that is the wrapper and 30 to 45 ns, and it is all that is done "
         "(`spectral_tables.py`). Probabilities need the same; quantiles a second power or an "
         "exponential, and their points sorted into two groups. For one point the wrapper takes "
         "most of the time; Newton's method on Python floats takes some 25 us for a density and 40 "
         "us for a quantile.",
         "",
-        "Depths beyond 255 or below 1/255, few points (below 7,168 at depths 1/8 to 8, 102,400 at "
+        "Depths beyond 255 or below 1/255, few points (below 7,168 at depths 1/7 to 7, 102,400 at "
         "depth 255), and several depths in one call have no table: Newton's method on arrays, some "
         "300 ns a density and 800 ns a quantile. A table is made once for each depth, in the time "
         "that those few points take.",
