@@ -87,8 +87,8 @@ def openml(
             as_frame=False,
             # slow, but the faster one fails on numbers as classes with pandas 3
             parser="liac-arff",
-            # it warns before every attempt but the first
-            n_retries=0,
+            # the fewest that there can be; it warns before it tries again
+            n_retries=1,
             data_home=os.environ.get(VARIABLE) or None,
         )
     except OSError as error:

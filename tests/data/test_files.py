@@ -250,6 +250,8 @@ def test_pixels_that_are_scaled_already(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("offline")
+# of scikit-learn, which tries again
+@pytest.mark.filterwarnings("ignore:A network error occurred", "ignore:Invalid cache")
 @pytest.mark.parametrize("load", [load_mnist, load_cifar])
 def test_offline_it_says_what_to_do(load, tmp_path, monkeypatch):
     monkeypatch.setenv("RMT_RANK_DATA", str(tmp_path))

@@ -150,7 +150,7 @@ def test_interrupted(tmp_path, monkeypatch):
     def interrupted(settings, cell, seed):
         if cell == {"task": "a", "depth": 2}:
             # by itself, a training run would warn, and keep what it has
-            problem = least_squares_problem(4, task_rank=1, examples=4, rng=0)
+            problem = least_squares_problem(4, task_rank=1, examples=3, rng=0)
             with monkeypatch.context() as patch:
                 patch.setattr(Observer, "__call__", ctrl_c)
                 train(problem, 1, learning_rate=0.1, rng=0)
