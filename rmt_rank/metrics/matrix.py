@@ -97,7 +97,8 @@ def _of_matrices(measure: Callable[..., Any]) -> Callable[..., Any]:
         (measure.__doc__ or "")
         .replace(
             "singular_values : array, shape (..., k)\n        Non-negative, in any order.",
-            "a : array, shape (..., m, n)\n        Matrices, real or complex; k below is min(m, n).",
+            "a : array, shape (..., m, n)\n"
+            "        Matrices, real or complex; k below is min(m, n).",
         )
         .replace("\n    Returns\n", f"{_STACK}\n    Returns\n")
     )

@@ -6,7 +6,6 @@ a spectrum has.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import array_api_compat
@@ -86,7 +85,7 @@ def prepared(
 ) -> Prepared:
     """Divide values >= 0, in units of 2^exponent, by the largest.
 
-    `finite`, of shape (...), is False where the answer is to be nan besides where the values say it.
+    `finite`, of shape (...), is False where the answer is to be nan whatever the values.
     """
     if sigma.shape[-1] == 0:
         # the spectrum of an empty matrix is that of the zero matrix

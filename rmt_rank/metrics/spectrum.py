@@ -129,9 +129,7 @@ def _entropy(s: Prepared, power: float, order: float, eps: float) -> Any:
         return -xp.sum(p * _log(xp, p), axis=-1)
     if order == 0:  # a value that is 0 relative to the largest alone still counts
         counted = (p > 0) | (s.absolute > 0)
-        return xp.log(
-            xp.sum(xp.astype(counted, p.dtype), axis=-1) + xp.astype(~s.nonzero, p.dtype)
-        )
+        return xp.log(xp.sum(xp.astype(counted, p.dtype), axis=-1) + xp.astype(~s.nonzero, p.dtype))
     largest = xp.max(p, axis=-1)
     largest = xp.where(largest > 0, largest, xp.ones_like(largest))
     if order > _INFINITE_ORDER:
