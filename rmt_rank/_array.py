@@ -22,8 +22,8 @@ from rmt_rank._errors import BackendUnavailableError
 from rmt_rank._validation import choice, shown
 
 __all__ = ["BACKENDS", "default_namespace", "makes_random_numbers", "namespace"]
-__all__ += ["erf", "in_full_precision", "inf_as_nan", "jordan_wielandt", "known", "matmul"]
-__all__ += ["namespace_of", "namespace_or_default", "nan_where", "svdvals", "to_numpy"]
+__all__ += ["absolute", "erf", "in_full_precision", "inf_as_nan", "jordan_wielandt", "known"]
+__all__ += ["matmul", "namespace_of", "namespace_or_default", "nan_where", "svdvals", "to_numpy"]
 __all__ += ["without_autocast"]
 
 BACKENDS = ("numpy", "cupy", "torch")
@@ -169,6 +169,11 @@ def matmul(xp: Any, a: Any, b: Any) -> Any:
     if array_api_compat.is_jax_namespace(xp):
         return xp.matmul(a, b, precision="highest")
     return in_full_precision(xp, xp.matmul, a, b)
+
+
+def absolute(xp: Any, x: Any) -> Any:
+    """|x| of real numbers with slope 0 at 0, where JAX's own has 1."""
+    return x * xp.sign(x) if array_api_compat.is_jax_namespace(xp) else xp.abs(x)
 
 
 def without_autocast(xp: Any, array: Any) -> contextlib.AbstractContextManager[Any]:

@@ -85,7 +85,7 @@ def prepared(
 ) -> Prepared:
     """Divide values >= 0, in units of 2^exponent, by the largest.
 
-    `finite`, of shape (...), is False where the answer must be nan although the values are finite.
+    `finite`, of shape (...), is False where the answer is to be nan whatever the values.
     """
     if sigma.shape[-1] == 0:
         # the spectrum of an empty matrix is that of the zero matrix

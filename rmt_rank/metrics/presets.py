@@ -115,7 +115,6 @@ def weightwatcher_entropy(weights: Any, *, eps: float = 1e-10, stack: bool = Fal
     entropy = spectrum.effective_rank(decomposed, power=2, eps=eps)
     rank = spectrum.numerical_rank(decomposed)
     xp = decomposed.xp
-    entropy, rank = xp.asarray(entropy), xp.asarray(rank)
     low = rank <= 1
     quotient = xp.where(low, xp.zeros_like(rank), entropy) / xp.log(
         xp.where(low, xp.full_like(rank, 2.0), rank)

@@ -19,7 +19,7 @@ __all__ = ["centred", "exponents", "far", "magnitude", "times_power_of_two", "to
 
 def far(xp: Any, dtype: Any) -> float:
     """Magnitude below which, and above whose inverse, no sum of squares leaves the range."""
-    return math.sqrt(math.sqrt(xp.finfo(dtype).max))
+    return math.sqrt(math.sqrt(float(xp.finfo(dtype).max)))
 
 
 def exponents(xp: Any, magnitudes: Any) -> Any:
