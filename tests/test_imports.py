@@ -19,6 +19,7 @@ FOUNDATIONS = {
     "_array",
     "_errors",
     "_output",
+    "_paths",
     "_random",
     "_validation",
     "__init__",

@@ -5,8 +5,9 @@ The stream is seeded by the study's seed and the block's place, whoever computes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,16 @@ from rmt_rank.simulation.controls import Controls
 from rmt_rank.simulation.estimation import JointMoments, added, observe
 from rmt_rank.simulation.study import Study
 
-__all__ = ["StudyBlock", "block_samples", "blocks", "cells", "chain_of", "compute", "controls_of"]
+__all__ = [
+    "StudyBlock",
+    "block_samples",
+    "blocks",
+    "cells",
+    "chain_of",
+    "components",
+    "compute",
+    "controls_of",
+]
 
 # Entries of all factors in a block of a study: about half a second; logarithms take longer.
 _BLOCK_ENTRIES = 2**26
@@ -65,6 +75,13 @@ def blocks(study: Study, compiled: bool, cell: tuple[str, int, int]) -> Iterator
         StudyBlock(study, compiled, *cell, index, min(most, study.samples - begin))
         for index, begin in enumerate(range(0, study.samples, most))
     )
+
+
+def components(statistic: Mapping[str, Any], width: int) -> int:
+    """Numbers that a statistic has at a width."""
+    if statistic["name"] == "effective_rank":
+        return 1
+    return len(statistic["bins"]) - 1 if statistic["name"] == "spectral_measure" else width
 
 
 def chain_of(block: StudyBlock) -> Chain:

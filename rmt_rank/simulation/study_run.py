@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from rmt_rank._paths import user_path
 from rmt_rank._validation import function, instance, shown
 from rmt_rank.simulation.blocks import require_room
 from rmt_rank.simulation.estimation import JointMoments, added, combined
-from rmt_rank.simulation.study import Study, label, user_path
+from rmt_rank.simulation.study import Study, label
 from rmt_rank.simulation.study_blocks import (
     StudyBlock,
     block_samples,
     blocks,
     cells,
     chain_of,
+    components,
     compute,
     controls_of,
 )
@@ -180,7 +182,7 @@ def open_study(store: str | os.PathLike[str]) -> Any:
     study = opened.study
     shape = (len(study.fields), len(study.widths), len(study.depths))
     samples = np.zeros(shape, dtype=np.int64)
-    sizes = [_components(each, max(study.widths)) for each in study.statistics]
+    sizes = [components(each, max(study.widths)) for each in study.statistics]
     arrays = [[np.full((*shape, size), np.nan) for size in sizes] for _ in range(3)]
     for place, cell in zip(np.ndindex(shape), cells(study), strict=True):
         halves: list[JointMoments | None] = [None, None]
@@ -191,14 +193,14 @@ def open_study(store: str | os.PathLike[str]) -> Any:
             continue
         chain = chain_of(StudyBlock(study, opened.compiled, *cell, 0, 0))
         spans = [
-            np.full(_components(each, cell[1]), chosen.span(cell[1]))
+            np.full(components(each, cell[1]), chosen.span(cell[1]))
             for each, chosen in zip(study.statistics, study.functions(), strict=True)
         ]
         found = combined(halves, controls_of(study, chain), np.concatenate(spans))[:3]
         for values, result in zip(arrays, found, strict=True):
             start = 0
             for array, each in zip(values, study.statistics, strict=True):
-                size = _components(each, cell[1])
+                size = components(each, cell[1])
                 array[place][:size] = result[start : start + size]
                 start += size
     data: dict[str, Any] = {"samples": (("field", "width", "depth"), samples)}
@@ -224,15 +226,6 @@ def open_study(store: str | os.PathLike[str]) -> Any:
         "complete": int(np.all(samples == study.samples)),
     }
     return xarray.Dataset(data, coords=coordinates, attrs=attributes)
-
-
-def _components(each: Mapping[str, Any], width: int) -> int:
-    """Numbers that a statistic has at a width."""
-    if each["name"] == "effective_rank":
-        return 1
-    if each["name"] == "spectral_measure":
-        return len(each["bins"]) - 1
-    return width
 
 
 def _xarray() -> Any:
