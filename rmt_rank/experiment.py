@@ -15,6 +15,7 @@ from rich.table import Table
 
 from rmt_rank._errors import DataUnavailableError
 from rmt_rank._output import Output, refuse_same, write_outputs
+from rmt_rank._paths import sentence
 from rmt_rank._text import Parser
 from rmt_rank._validation import integer
 from rmt_rank.experiments import EXPERIMENTS, find
@@ -84,7 +85,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experimen
     except BrokenPipeError:
         raise
     except (ValueError, TypeError, OSError, ImportError, DataUnavailableError) as error:
-        parser.error(str(error))
+        parser.error(sentence(error))
     except BrokenProcessPool:
         _say(f"{prog}: a worker died{kept}", sys.stderr)
         return WORKER_DIED

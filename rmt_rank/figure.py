@@ -17,6 +17,7 @@ from rmt_rank import experiments
 from rmt_rank._archive import described
 from rmt_rank._errors import DataUnavailableError
 from rmt_rank._output import Output, write
+from rmt_rank._paths import sentence, user_path
 from rmt_rank._text import Parser, shown
 from rmt_rank._validation import integer
 from rmt_rank.experiments.experiment import SIZES, Experiment
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank figure") 
     except BrokenPipeError:
         raise
     except (ValueError, TypeError, OSError, ImportError, DataUnavailableError) as error:
-        parser.error(str(error))
+        parser.error(sentence(error))
     except BrokenProcessPool:
         _say(f"{prog}: a worker died; run it again to go on", sys.stderr)
         return WORKER_DIED
@@ -105,9 +106,7 @@ def _origin(figure: PaperFigure) -> str:
 
 def _folder(word: str) -> None:
     """Make the folder, and try whether files can be made there, before the work starts."""
-    if not word:
-        raise ValueError("--out must not be empty")
-    path = Path(word)
+    path = user_path("--out", word)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -131,7 +130,7 @@ def _run(name: str, data: str | None) -> Experiment:
 
 def _path(figure: PaperFigure, options: argparse.Namespace, suffix: str) -> Path:
     name = figure.name if options.data is None else f"{figure.name}-{options.data}"
-    return Path(options.out) / f"{name}.{suffix}"
+    return user_path("--out", options.out) / f"{name}.{suffix}"
 
 
 def _read(options: argparse.Namespace, chosen: Sequence[PaperFigure]) -> dict[str, Any]:
@@ -228,7 +227,7 @@ def _of_numbers(options: argparse.Namespace) -> contextlib.AbstractContextManage
 def _computed(run: Experiment, options: argparse.Namespace, executor: Executor | None) -> Any:
     """The Dataset of an experiment, kept by size and seed, so that what was interrupted goes on."""
     parts = [run.name, options.size, str(options.seed), *([options.data] if options.data else [])]
-    folder = Path(options.out) / "cells" / "-".join(parts)
+    folder = user_path("--out", options.out) / "cells" / "-".join(parts)
     folder.parent.mkdir(exist_ok=True)
     return run_with_bar(run, options.size, folder=folder, seed=options.seed, executor=executor)
 

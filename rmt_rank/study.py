@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from rmt_rank._paths import sentence
 from rmt_rank._text import Parser, shown
 from rmt_rank._validation import integer
 from rmt_rank.experiments.workers import processes
@@ -28,6 +29,8 @@ __all__ = ["main"]
 
 # Exit codes: 0 done, 1 a worker died, 2 usage or a store that cannot be used.
 DONE, WORKER_DIED, USAGE = 0, 1, 2
+
+_MOST_WORKERS = 1024
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank study") -> int:
@@ -52,14 +55,14 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank study") -
             _show(open_study(options.store), options.csv)
             return DONE
         study = Study.from_toml(options.file)
-        workers = integer("--workers", options.workers, at_least=1)
+        workers = integer("--workers", options.workers, at_least=1, at_most=_MOST_WORKERS)
         store = options.store or options.file.with_suffix(".study")
         with _executor(workers, options.scheduler) as executor:
             result = _run(study, store, executor)
     except BrokenPipeError:
         raise
     except (ValueError, TypeError, OSError, ImportError) as error:
-        parser.error(str(error))
+        parser.error(sentence(error))
     except BrokenProcessPool:
         print(f"{prog}: a worker died; run it again to go on", file=sys.stderr)
         return WORKER_DIED
@@ -81,10 +84,11 @@ def _run(study: Study, store: Path, executor: Executor | None) -> Any:
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
-        task = bar.add_task("", total=None)
+        # not shown before the number of blocks is known
+        task = bar.add_task("", total=None, visible=False)
 
         def progress(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
+            bar.update(task, completed=done, total=total, visible=True)
 
         return run_study(study, store, executor=executor, progress=progress)
 

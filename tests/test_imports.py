@@ -25,6 +25,7 @@ FOUNDATIONS = {
     "_matrix_files",
     "_folder",
     "_output",
+    "_paths",
     "_random",
     "_text",
     "_validation",

@@ -72,7 +72,7 @@ def test_a_worker_that_dies(declared, monkeypatch, capsys):
     ("arguments", "message"),
     [
         ([], "the following arguments are required: ACTION"),
-        (["run", "missing.toml"], "No such file or directory: 'missing.toml'"),
+        (["run", "missing.toml"], "missing.toml cannot be read: No such file or directory"),
         (["run", "grid.toml", "--workers", "0"], "--workers must be an integer >= 1, got 0"),
         (["run", "grid.toml", "--workers", "x"], "invalid int value"),
         (["show", "."], "is no store of a study"),

@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from rmt_rank._validation import shown
+
 if TYPE_CHECKING:
     from rmt_rank.experiments.experiment import Experiment
 
@@ -51,7 +53,7 @@ def find(name: str) -> Experiment:
     if module is None:
         listed = ", ".join(map(repr, EXPERIMENTS))
         raise ValueError(
-            f"experiment must be one of {listed}, got {name!r}{nearest(name, EXPERIMENTS)}"
+            f"experiment must be one of {listed}, got {shown(name)}{nearest(name, EXPERIMENTS)}"
         )
     experiment: Experiment = importlib.import_module(module).EXPERIMENT
     return experiment
@@ -59,7 +61,7 @@ def find(name: str) -> Experiment:
 
 def as_listed(name: str) -> str:
     """A name as a user may write it, in the way that names are listed."""
-    return str(name).lower().replace("_", "-")
+    return (name if isinstance(name, str) else shown(name)).lower().replace("_", "-")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -29,7 +29,8 @@ from rmt_rank._archive import check, described, dump_json, load_json, pack, pars
 from rmt_rank._blas import one_blas_thread
 from rmt_rank._folder import begin
 from rmt_rank._output import write
-from rmt_rank._validation import choice, integer
+from rmt_rank._paths import user_path
+from rmt_rank._validation import choice, function, instance, integer, shown
 from rmt_rank.experiments.findings import Finding
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult
@@ -51,6 +52,8 @@ SIZES = ("tiny", "quick", "full")
 
 # NetCDF 3, which figures keep their numbers in, has no larger integers.
 _LARGEST = 2**31 - 1
+# What NumPy takes its own seeds from.
+_LARGEST_SEED = 2**128 - 1
 
 # Kinds of files, for their seals.
 _DECLARED, _CELL = "declaration of an experiment", "cell of an experiment"
@@ -119,7 +122,7 @@ def run_experiment(
     folder : str or Path, optional
         Where results of cells are kept; a run of the same experiment goes on there.
     seed : int, default 0
-        Seed of all randomness.
+        Seed of all randomness, below 2**128.
     executor : concurrent.futures.Executor, optional
         Where cells are computed; in this process by default.
     progress : callable, optional
@@ -140,14 +143,19 @@ def run_experiment(
     ImportError
         If xarray is not installed (the extra `study`).
     """
+    instance("experiment", experiment, Experiment)
+    choice("size", size, SIZES)
+    seed = integer("seed", seed, at_least=0, at_most=_LARGEST_SEED)
+    path = None if folder is None else user_path("folder", folder)
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise TypeError(f"executor must have the method submit, got {shown(executor)}")
+    function("progress", progress)
     if importlib.util.find_spec("xarray") is None:
         raise ImportError("experiments need xarray: pip install 'rmt_rank[study]'")
-    choice("size", size, SIZES)
-    integer("seed", seed, at_least=0)
     settings = experiment.settings(size)
     cells = experiment.cells(settings)
     declared = {"experiment": experiment.name, "size": size, "settings": settings, "seed": seed}
-    store = _Store(None if folder is None else Path(folder), declared)
+    store = _Store(path, declared)
     results = {key: store.load(key) for key in map(_key, cells)}
     todo = [cell for cell in cells if results[_key(cell)] is None]
     progress(len(cells) - len(todo), len(cells))
@@ -204,9 +212,10 @@ def shared_seed(seed: np.random.SeedSequence, **names: int | float | str) -> np.
     **names
         What the seed is of, such as `task_rank=4, repeat=0`.
     """
-    if not isinstance(seed.entropy, Sequence):
-        raise TypeError(f"seed must be that of a cell, got {seed!r}")
-    return _seed(int(seed.entropy[0]), {"shared": "", **names})
+    entropy = getattr(seed, "entropy", None)
+    if not isinstance(entropy, Sequence):
+        raise TypeError(f"seed must be that of a cell, got {shown(seed)}")
+    return _seed(int(entropy[0]), {"shared": "", **names})
 
 
 class BestRate(NamedTuple):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from rmt_rank._validation import choice
+from rmt_rank._validation import choice, integer
 from rmt_rank.data import load_cifar, load_digits, load_mnist
 from rmt_rank.data.images import Images
 from rmt_rank.experiments.experiment import SIZES, Experiment
@@ -71,6 +71,9 @@ def image_problem(data: str, examples: int, held_out: int, rng: Any) -> LeastSqu
     ImportError, DataUnavailableError
         If they cannot be loaded.
     """
+    choice("data", data, DATA)
+    examples = integer("examples", examples, at_least=1)
+    held_out = integer("held_out", held_out, at_least=0)
     drawn = images(data).subset(examples + held_out, rng).standardised()
     x, y = drawn.inputs, drawn.one_hot
     return LeastSquaresProblem(x[:examples], y[:examples], x[examples:], y[examples:])

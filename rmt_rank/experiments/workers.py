@@ -34,10 +34,11 @@ def run_with_bar(
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
-        task = bar.add_task("", total=None)
+        # not shown before the number of cells is known
+        task = bar.add_task("", total=None, visible=False)
 
         def progress(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
+            bar.update(task, completed=done, total=total, visible=True)
 
         return run_experiment(
             experiment, size, folder=folder, seed=seed, executor=executor, progress=progress

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from rmt_rank._validation import shown
 from rmt_rank.experiments import as_listed, nearest
 
 if TYPE_CHECKING:
@@ -71,5 +72,5 @@ def find(name: str) -> PaperFigure:
     listed = ", ".join(map(repr, FIGURES))
     raise ValueError(
         f"figure must be one of {listed}, a number (fig4, captions:fig3), or all on the command "
-        f"line, got {name!r}{nearest(name, FIGURES)}"
+        f"line, got {shown(name)}{nearest(name, FIGURES)}"
     )

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from rmt_rank._validation import instance
+
 __all__ = ["AxesArray", "PaperFigure", "drawn"]
 
 Shared = Literal["none", "all", "row", "col"]
@@ -65,6 +67,7 @@ def drawn(figure: PaperFigure, dataset: Any) -> Figure:
     matplotlib.figure.Figure
         Not yet saved.
     """
+    instance("figure", figure, PaperFigure)
     rows, columns = figure.panels(dataset)
     width, height = figure.panel_size
     canvas = Figure(figsize=(columns * width, rows * height))

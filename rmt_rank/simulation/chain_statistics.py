@@ -16,6 +16,7 @@ from rmt_rank._validation import function, integer, integers
 from rmt_rank.metrics.spectrum import effective_rank
 from rmt_rank.simulation.blocks import chain_blocks, in_threads, require_room
 from rmt_rank.simulation.chain import LARGEST_DEPTH, LARGEST_SIZE, new_chain, threads
+from rmt_rank.simulation.content import ByContent
 from rmt_rank.simulation.standard_errors import FEWEST_SAMPLES
 from rmt_rank.theory.fuss_catalan import singular_value_law
 
@@ -28,7 +29,7 @@ POINTS_PER_LEVEL = 4
 
 
 @dataclass(frozen=True, eq=False)
-class ChainStatistics:
+class ChainStatistics(ByContent):
     """Sample means along a chain of products, each with one standard error; nan below 32 samples.
 
     Attributes

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from scipy import special
 
 from rmt_rank.simulation.chain import Chain
+from rmt_rank.simulation.content import ByContent
 from rmt_rank.theory.complex_covariance import complex_covariance
 from rmt_rank.theory.complex_moments import complex_power_sum
 from rmt_rank.theory.trace_moments import trace_moments
@@ -37,8 +38,8 @@ _SMALLEST_LOG = -300.0
 _GROUPS = 32
 
 
-@dataclass(frozen=True)
-class Controls:
+@dataclass(frozen=True, eq=False)
+class Controls(ByContent):
     """Control variates of a chain.
 
     Attributes

@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from rmt_rank._random import RNG
 from rmt_rank._validation import boolean, integer
 from rmt_rank.simulation.blocks import chain_blocks, in_threads, require_room
 from rmt_rank.simulation.chain import LARGEST_SIZE, Chain, new_chain, threads
+from rmt_rank.simulation.content import ByContent
 from rmt_rank.simulation.controls import Controls
 from rmt_rank.simulation.products import Block
 from rmt_rank.simulation.standard_errors import FEWEST_SAMPLES
@@ -45,7 +46,7 @@ _FIRST_CONTROLLED = 128
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
+class Estimate(ByContent):
     """A mean by Monte Carlo.
 
     Attributes
@@ -62,7 +63,7 @@ class Estimate:
     controls : tuple of str
         The control variates.
     seconds : float
-        Time that it took.
+        Time that it took; estimates of the same numbers are equal whatever it was.
     how : str
         All that in a sentence.
     reached : bool
@@ -74,13 +75,13 @@ class Estimate:
     samples: int
     variance_reduction: Any
     controls: tuple[str, ...]
-    seconds: float
+    seconds: float = field(compare=False)
     how: str
     reached: bool = True
 
 
-@dataclass(frozen=True)
-class JointMoments:
+@dataclass(frozen=True, eq=False)
+class JointMoments(ByContent):
     """Means and central products of controls and statistics, which add up.
 
     Attributes

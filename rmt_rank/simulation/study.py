@@ -9,9 +9,9 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from rmt_rank._paths import user_path
 from rmt_rank._random import FIELDS
 from rmt_rank._validation import (
     boolean,
@@ -26,7 +26,7 @@ from rmt_rank._validation import (
 from rmt_rank.simulation.chain import LARGEST_DEPTH, LARGEST_WIDTH
 from rmt_rank.simulation.statistics import STATISTICS, Statistic, statistic
 
-__all__ = ["Study", "label", "user_path"]
+__all__ = ["Study", "label"]
 
 # Products per cell, and what NumPy takes its own seeds from.
 _LARGEST_SAMPLES, _LARGEST_SEED = 10**12, 2**128 - 1
@@ -137,27 +137,6 @@ class Study:
                 each["order"] = "inf"
         plain: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
         return plain
-
-
-def user_path(name: str, path: str | os.PathLike[str]) -> Path:
-    """A path as given by a user, whose ~ is the home folder.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is not a path, is empty, or is none on this system.
-    """
-    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
-        raise TypeError(f"{name} must be a path, got {shown(path)}")
-    if not os.fspath(path) or "\0" in os.fspath(path):
-        raise ValueError(f"{name} must be a path, got {shown(path)}")
-    try:
-        found = Path(path).expanduser()
-        found.exists()
-    except (RuntimeError, ValueError, OSError) as error:  # no such user, or far too long
-        reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"{name} must be a path, got {shown(path)}: {reason}") from error
-    return found
 
 
 def _plain(given: Any) -> dict[str, Any]:

@@ -307,9 +307,9 @@ class TestDeclaration:
     @pytest.mark.parametrize(
         ("change", "error", "message"),
         [
-            ({"widths": ()}, TypeError, "widths must be a sequence that is not empty"),
-            ({"widths": 4}, TypeError, "widths must be a sequence that is not empty, got 4"),
-            ({"fields": "real"}, TypeError, "fields must be a sequence that is not empty"),
+            ({"widths": ()}, ValueError, "widths must have at least 1 entry"),
+            ({"widths": 4}, TypeError, "widths must be a sequence of integers, got 4"),
+            ({"fields": "real"}, TypeError, "fields must be a sequence of names"),
             ({"statistics": "effective_rank"}, TypeError, "statistics must be a sequence"),
             ({"statistics": (5,)}, TypeError, "statistics must be names or dicts, got 5"),
             (
@@ -327,8 +327,8 @@ class TestDeclaration:
             ({"samples": 1}, ValueError, "samples must be an integer >= 2, got 1"),
             ({"fields": ("R",)}, ValueError, "fields must be one of 'real', 'complex', got 'R'"),
             ({"seed": -1}, ValueError, "seed must be an integer >= 0, got -1"),
-            ({"control_variates": 1}, TypeError, "control_variates must be a bool, got 1"),
-            ({"statistics": ()}, TypeError, "statistics must be a sequence that is not empty"),
+            ({"control_variates": 1}, TypeError, "control_variates must be True or False, got 1"),
+            ({"statistics": ()}, ValueError, "statistics must have at least 1 entry"),
             ({"statistics": ("rank",)}, ValueError, "statistic must be callable or one of"),
             (
                 {"statistics": ({"name": "effective_rank", "q": 1},)},
