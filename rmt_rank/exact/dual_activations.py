@@ -16,7 +16,7 @@ from typing import Any
 import mpmath
 from mpmath import mp
 
-from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, positive
+from rmt_rank.exact._numbers import Number, as_mpf, bounded, check_digits, exact, positive, shown
 
 __all__ = ["dual_activation", "dual_activation_closed"]
 
@@ -82,6 +82,9 @@ def dual_activation(
     0.225879726495651
     """
     a, b, r, frequency = _checked(first, second, correlation, omega)
+    bounded("first", first, "1e-20", 10**6)
+    bounded("second", second, "1e-20", 10**6)
+    bounded("omega", omega, "1e-20", 1000)
     check_digits(digits)
     with mp.workdps(digits + 10):
         function = _function(activation, as_mpf(frequency))
@@ -125,8 +128,8 @@ def dual_activation_closed(
     """
     a, b, r, frequency = _checked(first, second, correlation, omega)
     check_digits(digits)
-    if activation not in _CLOSED:
-        raise ValueError(f"activation is {activation!r}; allowed: {', '.join(_CLOSED)}")
+    if not isinstance(activation, str) or activation not in _CLOSED:
+        raise ValueError(f"activation is {shown(activation)}; allowed: {', '.join(_CLOSED)}")
     with mp.workdps(digits + 10):
         w = as_mpf(frequency)
         value = _CLOSED[activation](as_mpf(a), as_mpf(b), as_mpf(r), w)
@@ -139,18 +142,18 @@ def _checked(
 ) -> tuple[Fraction, Fraction, Fraction, Fraction]:
     r = exact("correlation", correlation)
     if abs(r) > 1:
-        raise ValueError(f"correlation is {correlation!r}; allowed: a number from -1 to 1")
+        raise ValueError(f"correlation is {shown(correlation)}; allowed: a number from -1 to 1")
     return positive("first", first), positive("second", second), r, positive("omega", omega)
 
 
 def _function(activation: str | Callable[[Any], Any], omega: Any) -> Callable[[Any], Any]:
     if callable(activation):
         return activation
-    if activation == "sine":
+    if isinstance(activation, str) and activation == "sine":
         return lambda x: mpmath.sin(omega * x)
-    if activation not in _FUNCTIONS:
+    if not isinstance(activation, str) or activation not in _FUNCTIONS:
         listed = ", ".join([*_FUNCTIONS, "sine"])
-        raise ValueError(f"activation is {activation!r}; allowed: {listed} or a function")
+        raise ValueError(f"activation is {shown(activation)}; allowed: {listed} or a function")
     return _FUNCTIONS[activation]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import mpmath
 from mpmath import mp
 
-from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact
+from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, integer, members, shown
 
 __all__ = ["effective_rank_of_free_product", "gaussian", "residual"]
 
@@ -41,7 +41,7 @@ def gaussian(aspect: Number = 1) -> STransform:
     """
     ratio = exact("aspect", aspect)
     if ratio < 1:
-        raise ValueError(f"aspect is {aspect!r}; allowed: a number >= 1")
+        raise ValueError(f"aspect is {shown(aspect)}; allowed: a number >= 1")
     return lambda u: 1 / (u + as_mpf(ratio))
 
 
@@ -64,9 +64,8 @@ def residual(scale: Number, layers: int = 1) -> STransform:
     """
     a = exact("scale", scale)
     if a < 0:
-        raise ValueError(f"scale is {scale!r}; allowed: a number >= 0")
-    if isinstance(layers, bool) or not isinstance(layers, int) or layers < 1:
-        raise ValueError(f"layers is {layers!r}; allowed: an int >= 1")
+        raise ValueError(f"scale is {shown(scale)}; allowed: a number >= 0")
+    layers = integer("layers", layers, 1, 10**6)
 
     def one(u: Any) -> Any:
         square = as_mpf(a * a)
@@ -117,10 +116,10 @@ def effective_rank_of_free_product(
     ArithmeticError
         If the quadrature does not converge.
     """
-    if not s_transforms:
-        raise ValueError(f"s_transforms is {s_transforms!r}; allowed: at least one")
-    if power not in (1, 2):
-        raise ValueError(f"power is {power!r}; allowed: 1 or 2")
+    for s in members("s_transforms", s_transforms):
+        if not callable(s):
+            raise TypeError(f"s_transforms has {shown(s)}; allowed: functions")
+    power = integer("power", power, 1, 2)
     digits = check_digits(digits)
     with mp.workdps(2 * digits + 20):
         value = _singular_values(s_transforms) if power == 1 else _gram(s_transforms)

@@ -13,7 +13,15 @@ from typing import Any
 import mpmath
 from mpmath import mp
 
-from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, exact_depth, positive
+from rmt_rank.exact._numbers import (
+    Number,
+    as_mpf,
+    check_digits,
+    exact,
+    exact_depth,
+    positive,
+    shown,
+)
 
 __all__ = ["density", "jacobian", "paper_equation_8_ratio", "singular_value"]
 
@@ -124,7 +132,7 @@ def at_angle(
         gap = mpmath.pi / (L + 1) - phi
         if phi <= 0 or gap <= 0:
             raise ValueError(
-                f"angle is {angle!r}; allowed: 0 < angle < pi/(depth + 1) = "
+                f"angle is {shown(angle)}; allowed: 0 < angle < pi/(depth + 1) = "
                 f"{mpmath.nstr(mpmath.pi / (L + 1), 17)}"
             )
         with mp.workprec(mp.prec + lost_bits(phi, L)):

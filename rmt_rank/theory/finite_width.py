@@ -23,8 +23,13 @@ import numpy as np
 from scipy import integrate, special
 
 from rmt_rank._random import FIELDS
-from rmt_rank._validation import LARGEST_INTEGER, choice, integer, real
-from rmt_rank.theory.complex_moments import LARGEST_LOG, MOST_FACTORS, complex_power_sum
+from rmt_rank._validation import LARGEST_INTEGER, choice, integer, real, require_memory
+from rmt_rank.theory.complex_moments import (
+    BYTES_PER_WIDTH,
+    LARGEST_LOG,
+    MOST_FACTORS,
+    complex_power_sum,
+)
 from rmt_rank.theory.effective_rank import differential_effective_rank
 from rmt_rank.theory.moments import log_moment
 
@@ -81,6 +86,7 @@ def finite_width_correction(
         )
     fluctuation = _fluctuation(z, L) / N**2
     if choice("field", field, FIELDS) == "complex":
+        require_memory("width", BYTES_PER_WIDTH * N)
         moment = complex_power_sum((N,) * (L + 1), z)
         annealed = moment.log - z * moment.log_slope
         limit = float(differential_effective_rank(L, power=power))

@@ -266,7 +266,8 @@ def _checked(
         raise ValueError(
             f"targets and initial must have shapes that fit, got {s.shape} and {start.shape}"
         ) from error
-    ratio = np.where(s > 0, s, start) / start
+    with np.errstate(over="ignore"):
+        ratio = np.where(s > 0, s, start) / start
     if (bad := (ratio > _LARGEST_RATIO) | (ratio < 1 / _LARGEST_RATIO)).any():
         raise ValueError(
             "initial must be within 1e100 of the targets that are not 0, got a ratio of "
