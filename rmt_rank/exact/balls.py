@@ -25,7 +25,15 @@ from typing import Any
 from flint import arb, ctx, fmpq
 from mpmath import libmp
 
-from rmt_rank.exact._numbers import Number, check_digits, exact, exact_depth, positive
+from rmt_rank.exact._numbers import (
+    Number,
+    check_digits,
+    exact,
+    exact_depth,
+    integer,
+    positive,
+    shown,
+)
 from rmt_rank.exact._precision import alone, mp, rounded, unrounded, working_bits
 
 __all__ = [
@@ -188,15 +196,18 @@ def _derivative_between(L: arb, z: arb) -> arb:
     return _derivative(L, z).intersection(tight)
 
 
-def _ends(depth: Depth) -> tuple[Fraction, Fraction]:
+def _ends(depth: Depth, names: tuple[str, str] = ("depth", "depth")) -> tuple[Fraction, Fraction]:
     if not isinstance(depth, tuple | list):
-        point = exact_depth(depth, zero_allowed=True)
+        point = exact_depth(depth, zero_allowed=True, most=None, name=names[0])
         return point, point
     if len(depth) != 2:
-        raise ValueError(f"depth is {depth!r}; allowed: a number or a pair (low, high)")
-    low, high = (exact_depth(end, zero_allowed=True) for end in depth)
+        raise ValueError(f"depth is {shown(depth)}; allowed: a number or a pair (low, high)")
+    low, high = (
+        exact_depth(end, zero_allowed=True, most=None, name=name)
+        for end, name in zip(depth, names, strict=True)
+    )
     if low > high:
-        raise ValueError(f"depth is {depth!r}; allowed: a pair with low <= high")
+        raise ValueError(f"depth is {shown(depth)}; allowed: a pair with low <= high")
     return low, high
 
 
@@ -338,9 +349,8 @@ def certify_decreasing(
     ValueError, TypeError
         If an argument is outside what is allowed.
     """
-    (left, right), power_exact = _ends((low, high)), positive("power", power)
-    if not isinstance(most_boxes, int) or isinstance(most_boxes, bool) or most_boxes < 1:
-        raise ValueError(f"most_boxes is {most_boxes!r}; allowed: an int >= 1")
+    (left, right), power_exact = _ends((low, high), ("low", "high")), positive("power", power)
+    most_boxes = integer("most_boxes", most_boxes, 1, 10**9)
     # Once the intervals are wide, more bits than these would not make the bounds tighter.
     with working_bits(64 + 2 * right.numerator.bit_length()):
         z = _arb(power_exact / 2)

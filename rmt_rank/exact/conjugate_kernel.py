@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rmt_rank.exact._numbers import Number, as_mpf, check_digits, positive
+from rmt_rank.exact._numbers import Number, as_mpf, bounded, check_digits, positive, shown
 from rmt_rank.exact._precision import from_caller, mp, rounded, working
 
 __all__ = ["conjugate_kernel_entropy", "linear_kernel_entropy"]
@@ -58,7 +58,7 @@ def linear_kernel_entropy(samples_per_width: Number, depth: int, *, digits: int 
     """
     gamma = positive("samples_per_width", samples_per_width)
     if gamma < 1:
-        raise ValueError(f"samples_per_width is {samples_per_width!r}; allowed: a number >= 1")
+        raise ValueError(f"samples_per_width is {shown(samples_per_width)}; allowed: a number >= 1")
     L, digits = _checked_depth(depth, 0), check_digits(digits)
     with working(digits + 15):
         ratio = as_mpf(gamma)
@@ -102,13 +102,15 @@ def conjugate_kernel_entropy(
     ArithmeticError
         If the density is not found: its mass and mean are known and compared.
     """
-    gamma = positive("samples_per_width", samples_per_width)
+    gamma = bounded("samples_per_width", samples_per_width, 0, 10**6)
     if gamma <= 1:
-        raise ValueError(f"samples_per_width is {samples_per_width!r}; allowed: a number > 1")
+        raise ValueError(f"samples_per_width is {shown(samples_per_width)}; allowed: a number > 1")
     L, digits = _checked_depth(depth, 1), check_digits(digits)
-    variance = positive("weight_variance", weight_variance)
+    variance = bounded("weight_variance", weight_variance, "1e-20", 10**6)
+    if not (isinstance(activation, str) or callable(activation)):
+        raise TypeError(f"activation is {shown(activation)}; allowed: a name or a function")
     if isinstance(activation, str) and activation not in _ACTIVATIONS:
-        raise ValueError(f"activation is {activation!r}; allowed: {', '.join(_ACTIVATIONS)}")
+        raise ValueError(f"activation is {shown(activation)}; allowed: {', '.join(_ACTIVATIONS)}")
     phi = _ACTIVATIONS[activation] if isinstance(activation, str) else from_caller(activation)
     with working(2 * digits + 15):
         shares = _linear_shares(phi, L, as_mpf(variance))
@@ -118,7 +120,7 @@ def conjugate_kernel_entropy(
 
 def _checked_depth(depth: int, least: int) -> int:
     if isinstance(depth, bool) or not isinstance(depth, int):
-        raise TypeError(f"depth is {depth!r}; allowed: an int >= {least}")
+        raise TypeError(f"depth is {shown(depth)}; allowed: an int >= {least}")
     if depth < least:
         raise ValueError(f"depth is {depth}; allowed: an int >= {least}")
     return depth

@@ -22,10 +22,11 @@ from flint import arb
 from rmt_rank.exact._numbers import (
     Number,
     as_mpf,
+    bounded,
     check_digits,
-    exact,
     exact_depth,
     expm1,
+    integer,
     positive,
 )
 from rmt_rank.exact._precision import mp, rounded, working, working_bits
@@ -93,7 +94,9 @@ def levy_khintchine(order: Number, depth: Number, *, digits: int = 30) -> tuple[
     ValueError, TypeError
         If an argument is outside what is allowed.
     """
-    z_exact, L_exact, digits = positive("order", order), exact_depth(depth), check_digits(digits)
+    z_exact, L_exact = positive("order", order), exact_depth(depth, least=Fraction(1, 10**15))
+    bounded("order", order, 0, 10**20)
+    digits = check_digits(digits)
     with working(2 * digits + 30):
         z, L = as_mpf(z_exact), as_mpf(L_exact)
         gammas = mp.loggamma((L + 1) * z + 1) - mp.loggamma(z + 1) - mp.loggamma(L * z + 2)
@@ -171,11 +174,8 @@ def certify_levy_growth(high: Number = 20, *, most_boxes: int = 20000) -> Growth
     exp(-x) < 1 - sqrt(1/2), checked at high.  Where v <= 1, sinh u <= u cosh u at u = v/2 gives
     q(v) >= 1/cosh(1/2)^2 > exp(-1).
     """
-    last = exact("high", high)
-    if last < 1:
-        raise ValueError(f"high is {high!r}; allowed: a number >= 1")
-    if not isinstance(most_boxes, int) or isinstance(most_boxes, bool) or most_boxes < 1:
-        raise ValueError(f"most_boxes is {most_boxes!r}; allowed: an int >= 1")
+    last = bounded("high", high, 1, 10**6)
+    most_boxes = integer("most_boxes", most_boxes, 1, 10**9)
     zero, one = Fraction(0), Fraction(1)
     with working_bits(64):
         x = _arb(last)

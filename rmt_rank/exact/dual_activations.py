@@ -13,7 +13,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, positive
+from rmt_rank.exact._numbers import Number, as_mpf, bounded, check_digits, exact, positive, shown
 from rmt_rank.exact._precision import from_caller, mp, rounded, working
 
 __all__ = ["dual_activation", "dual_activation_closed"]
@@ -80,6 +80,9 @@ def dual_activation(
     0.225879726495651
     """
     a, b, r, frequency = _checked(first, second, correlation, omega)
+    bounded("first", first, "1e-20", 10**6)
+    bounded("second", second, "1e-20", 10**6)
+    bounded("omega", omega, "1e-20", 1000)
     check_digits(digits)
     with working(digits + 10):
         function = _function(activation, as_mpf(frequency))
@@ -122,8 +125,8 @@ def dual_activation_closed(
     """
     a, b, r, frequency = _checked(first, second, correlation, omega)
     check_digits(digits)
-    if activation not in _CLOSED:
-        raise ValueError(f"activation is {activation!r}; allowed: {', '.join(_CLOSED)}")
+    if not isinstance(activation, str) or activation not in _CLOSED:
+        raise ValueError(f"activation is {shown(activation)}; allowed: {', '.join(_CLOSED)}")
     with working(digits + 10):
         w = as_mpf(frequency)
         value = _CLOSED[activation](as_mpf(a), as_mpf(b), as_mpf(r), w)
@@ -135,18 +138,18 @@ def _checked(
 ) -> tuple[Fraction, Fraction, Fraction, Fraction]:
     r = exact("correlation", correlation)
     if abs(r) > 1:
-        raise ValueError(f"correlation is {correlation!r}; allowed: a number from -1 to 1")
+        raise ValueError(f"correlation is {shown(correlation)}; allowed: a number from -1 to 1")
     return positive("first", first), positive("second", second), r, positive("omega", omega)
 
 
 def _function(activation: str | Callable[[Any], Any], omega: Any) -> Callable[[Any], Any]:
     if callable(activation):
         return from_caller(activation)
-    if activation == "sine":
+    if isinstance(activation, str) and activation == "sine":
         return lambda x: mp.sin(omega * x)
-    if activation not in _FUNCTIONS:
+    if not isinstance(activation, str) or activation not in _FUNCTIONS:
         listed = ", ".join([*_FUNCTIONS, "sine"])
-        raise ValueError(f"activation is {activation!r}; allowed: {listed} or a function")
+        raise ValueError(f"activation is {shown(activation)}; allowed: {listed} or a function")
     return _FUNCTIONS[activation]
 
 

@@ -18,9 +18,10 @@ pi/(L+1) depends on L, and the boundary term vanishes only because the integrand
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any, Literal
 
-from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact_depth
+from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact_depth, integer, shown
 from rmt_rank.exact._precision import mp, rounded, working
 from rmt_rank.exact.angles import expectation, guard_digits, integrate, whole
 from rmt_rank.exact.printed import at_angle, equation_11, normalised_log_square
@@ -36,10 +37,14 @@ __all__ = [
 Normalisation = Literal["printed", "maximum", "mean"]
 
 
+# Depths whose integrands are found in seconds.
+_LEAST, _MOST = Fraction(1, 10**6), 10**6
+
+
 def _check(normalisation: str) -> None:
-    if normalisation not in ("printed", "maximum", "mean"):
+    if not isinstance(normalisation, str) or normalisation not in ("printed", "maximum", "mean"):
         raise ValueError(
-            f"normalisation is {normalisation!r}; allowed: 'printed', 'maximum', 'mean'"
+            f"normalisation is {shown(normalisation)}; allowed: 'printed', 'maximum', 'mean'"
         )
 
 
@@ -99,7 +104,7 @@ def integrand_derivative(
         If an argument is outside what is allowed.
     """
     _check(normalisation)
-    L_exact = exact_depth(depth)
+    L_exact = exact_depth(depth, least=_LEAST, most=_MOST)
     sign = 1 if normalisation == "printed" else -1
     with working(check_digits(digits) + guard_digits(L_exact)):
         shift = _maximum_over_mean(as_mpf(L_exact), normalisation)
@@ -122,7 +127,7 @@ def integrand_derivative_area(
         Nats per factor.
     """
     _check(normalisation)
-    L_exact, digits = exact_depth(depth), check_digits(digits)
+    L_exact, digits = exact_depth(depth, least=_LEAST, most=_MOST), check_digits(digits)
     sign = 1 if normalisation == "printed" else -1
     # at least as many digits as the signs take, with which it shares the law
     with working(max(digits, 15) + guard_digits(L_exact)):
@@ -163,9 +168,8 @@ def integrand_derivative_signs(
         Such as ``"-+-"``.
     """
     _check(normalisation)
-    if not isinstance(points, int) or points < 2:
-        raise ValueError(f"points is {points!r}; allowed: an int >= 2")
-    L_exact = exact_depth(depth)
+    points = integer("points", points, 2, 10**6)
+    L_exact = exact_depth(depth, least=_LEAST, most=_MOST)
     pattern = ""
     sign = 1 if normalisation == "printed" else -1
     with working(15 + guard_digits(L_exact)):

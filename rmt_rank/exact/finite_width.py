@@ -24,11 +24,15 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact
+from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, integer, members, shown
 from rmt_rank.exact._precision import mp, rounded, working
 
 __all__ = ["complex_covariance", "complex_power_sum", "complex_power_sum_slope"]
 __all__ += ["expected_characteristic_polynomial"]
+
+
+# Each element of a sum is exact: of widths and orders, and of orders that are not 0.
+MOST_WIDTH, MOST_ORDER, LEAST_ORDER = 10**4, 10**3, Fraction(1, 10**60)
 
 
 def complex_power_sum(widths: Sequence[int], z: Number, *, digits: int = 30) -> Any:
@@ -206,21 +210,19 @@ def expected_characteristic_polynomial(widths: Sequence[int]) -> list[Fraction]:
 
 def _ensemble(widths: Sequence[int]) -> tuple[int, list[int]]:
     """N and the nu_j."""
-    for n in widths:
-        if isinstance(n, bool) or not isinstance(n, int):
-            raise TypeError(f"widths has {n!r} of type {type(n).__name__}; allowed: ints >= 1")
-        if n < 1:
-            raise ValueError(f"widths has {n}; allowed: ints >= 1")
-    if len(widths) < 2:
-        raise ValueError(f"widths has {len(widths)} entries; allowed: 2 or more")
-    first, *others = sorted(widths)
+    first, *others = sorted(
+        integer("widths", n, 1, MOST_WIDTH) for n in members("widths", widths, 2)
+    )
     return first, [n - first for n in others]
 
 
 def _order(name: str, value: Number) -> Fraction:
     order = exact(name, value)
-    if order <= -1:
-        raise ValueError(f"{name} is {value!r}; allowed: a number > -1")
+    if not -1 < order <= MOST_ORDER or 0 < abs(order) < LEAST_ORDER:
+        raise ValueError(
+            f"{name} is {shown(value)}; allowed: 0, or a size >= {float(LEAST_ORDER):g}, above -1 "
+            f"and at most {MOST_ORDER}"
+        )
     return order
 
 

@@ -5,6 +5,7 @@ With psi(z) = sum_k m_k z^k and chi its inverse, S(t) = chi(t) (1 + t)/t, and S-
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -18,6 +19,7 @@ from sympy.polys.ring_series import (
     rs_trunc,
 )
 
+from rmt_rank.exact._numbers import exact, integer, members, shown
 from rmt_rank.exact._precision import one_at_a_time
 
 __all__ = ["free_product_moments", "residual_moments"]
@@ -52,6 +54,11 @@ def free_product_moments(*moments: Sequence[Fraction | int]) -> list[Fraction]:
     >>> [int(m) for m in free_product_moments([1, 2, 5, 14], [1, 2, 5, 14])]
     [1, 3, 12, 55]
     """
+    for each in moments:
+        for m in members("moments", each):
+            _rational("moments", m)
+        if each[0] <= 0:
+            raise ValueError(f"moments has a mean of {shown(each[0])}; allowed: numbers > 0")
     counts = {len(each) for each in moments}
     if len(counts) != 1 or 0 in counts:
         raise ValueError(f"moments must be sequences of one length >= 1, got lengths {counts}")
@@ -76,7 +83,7 @@ def residual_moments(square: Fraction, count: int) -> list[Fraction]:
     square : Fraction
         a^2.
     count : int
-        How many, at least 1.
+        How many, from 1 to 1000.
 
     Notes
     -----
@@ -89,12 +96,20 @@ def residual_moments(square: Fraction, count: int) -> list[Fraction]:
     >>> [str(m) for m in residual_moments(Fraction(1, 2), 2)]  # 1 + a^2, 1 + 4 a^2 + 2 a^4
     ['3/2', '7/2']
     """
-    n = count + 1
+    n = integer("count", count, 1, 1000) + 1
+    if _rational("square", square) < 0:
+        raise ValueError(f"square is {shown(square)}; allowed: a Fraction >= 0")
     a2 = QQ(square.numerator, square.denominator)
     root = (1 + a2) * rs_nth_root(1 + 4 * a2 / (1 + a2) ** 2 * _T, 2, _T, n)
     inverse = rs_trunc((1 + root) ** 2 - a2**2, _T, n)
     chi = rs_mul(4 * rs_series_inversion(inverse, _T, n), _T, _T, n)
     return _moments(rs_mul(chi, rs_series_inversion(1 + _T, _T, n), _T, n), n)
+
+
+def _rational(name: str, value: Any) -> Fraction:
+    if isinstance(value, bool) or not isinstance(value, numbers.Rational):
+        raise TypeError(f"{name} is {shown(value)}; allowed: Fractions and ints")
+    return exact(name, value)
 
 
 def _over_t(series: Any) -> Any:

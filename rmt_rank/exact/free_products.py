@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact
+from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, integer, members, shown
 from rmt_rank.exact._precision import for_callers, from_caller, mp, rounded, working
 
 __all__ = ["effective_rank_of_free_product", "gaussian", "residual"]
@@ -39,7 +39,7 @@ def gaussian(aspect: Number = 1) -> STransform:
     """
     ratio = exact("aspect", aspect)
     if ratio < 1:
-        raise ValueError(f"aspect is {aspect!r}; allowed: a number >= 1")
+        raise ValueError(f"aspect is {shown(aspect)}; allowed: a number >= 1")
     return for_callers(lambda u: 1 / (u + as_mpf(ratio)))
 
 
@@ -62,9 +62,8 @@ def residual(scale: Number, layers: int = 1) -> STransform:
     """
     a = exact("scale", scale)
     if a < 0:
-        raise ValueError(f"scale is {scale!r}; allowed: a number >= 0")
-    if isinstance(layers, bool) or not isinstance(layers, int) or layers < 1:
-        raise ValueError(f"layers is {layers!r}; allowed: an int >= 1")
+        raise ValueError(f"scale is {shown(scale)}; allowed: a number >= 0")
+    layers = integer("layers", layers, 1, 10**6)
 
     def one(u: Any) -> Any:
         square = as_mpf(a * a)
@@ -115,10 +114,10 @@ def effective_rank_of_free_product(
     ArithmeticError
         If the quadrature does not converge.
     """
-    if not s_transforms:
-        raise ValueError(f"s_transforms is {s_transforms!r}; allowed: at least one")
-    if power not in (1, 2):
-        raise ValueError(f"power is {power!r}; allowed: 1 or 2")
+    for s in members("s_transforms", s_transforms):
+        if not callable(s):
+            raise TypeError(f"s_transforms has {shown(s)}; allowed: functions")
+    power = integer("power", power, 1, 2)
     digits = check_digits(digits)
     ours = [from_caller(each) for each in s_transforms]
     with working(2 * digits + 20):

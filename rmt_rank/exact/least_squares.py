@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact
+from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, integer, members, shown
 from rmt_rank.exact._precision import mp, rounded, working
 
 __all__ = ["one_layer_effective_rank"]
@@ -67,11 +67,14 @@ def one_layer_effective_rank(
     ArithmeticError
         If the quadrature does not converge.
     """
-    squares = [exact("singular_values", value) ** 2 for value in singular_values]
+    values = members("singular_values", singular_values)
+    squares = [exact("singular_values", value) ** 2 for value in values]
+    features = integer("features", features, 1, 10**9)
+    examples, power = integer("examples", examples, 0, 10**9), integer("power", power, 1, 2)
     g, digits = exact("scale", scale), check_digits(digits)
-    if not squares or g <= 0 or not 0 <= examples < features or power not in (1, 2):
+    if g <= 0 or examples >= features:
         raise ValueError(
-            f"singular_values, features, examples, scale, power are {singular_values!r}, "
+            f"singular_values, features, examples, scale, power are {shown(singular_values)}, "
             f"{features!r}, {examples!r}, {scale!r}, {power!r}; allowed: at least one value, "
             "features > examples >= 0, scale > 0, power 1 or 2"
         )

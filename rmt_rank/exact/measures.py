@@ -6,9 +6,10 @@ lacks a square.
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
-from rmt_rank.exact._numbers import check_digits
+from rmt_rank.exact._numbers import as_mpf, check_digits, exact, members, shown
 from rmt_rank.exact._precision import mp, rounded, working
 
 __all__ = ["measures", "singular_values"]
@@ -28,8 +29,11 @@ def singular_values(matrix: Any, *, digits: int = 30) -> list[Any]:
     -------
     list of mpf
     """
+    given = [members("matrix", row) for row in members("matrix", matrix)]
+    if len({len(row) for row in given}) != 1:
+        raise ValueError(f"matrix is {shown(matrix)}; allowed: rows of one length")
     with working(check_digits(digits) + 10):
-        rows = [[mp.mpmathify(entry) for entry in row] for row in matrix]
+        rows = [[_number("matrix", entry) for entry in row] for row in given]
         a = mp.matrix(rows)
         if a.rows < a.cols:
             a = a.T
@@ -55,14 +59,29 @@ def measures(sigma: list[Any], *, tau: Any = "0.01", digits: int = 30) -> dict[s
     dict of str to mpf
         "effective_rank" (nats), "threshold_rank", "stable_rank" and "nuclear_norm".
     """
+    given = members("sigma", sigma)
     with working(check_digits(digits) + 10):
-        values = [mp.mpmathify(s) for s in sigma]
+        values = [_number("sigma", s) for s in given]
+        least = _number("tau", tau)
         total = mp.fsum(values)
+        if any(hasattr(s, "_mpc_") or s < 0 for s in values) or total == 0:
+            raise ValueError(f"sigma is {shown(sigma)}; allowed: numbers >= 0, not all 0")
+        if hasattr(least, "_mpc_"):
+            raise TypeError(f"tau is {shown(tau)}; allowed: a real number")
         normalised = [s / total for s in values]
         found = {
             "effective_rank": -mp.fsum(p * mp.log(p) for p in normalised if p > 0),
-            "threshold_rank": mp.mpf(sum(p >= mp.mpmathify(tau) for p in normalised)),
+            "threshold_rank": mp.mpf(sum(p >= least for p in normalised)),
             "stable_rank": mp.fsum(s**2 for s in values) / max(values) ** 2,
             "nuclear_norm": total,
         }
     return {name: rounded(value, digits) for name, value in found.items()}
+
+
+def _number(name: str, value: Any) -> Any:
+    """Return a real or complex number as mpmath's; TypeError or ValueError otherwise."""
+    if isinstance(value, numbers.Complex) and not isinstance(value, numbers.Real):
+        return mp.mpc(*(as_mpf(exact(name, float(x))) for x in (value.real, value.imag)))
+    if hasattr(value, "_mpc_"):  # of any of mpmath's contexts
+        return mp.mpmathify(value)
+    return as_mpf(exact(name, value)) if not hasattr(value, "_mpf_") else mp.mpmathify(value)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, positive
+from rmt_rank.exact._numbers import Number, as_mpf, bounded, check_digits, positive, shown
 from rmt_rank.exact._precision import mp, rounded, working
 
 __all__ = ["mode_singular_value", "mode_time"]
@@ -19,17 +19,11 @@ FINEST = 12  # doublings of the nodes of the quadrature before giving up
 
 
 def _depth(depth: Number) -> Any:
-    d = exact("depth", depth)
-    if d < 1:
-        raise ValueError(f"depth is {depth!r}; allowed: a number >= 1")
-    return d
+    return bounded("depth", depth, 1, 10**6)
 
 
 def _target(target: Number) -> Any:
-    s = exact("target", target)
-    if s < 0:
-        raise ValueError(f"target is {target!r}; allowed: a number >= 0")
-    return s
+    return bounded("target", target, 0, 10**6)
 
 
 def _elapsed(value: Any, s: Any, start: Any, d: Any) -> Any:
@@ -79,10 +73,13 @@ def mode_time(
     ArithmeticError
         If the quadrature does not converge.
     """
-    sigma, start = positive("value", value), positive("initial", initial)
+    sigma, start = positive("value", value), bounded("initial", initial, "1e-100", 10**6)
     s, d, digits = _target(target), _depth(depth), check_digits(digits)
     if not (start <= sigma < s or s < sigma <= start):
-        raise ValueError(f"value is {value!r}; allowed: from {initial!r} to below {target!r}")
+        raise ValueError(
+            f"value is {shown(value)}; allowed: from initial, {shown(initial)}, to below target, "
+            f"{shown(target)}"
+        )
     with working(digits + 25):
         result = _elapsed(as_mpf(sigma), as_mpf(s), as_mpf(start), as_mpf(d))
     return rounded(result, digits)
@@ -109,7 +106,8 @@ def mode_singular_value(
     ValueError, TypeError, ArithmeticError
         As `mode_time`.
     """
-    t_exact, start_exact = positive("time", time), positive("initial", initial)
+    t_exact, start_exact = positive("time", time), bounded("initial", initial, "1e-100", 10**6)
+    bounded("time", time, 0, 10**6)
     s_exact, d_exact, digits = _target(target), _depth(depth), check_digits(digits)
     with working(digits + 25):
         t, s, start, d = (as_mpf(x) for x in (t_exact, s_exact, start_exact, d_exact))

@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, exact_depth, positive
+from rmt_rank.exact._numbers import (
+    Number,
+    as_mpf,
+    check_digits,
+    exact,
+    exact_depth,
+    positive,
+    shown,
+)
 from rmt_rank.exact._precision import alone, mp, rounded
 
 __all__ = ["density", "jacobian", "paper_equation_8_ratio", "singular_value"]
@@ -120,7 +128,7 @@ def at_angle(
         gap = mp.pi / (L + 1) - phi
         if phi <= 0 or gap <= 0:
             raise ValueError(
-                f"angle is {angle!r}; allowed: 0 < angle < pi/(depth + 1) = "
+                f"angle is {shown(angle)}; allowed: 0 < angle < pi/(depth + 1) = "
                 f"{mp.nstr(mp.pi / (L + 1), 17)}"
             )
         with mp.workprec(mp.prec + lost_bits(phi, L)):

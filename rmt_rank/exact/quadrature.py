@@ -11,7 +11,16 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, exact_depth, positive
+from rmt_rank.exact._numbers import (
+    Number,
+    as_mpf,
+    bounded,
+    check_digits,
+    exact,
+    exact_depth,
+    positive,
+    shown,
+)
 from rmt_rank.exact._precision import mp, rounded, working
 from rmt_rank.exact.angles import Segment, expectation, guard_digits, integrate, solve_angle
 from rmt_rank.exact.printed import (
@@ -84,9 +93,11 @@ def angles_of(
         If x is not inside (0, x_max), or another argument is outside what is allowed.
     """
     x_exact, L_exact, digits = exact("x", x), exact_depth(depth), check_digits(digits)
+    if not isinstance(squared, bool):
+        raise TypeError(f"squared is {shown(squared)}; allowed: True or False")
     work, side = _locate(x_exact, L_exact, squared, digits)
     if side:
-        raise ValueError(f"x is {x!r}; allowed: strictly between 0 and the largest value")
+        raise ValueError(f"x is {shown(x)}; allowed: strictly between 0 and the largest value")
     with working(work):
         phi, gap, _, _ = solve_angle(as_mpf(L_exact), _log_square_of(x_exact, squared))
     return rounded(phi, digits), rounded(gap, digits)
@@ -104,7 +115,7 @@ def angle_of(x: Number, depth: Number, *, squared: bool = True, digits: int = 40
     -------
     mpf
     """
-    phi, gap = angles_of(x, depth, squared=squared, digits=digits + 5)
+    phi, gap = angles_of(x, depth, squared=squared, digits=min(check_digits(digits) + 5, 2000))
     apart = abs(int(mp.mag(phi)) - int(mp.mag(gap)))
     carried = digits + 7 + math.ceil(apart / 3.32)
     if phi <= gap:  # the gap is known from phi without loss
@@ -144,6 +155,8 @@ def law(
         If an argument is outside what is allowed.
     """
     x_exact, L_exact, digits = exact("x", x), exact_depth(depth), check_digits(digits)
+    if not isinstance(squared, bool):
+        raise TypeError(f"squared is {shown(squared)}; allowed: True or False")
     work, side = _locate(x_exact, L_exact, squared, digits)
     zero, one = rounded(0, digits), rounded(1, digits)
     if side > 0:
@@ -181,7 +194,7 @@ def moment(order: Number, depth: Number, *, digits: int = 30) -> Any:
     Parameters
     ----------
     order : number
-        Any real number > -1/(depth + 1); below, the integral diverges.
+        Any real number > -1/(depth + 1), below which the integral diverges, and at most 10^6.
     depth : number
         L > 0.
     digits : int
@@ -196,9 +209,10 @@ def moment(order: Number, depth: Number, *, digits: int = 30) -> Any:
     ValueError, TypeError
         If an argument is outside what is allowed.
     """
-    z, L_exact, digits = exact("order", order), exact_depth(depth), check_digits(digits)
+    z, L_exact = bounded("order", order, -1, 10**6), exact_depth(depth)
+    digits = check_digits(digits)
     if z * (L_exact + 1) <= -1:
-        raise ValueError(f"order is {order!r}; allowed: > -1/(depth + 1), depth = {depth!r}")
+        raise ValueError(f"order is {shown(order)}; allowed: > -1/(depth + 1), depth = {depth!r}")
     with working(digits + guard_digits(L_exact)):
         value = _moment(as_mpf(z), as_mpf(L_exact))
     return rounded(value, digits)
@@ -235,10 +249,10 @@ def differential_effective_rank(
     """
     L_exact = exact_depth(depth, zero_allowed=True)
     z_exact, digits = positive("power", power) / 2, check_digits(digits)
-    minimum = order == mp.inf
+    minimum = (isinstance(order, float) or hasattr(order, "_mpf_")) and order == mp.inf
     a_exact = Fraction(0) if minimum else exact("order", order)
     if a_exact < 0:
-        raise ValueError(f"order is {order!r}; allowed: a number >= 0, or inf")
+        raise ValueError(f"order is {shown(order)}; allowed: a number >= 0, or inf")
     if L_exact == 0 or (a_exact == 0 and not minimum):
         return rounded(0, digits)
     with working(digits + guard_digits(L_exact)):

@@ -22,19 +22,22 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, positive
+from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, members, positive, shown
 from rmt_rank.exact._precision import mp, rounded, working
 
 __all__ = ["rectangular_effective_rank", "rectangular_law", "rectangular_moment"]
 
+MOST_RATIO = 10**12  # of widths
 FINEST = 12  # doublings of the nodes of the quadrature before giving up
 
 
 def _excess(widths: Sequence[Number]) -> list[Fraction]:
     """The exact y_j, ascending."""
-    if len(widths) < 2:
-        raise ValueError(f"widths is {widths!r}; allowed: at least 2 numbers")
-    first, *others = sorted(positive("widths", n) for n in widths)
+    first, *others = sorted(positive("widths", n) for n in members("widths", widths, 2))
+    if others[-1] > MOST_RATIO * first:
+        raise ValueError(
+            f"widths is {shown(widths)}; allowed: at most {MOST_RATIO:g} times the smallest"
+        )
     return [n / first - 1 for n in others]
 
 
@@ -121,7 +124,7 @@ def rectangular_moment(widths: Sequence[Number], order: Number, *, digits: int =
     y, z, digits = _excess(widths), exact("order", order), check_digits(digits)
     zeros = y.count(Fraction(0))
     if zeros and z * (zeros + 1) <= -1:
-        raise ValueError(f"order is {order!r}; allowed: > -1/{zeros + 1}")
+        raise ValueError(f"order is {shown(order)}; allowed: > -1/{zeros + 1}")
     if z == 0:
         return rounded(1, digits)
     with working(digits + _guard_digits(z, y)):
@@ -157,10 +160,10 @@ def rectangular_effective_rank(
     """
     y_exact, digits = _excess(widths), check_digits(digits)
     z_exact = positive("power", power) / 2
-    minimum = order == mp.inf
+    minimum = (isinstance(order, float) or hasattr(order, "_mpf_")) and order == mp.inf
     a_exact = Fraction(0) if minimum else exact("order", order)
     if a_exact < 0:
-        raise ValueError(f"order is {order!r}; allowed: a number >= 0, or inf")
+        raise ValueError(f"order is {shown(order)}; allowed: a number >= 0, or inf")
     if a_exact == 0 and not minimum:
         return rounded(0, digits)
     with working(digits + _guard_digits(z_exact * max(a_exact, Fraction(1)), y_exact)):

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, positive
+from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, positive, shown
 from rmt_rank.exact._precision import mp, rounded, working
 
 __all__ = ["residual_limit_effective_rank", "residual_limit_law", "residual_limit_moment"]
@@ -32,12 +32,16 @@ FINEST = 12  # doublings of the nodes of the quadrature before giving up
 AXIS_ENDS = 20  # above this z tau the integral on the axis converges slowly
 PATH = 8  # steps from s = 1 to the s that is wanted
 NEWTON_STEPS = 60
+LEAST_TIME, MOST_TIME = Fraction(1, 10**40), 10**7
 
 
 def _time(value: Number) -> Fraction:
     time = exact("time", value)
-    if time < 0:
-        raise ValueError(f"time is {value!r}; allowed: a number >= 0")
+    if time and not LEAST_TIME <= time <= MOST_TIME:
+        raise ValueError(
+            f"time is {shown(value)}; allowed: a number >= 0, 0 or from {float(LEAST_TIME):g} to "
+            f"{MOST_TIME:g}"
+        )
     return time
 
 

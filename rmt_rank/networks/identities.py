@@ -106,6 +106,8 @@ def converged_weight(
     """
     instance("problem", problem, LeastSquaresProblem)
     first = real_array("first_weight", first_weight)
+    if first.ndim < 2:
+        raise ValueError(f"first_weight must be a matrix, got the shape {first.shape}")
     later = _arrays("later_weights", later_weights)
     weight = effective_weight([first, *later], skip=skip)
     if weight.shape[-2:] != (problem.outputs, problem.features):

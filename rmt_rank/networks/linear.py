@@ -187,8 +187,8 @@ class LinearNetwork:
         data : ReducedData
             Arrays of the same library.
         """
-        xp = namespace_of(parameters)
         h, layers = self._forward(parameters, data)
+        xp = namespace_of(parameters)
         loss, residual = self._error(h, data)
         d = residual / data.examples
         gradients, affine = [], []
@@ -212,8 +212,8 @@ class LinearNetwork:
 
         With batch normalisation it is that of the statistics of the data; b is None without.
         """
-        xp = namespace_of(parameters)
         _, layers = self._forward(parameters, data)
+        xp = namespace_of(parameters)
         batch = parameters.shape[:-1]
         eye = xp.eye(self.widths[0], dtype=parameters.dtype)
         weight = xp.broadcast_to(eye, (*batch, *eye.shape))

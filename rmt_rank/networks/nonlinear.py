@@ -285,6 +285,7 @@ class NonlinearNetwork:
 
     def test_loss(self, parameters: Any, data: ReducedData, test: ReducedData) -> Any:
         """The same on other data; those of training do not matter."""
+        check_data(self, "data", data)
         check_data(self, "test", test)
         return self.loss(parameters, test)
 

@@ -253,7 +253,7 @@ def conjugate_kernel_plateau(
     0.183
     """
     gamma = real("samples_per_width", samples_per_width, above=0)
-    weight_variance = real("weight_variance", weight_variance, above=0)
+    weight_variance = real("weight_variance", weight_variance, at_least=1e-300)
     found = _activations.activation(activation)
     if not found.odd:
         raise ValueError(f"activation must be known to be odd, got {found.name!r}")

@@ -36,6 +36,10 @@ Result = npt.NDArray[np.float64] | np.float64
 Given = str | Callable[[Any], Any] | Activation
 
 
+# That are passed one by one.
+MOST_LAYERS = 10**6
+
+
 class CorrelationMap:
     """One layer without bias: the correlation after it from the one before it.
 
@@ -72,10 +76,7 @@ class CorrelationMap:
 
 
 def _bounded(name: str, value: npt.ArrayLike, low: float, high: float) -> Array:
-    array = real_array(name, value, at_least=low)
-    if (array > high).any():
-        raise ValueError(f"{name} must be <= {high}, got {float(array[array > high].flat[0])!r}")
-    return array
+    return real_array(name, value, at_least=low, at_most=high)
 
 
 def correlation_map(activation: Given, variance: float = 1.0) -> CorrelationMap:
@@ -192,7 +193,7 @@ def correlations(
     activation : str, callable or Activation
         As in `correlation_map`.
     depth : int
-        Number of layers to pass, at least 0.
+        Number of layers to pass, from 0 to 10^6.
     correlation, variance : float, default 0 and 1
         Of the pre-activations of the first layer.
     weight_variance, bias_variance : float, default 1 and 0
@@ -229,7 +230,7 @@ def correlations(
     array([0.    , 0.3183, 0.4937, 0.6048])
     """
     found = dual_of(activation)
-    depth = integer("depth", depth, at_least=0)
+    depth = integer("depth", depth, at_least=0, at_most=MOST_LAYERS)
     gap = np.asarray(1 - float(_bounded("correlation", real("correlation", correlation), -1, 1)))
     v = np.asarray(real("variance", variance, above=0))
     sw2 = real("weight_variance", weight_variance, above=0)
@@ -237,11 +238,15 @@ def correlations(
     variances, gaps = np.empty(depth + 1), np.empty(depth + 1)
     variances[0], gaps[0] = v, gap
     for layer in range(1, depth + 1):
+        before = v, gap
         v, gap = next_layer(found, v, gap, sw2, sb2)
         variances[layer], gaps[layer] = v, gap
+        if before == (v, gap):  # a fixed point, of all layers that follow
+            variances[layer:], gaps[layer:] = v, gap
+            break
     if found.homogeneous and sb2 == 0:
         factor = sw2 * float(found.second_moment(np.ones(())))
-        with np.errstate(over="ignore", under="ignore"):
+        with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
             variances *= factor ** np.arange(depth + 1.0)
     return Correlations(variances, gaps)
 
@@ -272,8 +277,8 @@ def affine(hidden: Array, gap: Array, sw2: float, sb2: float) -> tuple[Array, Ar
     v = sw2 * hidden + sb2
     if not ((v > 1e-280) & (v < 1e280)).all():
         raise ValueError(
-            "weight_variance must keep the variance within the range of float64, got "
-            f"{sw2!r}, which takes it to {float(np.min(v)):.3g}"
+            "weight_variance and bias_variance must keep the variance within the range of "
+            f"float64, got {sw2!r} and {sb2!r}, which take it to {float(np.min(v)):.3g}"
         )
     if sb2 == 0:
         return v, gap

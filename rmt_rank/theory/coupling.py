@@ -168,14 +168,15 @@ class DepthRatio:
         tail, tail_deep = np.exp(-a), np.exp(-a_deep)
         near = tail_deep * a_fall + _without_pole(b_deep) - _without_pole(b)
         near += _without_pole(a) - _without_pole(a_deep)
-        far = np.exp(-b_deep) * b_fall / (np.expm1(-b) * np.expm1(-b_deep))
-        far -= (
-            tail_deep
-            * a_fall
-            * (tail + tail_deep - tail * tail_deep)
-            / (np.expm1(-a) * np.expm1(-a_deep))
-        )
-        return (np.where(a_deep < POLES_BELOW, near, far) / y)[()]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # at small y
+            far = np.exp(-b_deep) * b_fall / (np.expm1(-b) * np.expm1(-b_deep))
+            far -= (
+                tail_deep
+                * a_fall
+                * (tail + tail_deep - tail * tail_deep)
+                / (np.expm1(-a) * np.expm1(-a_deep))
+            )
+            return (np.where(a_deep < POLES_BELOW, near, far) / y)[()]
 
     def rvs(self, size: int, rng: RNG = None) -> Array:
         """Independent samples of Y, exact up to rounding.
@@ -236,6 +237,6 @@ def _without_pole(x: Array) -> Array:
     small = np.minimum(x, 0.5)
     for k, bernoulli in reversed(list(enumerate(BERNOULLI, 1))):
         series = series * small * small + bernoulli / math.factorial(2 * k)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         plain = 1 / np.expm1(x) - 1 / x + 0.5
     return np.where(x < 0.5, series * small, plain)

@@ -117,6 +117,10 @@ class _ByDrops:
 
     def gap(self, first: Array, second: Array, gap: Array) -> Array:
         scale = np.sqrt(self.second_moment(first)) * np.sqrt(self.second_moment(second))
+        if not np.all(scale):  # of variances that are not told from 0, where phi is linear
+            tiny = np.finfo(np.float64).tiny
+            straight = self.gap(np.maximum(first, 4 * tiny), np.maximum(second, 4 * tiny), gap)
+            return np.asarray(straight)
         mismatch = np.where(first == second, 0.0, scale - self.at_one(first, second))
         return np.asarray(np.clip((mismatch + self.drop(first, second, gap)) / scale, 0, 2))
 

@@ -23,8 +23,13 @@ import numpy as np
 from scipy import integrate, special
 
 from rmt_rank._random import FIELDS
-from rmt_rank._validation import choice, integer, real
-from rmt_rank.theory.complex_moments import complex_power_sum
+from rmt_rank._validation import LARGEST_INTEGER, choice, integer, real, require_memory
+from rmt_rank.theory.complex_moments import (
+    BYTES_PER_WIDTH,
+    LARGEST_LOG,
+    MOST_FACTORS,
+    complex_power_sum,
+)
 from rmt_rank.theory.effective_rank import differential_effective_rank
 from rmt_rank.theory.moments import log_moment
 
@@ -33,6 +38,10 @@ __all__ = ["LARGEST_DEPTH_PER_WIDTH", "FiniteWidthCorrection", "finite_width_cor
 # The corrections are an expansion in depth/width; at 1/4 the two kept terms still agree with
 # Monte Carlo to a third of the last one (real entries, width 64, depth 16).
 LARGEST_DEPTH_PER_WIDTH = 0.25
+
+
+# Of singular values.
+_POWERS = (1e-6, 100.0)
 
 
 class FiniteWidthCorrection(NamedTuple):
@@ -50,11 +59,12 @@ def finite_width_correction(
     Parameters
     ----------
     width, depth : int
-        Side N and number L of the square factors, each at least 1.
+        Side N and number L of the square factors, each at least 1; L at most 10^6, and N as large
+        as memory allows.
     field : {"real", "complex"}
         Field of the Gaussian entries.
     power : float, default 1
-        Power of the singular values, as in `differential_effective_rank`.
+        Power of the singular values, as in `differential_effective_rank`; from 1e-6 to 100.
 
     Returns
     -------
@@ -66,17 +76,28 @@ def finite_width_correction(
     TypeError, ValueError
         If an argument is of the wrong type or out of its range.
     """
-    N = integer("width", width, at_least=1)
-    L = integer("depth", depth, at_least=1)
-    z = real("power", power, above=0) / 2
+    N = integer("width", width, at_least=1, at_most=LARGEST_INTEGER)
+    L = integer("depth", depth, at_least=1, at_most=MOST_FACTORS)
+    z = real("power", power, at_least=_POWERS[0], at_most=_POWERS[1]) / 2
+    if (size := _largest_log(z, L)) > LARGEST_LOG:
+        raise ValueError(
+            f"power must keep moments of the limit law below exp({LARGEST_LOG:g}), got {power!r} "
+            f"at depth {L}, where they reach exp({size:.4g})"
+        )
     fluctuation = _fluctuation(z, L) / N**2
     if choice("field", field, FIELDS) == "complex":
+        require_memory("width", BYTES_PER_WIDTH * N)
         moment = complex_power_sum((N,) * (L + 1), z)
         annealed = moment.log - z * moment.log_slope
         limit = float(differential_effective_rank(L, power=power))
         return FiniteWidthCorrection(annealed - limit + fluctuation, abs(fluctuation))
     value = _real_coefficient(z, L) / N + 2 * fluctuation
     return FiniteWidthCorrection(value, 2 * abs(fluctuation))
+
+
+def _largest_log(z: float, L: int) -> float:
+    """The logarithm of s_max^z, which bounds moments."""
+    return z * float(L * np.log1p(1 / L) + np.log1p(L))
 
 
 def _limit(z: float, L: float) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.polynomial import Chebyshev
 
-from rmt_rank._validation import real
+from rmt_rank._validation import real, shown, string
 from rmt_rank.theory.factor_values import Array, Value, log_ratio
 from rmt_rank.theory.residual_factor import ResidualFactor
 
@@ -149,7 +149,8 @@ class FreeFactor:
 
     def __post_init__(self) -> None:
         if not callable(self.s_transform):
-            raise TypeError(f"s_transform must be callable, got {self.s_transform!r}")
+            raise TypeError(f"s_transform must be callable, got {shown(self.s_transform)}")
+        string("name", self.name)
         values = self._checked(_GRID)
         if (bad := ~(np.isfinite(values) & (values > 0))).any():
             raise ValueError(

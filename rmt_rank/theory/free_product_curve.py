@@ -32,6 +32,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from rmt_rank._validation import shown
 from rmt_rank.theory.free_factors import Factor
 
 __all__ = ["FreeProductCurve", "curve_of"]
@@ -205,12 +206,12 @@ def _part(values: Array | None, which: Array) -> Array | None:
 def curve_of(factors: Sequence[Factor], *, point_allowed: bool = True) -> FreeProductCurve:
     """The curve of some factors; ValueError if they make a point, unless that is allowed."""
     if isinstance(factors, get_args(Factor)) or not isinstance(factors, Sequence):
-        raise TypeError(f"factors must be a sequence of factors, got {factors!r}")
+        raise TypeError(f"factors must be a sequence of factors, got {shown(factors)}")
     for factor in factors:
         if not isinstance(factor, get_args(Factor)):
             raise TypeError(
                 "factors must be GaussianFactor, ResidualFactor, OrthogonalFactor or FreeFactor, "
-                f"got {factor!r}"
+                f"got {shown(factor)}"
             )
     if not factors:
         raise ValueError("factors must not be empty")

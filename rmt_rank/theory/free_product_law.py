@@ -33,9 +33,30 @@ class FreeProductLaw(IntervalLaw):
     ----------
     factors : tuple
         The factors.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `free_product_law`.
     """
 
     factors: tuple[Factor, ...]
+
+    def __post_init__(self) -> None:
+        curve = curve_of(self.factors, point_allowed=False)
+        if curve.log_edges[1] < NARROWEST:
+            raise ValueError(
+                f"factors must have an effective depth above about 1e-30, got {curve.depth:g}: all "
+                "singular values round to one"
+            )
+        largest = (curve.log_mean + curve.log_edges[1]) / 2
+        if largest > LARGEST_LOG:
+            raise ValueError(
+                f"factors must have a largest singular value below the largest float, got one of "
+                f"exp({largest:g})"
+            )
+        object.__setattr__(self, "factors", tuple(self.factors))
+        self.__dict__["_curve"] = curve
 
     @cached_property
     def _curve(self) -> FreeProductCurve:
@@ -121,16 +142,4 @@ def free_product_law(factors: Sequence[Factor]) -> FreeProductLaw:
     >>> round(float(law.cdf(law.mean)), 3)
     0.537
     """
-    curve = curve_of(factors, point_allowed=False)
-    if curve.log_edges[1] < NARROWEST:
-        raise ValueError(
-            f"factors must have an effective depth above about 1e-30, got {curve.depth:g}: all "
-            "singular values round to one"
-        )
-    largest = (curve.log_mean + curve.log_edges[1]) / 2
-    if largest > LARGEST_LOG:
-        raise ValueError(
-            f"factors must have a largest singular value below the largest float, got one of "
-            f"exp({largest:g})"
-        )
-    return FreeProductLaw(tuple(factors))
+    return FreeProductLaw(factors)  # type: ignore[arg-type]  # any sequence

@@ -27,6 +27,7 @@ from rmt_rank.theory.free_product_law import FreeProductLaw, free_product_law
 from rmt_rank.theory.free_product_mellin import LARGEST_ORDER, mellin_rank
 from rmt_rank.theory.free_product_panels import panel_law
 from rmt_rank.theory.interval_law import renyi_deficit
+from rmt_rank.theory.moments import LARGEST_POWER
 
 __all__ = [
     "FreeFactor",
@@ -61,7 +62,7 @@ def effective_rank_of_free_product(
     factors : sequence of GaussianFactor, ResidualFactor, OrthogonalFactor or FreeFactor
         In any sequence.
     power : float, default 1
-        Power of the singular values that is normalised; 2 is the Gram matrix.
+        Power of the singular values that is normalised, at most 1e6; 2 is the Gram matrix.
     order : float, default 1
         Renyi order, 0 <= order <= inf. 1 is Shannon's entropy, inf the min-entropy.
 
@@ -115,7 +116,7 @@ def effective_rank_of_free_product(
     -1.1161
     """
     curve = curve_of(factors)
-    power = real("power", power, above=0)
+    power = real("power", power, above=0, at_most=LARGEST_POWER)
     order = real("order", order, at_least=0, finite=False)
     if not curve.factors:
         return 0.0
@@ -247,7 +248,7 @@ def deep_effective_rank(factors: Sequence[Factor], *, power: float = 1) -> float
     factors : sequence of GaussianFactor, ResidualFactor, OrthogonalFactor or FreeFactor
         In any sequence; not all orthogonal.
     power : float, default 1
-        Power of the singular values that is normalised; 2 is the Gram matrix.
+        Power of the singular values that is normalised, at most 1e6; 2 is the Gram matrix.
 
     Returns
     -------
@@ -282,6 +283,6 @@ def deep_effective_rank(factors: Sequence[Factor], *, power: float = 1) -> float
     -2.539
     """
     curve = curve_of(factors, point_allowed=False)
-    z = real("power", power, above=0) / 2
+    z = real("power", power, at_least=1e-300, at_most=LARGEST_POWER) / 2
     kappa = 1 - z - math.log(z) - special.gammaln(1 + z) + z * special.digamma(1 + z)
     return float(kappa - math.log(curve.depth))

@@ -9,12 +9,14 @@ Probabilities come from the closed form in the angle, quantiles from one monoton
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from scipy import integrate, special, stats
 
+from rmt_rank._validation import function, real, real_array, shown
 from rmt_rank.theory import spectral_angle, spectral_inversion, spectral_law
 from rmt_rank.theory.moments import log_moment
 from rmt_rank.theory.spectral_angle import Angle, Array
@@ -107,7 +109,17 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
         quadrature runs over x, where the density diverges at 0: at depth 8 it misses 5 % of the
         mass.  As a function of the angle the integrand is smooth.
         """
-        (depth,) = args
+        given = (kwds.pop("depth"),) if "depth" in kwds and args == () else args
+        if not isinstance(given, tuple) or len(given) != 1:
+            raise TypeError(
+                f"expect() needs one depth, args=(depth,), or a frozen law, {self.name}(depth)."
+                f"expect(func), got args={shown(args)}"
+            )
+        # SciPy's answer to a depth that is nan is nan
+        depth = np.nan if given[0] is np.nan else real("depth", given[0], finite=False)
+        loc, scale = real("loc", loc), real("scale", scale, finite=False)
+        if func is not None:
+            function("func", func)
         if not (self._argcheck(depth) and scale > 0):
             return np.nan
         c = spectral_angle.constants(depth)
@@ -136,6 +148,71 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
             value /= abs(tail(high, depth, loc, scale) - tail(low, depth, loc, scale))
         return value
 
+    def fit(self, data: Any, *args: Any, **kwds: Any) -> tuple[float, ...]:
+        """Estimates of depth, loc and scale from data, most likely ones by default.
+
+        Parameters and result are those of `scipy.stats.rv_continuous.fit`; give ``floc=0``.  For
+        depth > 1 the density is infinite at 0, and so is the likelihood of a value that is exactly
+        0, whatever the other values say.  An exact 0 is what a smaller number was rounded to, or a
+        rank that is not full, and tells nothing of the depth: for maximum likelihood zeros are left
+        out, with a UserWarning that gives their number.  Singular values that are known to
+        rounding errors of the largest one are not 0; cut them before.
+
+        Raises
+        ------
+        TypeError
+            If data, or a parameter, are not real numbers.
+        ValueError
+            If data are empty, not finite, below ``floc``, or all at it; if they are all equal, and
+            neither depth nor scale is fixed.
+        """
+        for name, value in kwds.items():
+            if name in ("f0", "fdepth", "fix_depth", "depth", "fscale", "scale"):
+                kwds[name] = real(name, value, above=0)
+            elif name in ("floc", "loc"):
+                kwds[name] = real(name, value)
+        args = tuple(real("depth", value, above=0) for value in args)
+        if isinstance(data, stats.CensoredData):
+            return self._fit(data, *args, **kwds)
+        values = real_array("data", data).ravel()
+        method = str(kwds.get("method", "mle")).lower()
+        if method == "mle" and "floc" in kwds:
+            values = _above(values, kwds["floc"])
+        fixed = {"f0", "fdepth", "fix_depth", "fscale"} & kwds.keys()
+        if method == "mm" and fixed == {"fscale"} and self._exponent == 1:
+            raise ValueError(
+                "fscale must not be fixed for method 'MM': the mean does not depend on the depth"
+            )
+        if not fixed and np.all(values == values[0]):
+            raise ValueError(
+                "data must hold two different values, or depth or scale must be fixed, got "
+                f"{values.size} times {float(values[0])!r}"
+            )
+        return self._fit(values, *args, **kwds)
+
+    def _fit(self, data: Any, *args: Any, **kwds: Any) -> tuple[float, ...]:
+        """SciPy's fit, whose search passes parameters that have no density."""
+        with np.errstate(all="ignore"):
+            found: tuple[float, ...] = super().fit(data, *args, **kwds)
+        return found
+
+
+def _above(values: Array, loc: float) -> Array:
+    """Values above loc; those at loc are left out with a warning, those below refused."""
+    if (below := values[values < loc]).size:
+        raise ValueError(f"data must be >= floc = {loc!r}, got {float(below[0])!r}")
+    kept = values[values > loc]
+    if kept.size == 0:
+        raise ValueError(f"data must hold values above floc = {loc!r}, got none of {values.size}")
+    if kept.size < values.size:
+        warnings.warn(
+            f"{values.size - kept.size} of {values.size} data are exactly {loc:g}, where the "
+            "density may be infinite: they are left out of the fit",
+            UserWarning,
+            stacklevel=3,
+        )
+    return kept
+
 
 class _FussCatalan(_SpectralLaw):
     r"""A Fuss-Catalan continuous random variable.
@@ -159,7 +236,7 @@ class _FussCatalan(_SpectralLaw):
     on :math:`0 < s < (L+1)^{L+1}/L^L` [1]_ [2]_.  Depth 1 is the Marchenko-Pastur law of ratio 1.
     The moments are the Fuss-Catalan numbers, see `rmt_rank.fuss_catalan_moment`; the mean is 1
     and the variance L.  The density diverges at 0 as s**(-L/(L+1)), so a maximum likelihood fit
-    needs ``floc=0``.
+    needs ``floc=0``, and leaves exact zeros out, with a warning.
 
     The relative error of pdf, cdf and sf is below 1e-13 (1 + abs(x f'(x)/f(x))) for depth 0.01 to
     1000 and x/x_max from 1e-300 to 1 - 1e-12, as long as the result is not below 1e-308.
@@ -206,8 +283,8 @@ class _SingularValueLaw(_SpectralLaw):
     The density is Eq. 5 of [1]_, for any real depth L > 0, on
     :math:`0 < \sigma < \sqrt{(L+1)^{L+1}/L^L}`.  Depth 1 is the quarter-circle law.  At 0 the
     density behaves as sigma**((1-L)/(1+L)), so a maximum likelihood fit needs ``floc=0`` for
-    depth > 1.  Skewness and kurtosis come from raw moments, and lose accuracy at small depth: 1e-12
-    at depth 0.01, 1e-8 at 1e-6.
+    depth > 1, and leaves exact zeros out, with a warning.  Skewness and kurtosis come from raw
+    moments, and lose accuracy at small depth: 1e-12 at depth 0.01, 1e-8 at 1e-6.
 
     The relative error of pdf, cdf and sf is below 1e-13 (1 + abs(x f'(x)/f(x))) for depth 0.01 to
     1000 and x/x_max from 1e-300 to 1 - 1e-12, as long as the result is not below 1e-308.

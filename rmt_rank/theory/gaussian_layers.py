@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from rmt_rank._activations import Activation
 
@@ -176,5 +177,6 @@ def _conditional(
 
 @lru_cache(maxsize=8)
 def _legendre(nodes: int) -> tuple[Array, Array]:
-    x, w = np.polynomial.legendre.leggauss(nodes)
+    # the second takes a matrix of all nodes squared
+    x, w = (special.roots_legendre if nodes > 512 else np.polynomial.legendre.leggauss)(nodes)
     return x, w

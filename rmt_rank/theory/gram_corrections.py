@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from scipy import special
 
-from rmt_rank._validation import integer
+from rmt_rank._validation import LARGEST_INTEGER, integer
 
 __all__ = ["cosine_correction"]
 
@@ -27,9 +27,9 @@ def cosine_correction(width: int, depth: int) -> float:
     Parameters
     ----------
     width : int
-        Width n of all layers, at least 1.
+        Width n of all layers, from 1 to 2^53.
     depth : int
-        Number L of layers of Gaussian weights, at least 0.
+        Number L of layers of Gaussian weights, from 0 to 2^53.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def cosine_correction(width: int, depth: int) -> float:
     >>> round(cosine_correction(256, 8), 4)
     0.0429
     """
-    n = integer("width", width, at_least=1)
-    L = integer("depth", depth, at_least=0)
+    n = integer("width", width, at_least=1, at_most=LARGEST_INTEGER)
+    L = integer("depth", depth, at_least=0, at_most=LARGEST_INTEGER)
     slope = special.digamma(2.0 * L + 2) - special.digamma(L + 2.0)
     return 2 * (L + 1) * float(slope) / n

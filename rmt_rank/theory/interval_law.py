@@ -16,7 +16,7 @@ from numpy.polynomial import polynomial
 from scipy import special
 
 from rmt_rank._random import RNG, streams
-from rmt_rank._validation import integer, real_array
+from rmt_rank._validation import LARGEST_INTEGER, integer, real_array, require_memory
 
 __all__ = ["IntervalLaw", "renyi_deficit"]
 
@@ -93,9 +93,7 @@ class IntervalLaw(ABC):
         TypeError, ValueError
             If a probability is not a number from 0 to 1.
         """
-        u = real_array("probability", probability, at_least=0)
-        if (u > 1).any():
-            raise ValueError(f"probability must be <= 1, got {float(u[u > 1].flat[0])!r}")
+        u = real_array("probability", probability, at_least=0, at_most=1)
         low, high = self.support()
         result = np.where(u > 0, high, low)
         inside = (u > 0) & (u < 1)
@@ -111,7 +109,7 @@ class IntervalLaw(ABC):
         Parameters
         ----------
         size : int
-            How many.
+            How many, as far as they fit into memory.
         rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
             Source of randomness, as for `numpy.random.default_rng`.
 
@@ -119,7 +117,8 @@ class IntervalLaw(ABC):
         -------
         ndarray, shape (size,)
         """
-        size = integer("size", size, at_least=1)
+        size = integer("size", size, at_least=1, at_most=LARGEST_INTEGER)
+        require_memory("size", 200.0 * size)
         return np.asarray(self.ppf(next(streams(rng)).random(size)))
 
     def _inside(

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from rmt_rank._validation import integer, real, real_array
+from rmt_rank._validation import LARGEST_INTEGER, integer, real, real_array
 from rmt_rank.theory.monotone_root import increasing_root
 
 __all__ = ["one_layer_effective_rank"]
@@ -49,7 +49,7 @@ def one_layer_effective_rank(
     singular_values : array_like, shape (outputs,)
         Those of the least-squares solution of least norm, W* P, one for each output; zeros count.
     features : int
-        Number n of inputs of the layer.
+        Number n of inputs of the layer, from 1 to 2^53.
     examples : int
         Number q of examples, with linearly independent inputs.  From n on nothing is left free.
     scale : float, default 1
@@ -97,11 +97,12 @@ def one_layer_effective_rank(
     sigma = real_array("singular_values", singular_values, at_least=0)
     if sigma.ndim != 1:
         raise ValueError(f"singular_values must have one axis, got the shape {sigma.shape}")
-    n = integer("features", features, at_least=1)
-    q = integer("examples", examples, at_least=0)
+    n = integer("features", features, at_least=1, at_most=LARGEST_INTEGER)
+    q = integer("examples", examples, at_least=0, at_most=LARGEST_INTEGER)
     g = real("scale", scale, at_least=0)
-    if isinstance(power, bool) or power not in (1, 2):
+    if real("power", power) not in (1.0, 2.0):
         raise ValueError(f"power must be 1 or 2, got {power!r}")
+    power = int(power)
     free = g * g * max(n - q, 0) / n
     largest = float(sigma.max())
     unit = largest * largest + free  # so that no square of what follows overflows

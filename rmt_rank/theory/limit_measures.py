@@ -25,7 +25,7 @@ from rmt_rank._validation import real, real_array
 from rmt_rank.theory import spectral_angle
 from rmt_rank.theory.effective_rank import differential_effective_rank
 from rmt_rank.theory.fuss_catalan import singular_value_law
-from rmt_rank.theory.moments import fuss_catalan_moment, log_moment
+from rmt_rank.theory.moments import LARGEST_POWER, fuss_catalan_moment, log_moment
 from rmt_rank.theory.spectral_angle import Angle, Constants
 
 __all__ = [
@@ -51,6 +51,8 @@ _EPS, _EPS_WEIGHTS = _V**4, 2 * _weights * _V**3
 # log(eps/theta) between which the values that may be missing end.
 _FIRST, _LAST = -140.0, 40.0
 
+# Of measures that need the law itself, and the largest power of its values.
+_DEPTHS, _LARGEST_EXPONENT = (1e-100, 1e15), 10.0
 # Depths between which the greatest share above a threshold is looked for.
 _PEAK_RANGE = (1e-8, 1e8)
 
@@ -88,7 +90,7 @@ def limit_measures(
     Parameters
     ----------
     depth : array_like of float
-        Number of factors, any real > 0; entries have variance 1/width.
+        Number of factors, any real from 1e-100 to 1e15; entries have variance 1/width.
     threshold : float, default 0.5
         Threshold of the threshold rank over the mean singular value, tau times the width.
     delta : float, default 0.01
@@ -125,7 +127,7 @@ def limit_measures(
     >>> limits.threshold_rank.round(4)
     array([0.7319, 0.6074, 0.4775])
     """
-    L = real_array("depth", depth, above=0)
+    L = _depths(depth)
     rho = differential_effective_rank(L)
     return LimitMeasures(
         effective_rank=rho,
@@ -138,6 +140,10 @@ def limit_measures(
         nuclear_norm=fuss_catalan_moment(0.5, L),
         energy_rank=limit_energy_rank(L, delta),
     )
+
+
+def _depths(depth: npt.ArrayLike) -> Array:
+    return real_array("depth", depth, at_least=_DEPTHS[0], at_most=_DEPTHS[1])
 
 
 def limit_stable_rank(depth: npt.ArrayLike) -> Result:
@@ -163,7 +169,7 @@ def limit_stable_rank(depth: npt.ArrayLike) -> Result:
     the largest singular value is below the edge by that order.
     """
     L = real_array("depth", depth, above=0)
-    return np.exp(-L * np.log1p(1 / L) - np.log1p(L))[()]
+    return np.exp(-L * np.log1p(1 / np.maximum(L, 1e-300)) - np.log1p(L))[()]
 
 
 def limit_participation_ratio(depth: npt.ArrayLike, *, power: float = 2) -> Result:
@@ -174,8 +180,8 @@ def limit_participation_ratio(depth: npt.ArrayLike, *, power: float = 2) -> Resu
     depth : array_like of float
         Number of factors, any real > 0.
     power : float, default 2
-        Power of the singular values, > 0: 2 gives 1/(depth + 1), 1 the square of the mean singular
-        value.
+        Power of the singular values, > 0 and at most 1e6: 2 gives 1/(depth + 1), 1 the
+        square of the mean singular value.
 
     Returns
     -------
@@ -187,7 +193,12 @@ def limit_participation_ratio(depth: npt.ArrayLike, *, power: float = 2) -> Resu
         If an argument is not real, or not in its range.
     """
     L = real_array("depth", depth, above=0)
-    z = real("power", power, above=0) / 2
+    z = real("power", power, above=0, at_most=LARGEST_POWER) / 2
+    if (bad := 1e308 / max(2 * z, 1.0) < L).any():
+        raise ValueError(
+            "depth must be so small that depth * power is at most 1e308, got "
+            f"{float(L[bad].flat[0])!r}"
+        )
     return np.exp(2 * log_moment(z, L) - log_moment(2 * z, L))[()]
 
 
@@ -197,7 +208,7 @@ def limit_threshold_rank(depth: npt.ArrayLike, threshold: npt.ArrayLike) -> Resu
     Parameters
     ----------
     depth : array_like of float
-        Number of factors, any real > 0.
+        Number of factors, any real from 1e-100 to 1e15.
     threshold : array_like of float
         t >= 0: singular values count that are at least t times their mean, tau = t/width.
 
@@ -226,7 +237,7 @@ def limit_threshold_rank(depth: npt.ArrayLike, threshold: npt.ArrayLike) -> Resu
     >>> limit_threshold_rank([1, 2, 4, 8, 16], threshold=3).round(4)
     array([0.    , 0.0265, 0.0986, 0.1184, 0.1066])
     """
-    L = real_array("depth", depth, above=0)
+    L = _depths(depth)
     t = real_array("threshold", threshold, at_least=0)
     try:
         L, t = np.broadcast_arrays(L, t)
@@ -290,11 +301,11 @@ def limit_energy_rank(depth: npt.ArrayLike, delta: float = 0.01, *, power: float
     Parameters
     ----------
     depth : array_like of float
-        Number of factors, any real > 0.
+        Number of factors, any real from 1e-100 to 1e15.
     delta : float, default 0.01
         Share of the sum of sigma^power that may be missing, 0 <= delta < 1.
     power : float, default 1
-        Power of the singular values that is summed, > 0.
+        Power of the singular values that is summed, > 0 and at most 20.
 
     Returns
     -------
@@ -320,11 +331,11 @@ def limit_energy_rank(depth: npt.ArrayLike, delta: float = 0.01, *, power: float
     >>> limit_energy_rank([1, 2, 4, 8]).round(4)
     array([0.8961, 0.8211, 0.6906, 0.5127])
     """
-    L = real_array("depth", depth, above=0)
+    L = _depths(depth)
     delta = real("delta", delta, at_least=0)
     if delta >= 1:
         raise ValueError(f"delta must be >= 0 and < 1, got {delta!r}")
-    z = real("power", power, above=0) / 2
+    z = real("power", power, above=0, at_most=2 * _LARGEST_EXPONENT) / 2
     if delta == 0:
         return np.ones(L.shape)[()]
     shares = [_energy_share(float(depth), delta, z) for depth in L.ravel()]

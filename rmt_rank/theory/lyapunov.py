@@ -21,7 +21,7 @@ import numpy.typing as npt
 from scipy import special
 
 from rmt_rank._random import FIELDS
-from rmt_rank._validation import choice, integer
+from rmt_rank._validation import LARGEST_INTEGER, choice, integer, require_memory
 
 __all__ = ["effective_rank_decay_rate", "lyapunov_exponents", "lyapunov_variances"]
 
@@ -32,7 +32,7 @@ def lyapunov_exponents(width: int, field: str = "real") -> npt.NDArray[np.float6
     Parameters
     ----------
     width : int
-        Side N, at least 1; entries have variance 1/N.
+        Side N, at least 1, as large as memory allows; entries have variance 1/N.
     field : {"real", "complex"}
         Field of the entries.
 
@@ -88,7 +88,7 @@ def effective_rank_decay_rate(width: int, field: str = "real") -> float:
     Parameters
     ----------
     width : int
-        Side N, at least 2.
+        Side N, from 2 to 10^9, where the rate is lost in rounding errors.
     field : {"real", "complex"}
         Field of the entries.
 
@@ -120,13 +120,14 @@ def effective_rank_decay_rate(width: int, field: str = "real") -> float:
     >>> round(effective_rank_decay_rate(8, "complex"), 4)
     0.0357
     """
-    N = integer("width", width, at_least=2)
+    N = integer("width", width, at_least=2, at_most=10**9)
     half = 0.5 if choice("field", field, FIELDS) == "real" else 1.0
     a = (N - 1) * half
     return float(special.gammaln(a) + special.gammaln(a + half) - 2 * special.gammaln(a + half / 2))
 
 
 def _halves(width: int, field: str) -> tuple[int, npt.NDArray[np.int64]]:
-    N = integer("width", width, at_least=1)
+    N = integer("width", width, at_least=1, at_most=LARGEST_INTEGER)
+    require_memory("width", 32.0 * N)
     halves = 2 if choice("field", field, FIELDS) == "real" else 1
     return halves, np.arange(N, 0, -1)

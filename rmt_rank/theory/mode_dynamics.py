@@ -39,21 +39,25 @@ _END = 500.0
 
 
 class _Beta:
-    """Incomplete beta function int_0^r x^gamma/(1 - x) dx, gamma > -1."""
+    """Incomplete beta function int_0^r x^gamma/(1 - x) dx less 1/(gamma + 1), gamma >= -1.
+
+    That number drops out of differences; at gamma = -1, of infinite depth, they are finite.
+    """
 
     def __init__(self, gamma: float) -> None:
         self.gamma = gamma
-        self.near_zero = 1 / (gamma + _TERMS)
+        self.near_zero = np.concatenate([[0], 1 / (gamma + _TERMS[1:])])
         binomials = np.cumprod((_TERMS - 1 - gamma) / _TERMS)  # (-1)^k binomial(gamma, k)
         self.near_one = np.concatenate([[0], -binomials / _TERMS])
-        self.harmonic = float(special.digamma(gamma + 1)) + np.euler_gamma
+        self.harmonic = float(special.digamma(gamma + 2)) + np.euler_gamma
 
     def __call__(self, r: Array, rest: Array) -> Array:
         """At r, and 1 - r to its own accuracy."""
         low, high = np.minimum(r, 0.5), np.minimum(rest, 0.5)
-        begin = low ** (self.gamma + 1) * polynomial.polyval(low, self.near_zero)
+        power = self.gamma + 1
+        begin = special.boxcox(low, power) + low**power * polynomial.polyval(low, self.near_zero)
         end = -np.log(high) - self.harmonic + polynomial.polyval(high, self.near_one)
-        return np.where(r < 0.5, begin, end)
+        return np.asarray(np.where(r < 0.5, begin, end))
 
 
 def mode_singular_values(
@@ -71,7 +75,7 @@ def mode_singular_values(
         Singular values of the network at time 0, > 0; not beyond 1e100 times the targets that are
         not 0, nor below 1e-100 times.  All three are broadcast against each other.
     depth : float
-        Number d of layers, >= 1.
+        Number d of layers, from 1 to 1e300.
 
     Returns
     -------
@@ -262,13 +266,14 @@ def _checked(
         raise ValueError(
             f"targets and initial must have shapes that fit, got {s.shape} and {start.shape}"
         ) from error
-    ratio = np.where(s > 0, s, start) / start
+    with np.errstate(over="ignore"):
+        ratio = np.where(s > 0, s, start) / start
     if (bad := (ratio > _LARGEST_RATIO) | (ratio < 1 / _LARGEST_RATIO)).any():
         raise ValueError(
             "initial must be within 1e100 of the targets that are not 0, got a ratio of "
             f"{float(ratio[bad].flat[0])!r}"
         )
-    return s, start, real("depth", depth, at_least=1)
+    return s, start, real("depth", depth, at_least=1, at_most=1e300)
 
 
 def _elapsed(first: Array, first_rest: Array, r: Array, rest: Array, gamma: float) -> Array:

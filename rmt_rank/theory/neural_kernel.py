@@ -23,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._activations import Activation
-from rmt_rank._validation import choice, real, real_array
+from rmt_rank._validation import choice, real, real_array, require_memory, shown
 from rmt_rank._validation import integer as whole
-from rmt_rank.theory.correlation_maps import affine, after_activation
+from rmt_rank.theory.correlation_maps import MOST_LAYERS, affine, after_activation
 from rmt_rank.theory.dual_activations import Dual, dual_of
 
 __all__ = ["neural_kernel", "neural_kernel_effective_rank", "neural_kernel_of_gram"]
@@ -59,7 +59,7 @@ def neural_kernel(
     inputs : array_like of float, shape (samples, dimension)
         Rows are samples, none of them 0.
     depth : int
-        Number of hidden layers, at least 0; 0 gives the Gram matrix over the dimension.
+        Number of hidden layers, from 0 to 10^6; 0 gives the Gram matrix over the dimension.
     activation : str, callable or Activation
         phi: a name, a function of arrays that is smooth, or an Activation that lists its kinks.
     weight_variance : float, default 1
@@ -143,7 +143,7 @@ def neural_kernel_effective_rank(
     inputs : array_like of float, shape (samples, dimension)
         Rows are samples, none of them 0.
     depths : array_like of int
-        Numbers of hidden layers, at least 0.
+        Numbers of hidden layers, from 0 to 10^6.
     activation, weight_variance, bias_variance
         As in `neural_kernel`.
     kernel : {"cosine", "linear"}, default "cosine"
@@ -184,11 +184,13 @@ def neural_kernel_effective_rank(
     array([2.014, 2.501, 1.674])
     """
     choice("kernel", kernel, ("cosine", "linear"))
+    given = real_array("depths", depths)
     asked = np.asarray(depths)
-    if asked.dtype.kind not in "iu" or asked.size == 0:
-        raise TypeError(f"depths must be integers >= 0, got {depths!r}")
+    if asked.dtype.kind not in "iuO":
+        raise TypeError(f"depths must be integers >= 0, got {shown(depths)}")
     for depth in asked.ravel():
-        whole("depths", depth, at_least=0)
+        whole("depths", depth, at_least=0, at_most=MOST_LAYERS)
+    asked = given.astype(np.int64)
     dual, sw2, sb2 = _network(activation, weight_variance, bias_variance)
     variance, gap = _from_inputs(inputs)
     ranks, done = {}, 0
@@ -217,7 +219,7 @@ def _kernel(
     weight_variance: float,
     bias_variance: float,
 ) -> Array:
-    depth = whole("depth", depth, at_least=0)
+    depth = whole("depth", depth, at_least=0, at_most=MOST_LAYERS)
     dual, sw2, sb2 = _network(activation, weight_variance, bias_variance)
     variance, gap, log_scale = _propagated(dual, variance, gap, depth, sw2, sb2)
     if abs(log_scale) > 600:
@@ -237,19 +239,32 @@ def _propagated(
     if dual.homogeneous and sb2 == 0:
         ones = np.ones(())
         for _ in range(layers):
-            gap = dual.gap(ones, ones, gap)
+            before, gap = gap, dual.gap(ones, ones, gap)
+            if np.array_equal(before, gap):
+                break
         factor = sw2 * float(dual.second_moment(ones))
-        return variance, gap, layers * float(np.log(factor))
+        return variance, gap, _scaled(layers, factor)
     for _ in range(layers):
+        last = variance, gap
         variance, gap = after_activation(dual, *affine(variance, gap, sw2, sb2))
         np.fill_diagonal(gap, 0.0)
+        if np.array_equal(last[0], variance) and np.array_equal(last[1], gap):
+            break  # a fixed point, of all layers that follow
     return variance, gap, 0.0
+
+
+def _scaled(layers: int, factor: float) -> float:
+    """layers log(factor), where a factor may round to 0."""
+    if layers == 0:
+        return 0.0
+    return layers * math.log(factor) if factor > 0 else -math.inf
 
 
 def _from_inputs(inputs: npt.ArrayLike) -> tuple[Array, Array]:
     x = real_array("inputs", inputs)
     if x.ndim != 2:
         raise ValueError(f"inputs must have the shape (samples, dimension), got {x.shape}")
+    require_memory("inputs", 48.0 * len(x) ** 2)
     largest = np.max(np.abs(x), axis=1, keepdims=True)
     if (largest == 0).any():
         raise ValueError(f"inputs must have no row of zeros, got one at {int(np.argmin(largest))}")

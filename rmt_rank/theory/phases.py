@@ -24,7 +24,7 @@ from scipy import optimize
 
 from rmt_rank._activations import Activation
 from rmt_rank._activations import activation as activation_of
-from rmt_rank._validation import integer, real
+from rmt_rank._validation import LARGEST_INTEGER, integer, real
 from rmt_rank.theory.correlation_maps import next_layer
 from rmt_rank.theory.dual_activations import Dual, dual_of
 
@@ -69,14 +69,14 @@ class Phase(NamedTuple):
         Parameters
         ----------
         samples : int
-            Their number.
+            Their number, from 1 to 2^53.
 
         Returns
         -------
         float or None
             In nats; None where it depends on the samples.
         """
-        q = integer("samples", samples, at_least=1)
+        q = integer("samples", samples, at_least=1, at_most=LARGEST_INTEGER)
         if self.correlation is None:
             return None
         r = self.correlation

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from rmt_rank._validation import real, real_array
 from rmt_rank.theory.interval_law import IntervalLaw, renyi_deficit
+from rmt_rank.theory.moments import LARGEST_POWER
 from rmt_rank.theory.rectangular_curve import Curve, checked_widths, curve_of
 
 __all__ = ["RectangularLaw", "rectangular_effective_rank", "rectangular_law", "rectangular_moment"]
@@ -24,6 +25,8 @@ __all__ = ["RectangularLaw", "rectangular_effective_rank", "rectangular_law", "r
 Array = npt.NDArray[np.float64]
 Complex = npt.NDArray[np.complex128]
 
+# Probabilities below it are extrapolated.
+_LEAST_TAIL = 1e-250
 # The largest logarithm of a float.
 LARGEST_LOG = 709.0
 
@@ -103,7 +106,7 @@ def rectangular_effective_rank(
     widths : sequence of float
         n_0, ..., n_L, positive; only their ratios matter, and not their sequence.
     power : float, default 1
-        Power of the singular values that is normalised; 2 is the Gram matrix.
+        Power of the singular values that is normalised, at most 1e6; 2 is the Gram matrix.
     order : float, default 1
         Renyi order, 0 <= order <= inf. 1 is Shannon's entropy, inf the min-entropy.
 
@@ -117,8 +120,8 @@ def rectangular_effective_rank(
     TypeError
         If an argument is not real, or power or order is not one number.
     ValueError
-        If there are fewer than 2 widths, one is not positive and finite, power <= 0, order < 0 or
-        nan.
+        If there are fewer than 2 widths, one is not positive and finite or above 1e150 times
+        another, power <= 0 or > 1e6, order < 0 or nan.
 
     See Also
     --------
@@ -152,7 +155,7 @@ def rectangular_effective_rank(
     -0.4014
     """
     curve = curve_of(widths)
-    power = real("power", power, above=0)
+    power = real("power", power, above=0, at_most=LARGEST_POWER)
     order = real("order", order, at_least=0, finite=False)
     law = curve.quadrature
     return renyi_deficit(
@@ -173,9 +176,24 @@ class RectangularLaw(IntervalLaw):
     ----------
     widths : tuple of float
         n_0, ..., n_L.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `rectangular_law`.
     """
 
     widths: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        widths = tuple(float(n) for n in checked_widths(self.widths))
+        object.__setattr__(self, "widths", widths)
+        largest = (self._curve.log_mean() + self._curve.log_edges[1]) / 2
+        if largest > LARGEST_LOG:
+            raise ValueError(
+                f"widths must have a largest singular value below the largest float, got one of "
+                f"exp({largest:g})"
+            )
 
     @cached_property
     def _curve(self) -> Curve:
@@ -206,7 +224,12 @@ class RectangularLaw(IntervalLaw):
         return self._curve.sf(self._curve.from_log_ratio(log_ratio))
 
     def _from_tails(self, below: Array, above: Array) -> Array:
-        return np.asarray(self._curve.log_ratio(self._curve.from_tails(below, above)))
+        # the law is a power law below, or its lower edge
+        known = np.maximum(below, _LEAST_TAIL)
+        logs = np.asarray(self._curve.log_ratio(self._curve.from_tails(known, above)))
+        if self._curve.zeros:
+            logs = logs + (1 + self._curve.zeros) * (np.log(below) - np.log(known))
+        return logs
 
     def _density_at_zero(self) -> float:
         if self._curve.zeros > 1:
@@ -258,12 +281,4 @@ def rectangular_law(widths: Sequence[float]) -> RectangularLaw:
     >>> round(float(law.cdf(law.mean)), 3)
     0.511
     """
-    law = RectangularLaw(tuple(float(n) for n in checked_widths(widths)))
-    curve = curve_of(law.widths)
-    largest = (curve.log_mean() + curve.log_edges[1]) / 2
-    if largest > LARGEST_LOG:
-        raise ValueError(
-            f"widths must have a largest singular value below the largest float, got one of "
-            f"exp({largest:g})"
-        )
-    return law
+    return RectangularLaw(widths)  # type: ignore[arg-type]  # any sequence

@@ -44,7 +44,7 @@ import numpy.typing as npt
 from numpy.polynomial import polynomial
 from scipy import optimize, special
 
-from rmt_rank._validation import real_array
+from rmt_rank._validation import real_array, shown
 
 __all__ = ["Curve", "checked_widths", "curve_of"]
 
@@ -91,6 +91,10 @@ class Quadrature(NamedTuple):
         terms = self.weights * np.exp(logs - top)
         terms[0] /= -math.expm1(-STEP * (z + self.decay))
         return top + math.log(terms.sum())
+
+
+# Of widths, whose products are floats.
+_LARGEST_RATIO = 1e150
 
 
 @dataclass(frozen=True)
@@ -312,7 +316,12 @@ def checked_widths(widths: Sequence[float]) -> Array:
     """Widths as an array, refused if they are not at least 2 positive numbers."""
     array = real_array("widths", widths, above=0)
     if array.ndim != 1 or array.size < 2:
-        raise ValueError(f"widths must be a sequence of at least 2 numbers, got {widths!r}")
+        raise ValueError(f"widths must be a sequence of at least 2 numbers, got {shown(widths)}")
+    if array.max() / _LARGEST_RATIO > array.min():
+        raise ValueError(
+            f"widths must be at most {_LARGEST_RATIO:g} times the smallest, got "
+            f"{float(array.min())!r} and {float(array.max())!r}"
+        )
     return array
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize, special
 
-from rmt_rank._validation import integer, real
+from rmt_rank._validation import LARGEST_INTEGER, integer, real
 from rmt_rank.theory.factor_values import Array, Value, log1p, log_ratio
 
 __all__ = ["ResidualFactor"]
@@ -46,7 +46,7 @@ class ResidualFactor:
     scale : float
         a, of the branch: 0, or from 1e-100 to 1e75.
     layers : int, default 1
-        k >= 1, matrices in the branch.
+        k from 1 to 2^53, matrices in the branch.
 
     Raises
     ------
@@ -76,7 +76,9 @@ class ResidualFactor:
                 f"scale must be 0 or from {SMALLEST_SCALE:g} to {LARGEST_SCALE:g}, got {scale!r}"
             )
         object.__setattr__(self, "scale", scale)
-        object.__setattr__(self, "layers", integer("layers", self.layers, at_least=1))
+        object.__setattr__(
+            self, "layers", integer("layers", self.layers, at_least=1, at_most=LARGEST_INTEGER)
+        )
 
     @property
     def _square(self) -> float:

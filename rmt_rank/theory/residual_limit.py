@@ -90,7 +90,13 @@ def residual_limit_moment(time: npt.ArrayLike, order: npt.ArrayLike) -> Array | 
     >>> residual_limit_moment(1, [-1, 0, 0.5, 1]).round(6)
     array([2.718282, 1.      , 1.321378, 2.718282])
     """
-    tau, z = np.broadcast_arrays(_times(time), real_array("order", order))
+    tau, z = _times(time), real_array("order", order)
+    try:
+        tau, z = np.broadcast_arrays(tau, z)
+    except ValueError:
+        raise ValueError(
+            f"time and order must broadcast, got the shapes {tau.shape} and {z.shape}"
+        ) from None
     if (np.abs(z) > LARGEST).any():
         raise ValueError(f"order must be from {-LARGEST:g} to {LARGEST:g}, got {_worst(z)!r}")
     logs = [
@@ -151,7 +157,7 @@ def residual_limit_effective_rank(time: npt.ArrayLike, *, power: float = 1) -> A
     tau = _times(time)
     z = real("power", power, above=0) / 2
     if z > LARGEST:
-        raise ValueError(f"power must be <= {2 * LARGEST:g}, got {power!r}")
+        raise ValueError(f"power must be <= {2 * LARGEST:g}, got {2 * z!r}")
     ranks = [_means(float(t), z).rank for t in tau.flat]
     return np.reshape(ranks, tau.shape)[()]
 

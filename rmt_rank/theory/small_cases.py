@@ -30,10 +30,12 @@ import numpy as np
 from scipy import special
 
 from rmt_rank._random import FIELDS
-from rmt_rank._validation import choice, integer, real
+from rmt_rank._validation import LARGEST_INTEGER, choice, integer, real
 
 __all__ = ["ExactRank", "exact_expected_effective_rank"]
 
+# Of the integral: beyond them its digits cancel.
+_POWERS = (1e-100, 1e4)
 _CATALAN = 0.915965594177219015
 
 
@@ -52,9 +54,9 @@ def exact_expected_effective_rank(
     Parameters
     ----------
     width : int
-        Side N of the square matrices, at least 1.
+        Side N of the square matrices, from 1 to 2^53.
     depth : int
-        Their number L, at least 0.
+        Their number L, from 0 to 2^53.
     field : {"real", "complex"}
         Field of the Gaussian entries.
     power : float, default 1
@@ -65,7 +67,7 @@ def exact_expected_effective_rank(
     ExactRank or None
         None where no exact value is known.  Known are depth 0; width 1; one complex matrix of any
         width, power 2; one real matrix of width 2, powers 1 and 2; width 2 for complex entries, at
-        depth 1 and power 1 in closed form, else as an integral.
+        depth 1 and power 1 in closed form, else as an integral, for powers from 1e-100 to 1e4.
 
     Raises
     ------
@@ -95,8 +97,8 @@ def exact_expected_effective_rank(
     >>> exact_expected_effective_rank(3, 1) is None
     True
     """
-    N = integer("width", width, at_least=1)
-    L = integer("depth", depth, at_least=0)
+    N = integer("width", width, at_least=1, at_most=LARGEST_INTEGER)
+    L = integer("depth", depth, at_least=0, at_most=LARGEST_INTEGER)
     power = real("power", power, above=0)
     is_complex = choice("field", field, FIELDS) == "complex"
     if L == 0:
@@ -113,7 +115,7 @@ def exact_expected_effective_rank(
     if N == 2 and L == 1 and (field, power) in closed:
         why = f"the integral for one {field} matrix of width 2 is known"
         return ExactRank(closed[field, power], why)
-    if N == 2 and is_complex:
+    if N == 2 and is_complex and _POWERS[0] <= power <= _POWERS[1]:
         why = "complex products of width 2 are a random walk in hyperbolic space; one integral"
         return ExactRank(_complex_width_two(L, power), why)
     return None

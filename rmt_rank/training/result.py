@@ -61,6 +61,9 @@ class TrainingResult:
                     f"{name} must be a {kind.__name__}, got {shown(getattr(self, name))}"
                 )
 
+        if not all(isinstance(array, np.ndarray) for array in self.state):
+            raise TypeError(f"state must be a list of arrays, got {shown(self.state)}")
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TrainingResult):
             return NotImplemented
