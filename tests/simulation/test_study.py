@@ -333,7 +333,11 @@ class TestDeclaration:
             ({"control_variates": 1}, TypeError, "control_variates must be True or False, got 1"),
             ({"statistics": ()}, ValueError, "statistics must have at least 1 entry"),
             ({"statistics": ("rank",)}, ValueError, "statistic must be callable or one of"),
-            ({"statistics": ({"name": "effective_rank", "q": 1},)}, ValueError, "must have no options but power, order, bins"),
+            (
+                {"statistics": ({"name": "effective_rank", "q": 1},)},
+                ValueError,
+                "must have no options but power, order, bins",
+            ),
         ],
     )
     def test_bad_values(self, change, error, message):
