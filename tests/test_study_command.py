@@ -94,3 +94,11 @@ def test_a_closed_pipe(declared, tmp_path, start):
     assert done.returncode in (0, 141)  # whether `true` was still there
     assert "Traceback" not in done.stderr
     assert "usage" not in done.stderr
+
+
+def test_no_total_is_shown_before_it_is_known(declared, monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    assert run(["study", "run", str(declared)]) == 0
+    shown = capsys.readouterr().err
+    assert "4/4 blocks" in shown
+    assert "None" not in shown

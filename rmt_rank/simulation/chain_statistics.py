@@ -17,7 +17,6 @@ from rmt_rank.metrics.spectrum import effective_rank
 from rmt_rank.simulation.blocks import chain_blocks, in_threads, require_room
 from rmt_rank.simulation.chain import LARGEST_DEPTH, LARGEST_SIZE, new_chain, threads
 from rmt_rank.simulation.content import ByContent
-from rmt_rank.simulation.standard_errors import FEWEST_SAMPLES
 from rmt_rank.theory.fuss_catalan import singular_value_law
 
 __all__ = ["ChainStatistics", "simulate_chain"]
@@ -30,7 +29,10 @@ POINTS_PER_LEVEL = 4
 
 @dataclass(frozen=True, eq=False)
 class ChainStatistics(ByContent):
-    """Sample means along a chain of products, each with one standard error; nan below 32 samples.
+    """Sample means along a chain of products, each with one standard error.
+
+    Errors of few samples are to be taken with Student's quantiles of samples - 1 degrees of
+    freedom, see `rmt_rank.claims.finite_width.errors_allowed`.
 
     Attributes
     ----------
@@ -88,10 +90,7 @@ class _Mean:
     def result(self) -> tuple[Array, Array]:
         mean = self.sum / self.count
         variance = (self.sum_of_squares - self.count * mean**2) / (self.count - 1)
-        error = np.sqrt(np.maximum(variance, 0) / self.count)
-        return np.asarray(
-            self.shift + mean
-        ), error if self.count >= FEWEST_SAMPLES else error * np.nan
+        return np.asarray(self.shift + mean), np.sqrt(np.maximum(variance, 0) / self.count)
 
 
 def simulate_chain(

@@ -115,7 +115,7 @@ def expected_gram_effective_rank(
     kernel : {"cosine", "linear"}, default "cosine"
         As in `rmt_rank.gram_matrix`.
     weight_variance : float, default 1
-        Variance of the weights times the width.
+        Variance of the weights times the width, from 1e-250 to 1e250.
     method : {"auto", "limit", "corrected", "monte-carlo"}, default "auto"
         "limit": width and samples large in proportion.  "corrected": with the terms of order 1/n,
         known for the identity.  "auto" takes the first of "corrected" (identity) or "limit" (other
@@ -171,7 +171,7 @@ def expected_gram_effective_rank(
     q = integer("samples", samples, at_least=1, at_most=LARGEST_INTEGER)
     found = _activations.activation(activation)
     choice("kernel", kernel, KERNELS)
-    variance = real("weight_variance", weight_variance, above=0)
+    variance = real("weight_variance", weight_variance, at_least=1e-250, at_most=1e250)
     choice("method", method, METHODS)
     target_error = real("target_error", target_error, at_least=SMALLEST_TARGET)
     if method == "corrected" and found is not _IDENTITY:

@@ -77,10 +77,10 @@ def variations():
                 yield pytest.param(function, good, name, id=f"{number}-{function.__name__}-{name}")
 
 
-@pytest.mark.parametrize(("function", "good", "name"), variations())
+@pytest.mark.parametrize(("function", "good", "name"), list(variations()))
 def test_any_argument_is_right_or_refused_by_name(function, good, name):
     for value in HOSTILE:
-        if name == "samples" and value == 2**33 and function is rr.Study:
+        if name == "progress" and callable(value):  # called, and what it raises is raised
             continue
         arguments = good | {name: value}
         if name == "target_error" and "samples" in arguments and function is rr.estimate:
@@ -111,7 +111,7 @@ def test_run_study_and_open_study(tmp_path):
             calls.append((rr.open_study, "store"))
             calls.append((rr.Study.from_toml, "path"))
         for function, name in calls:
-            if value in (None, len) and name in ("executor", "progress"):
+            if (value is None or callable(value)) and name in ("executor", "progress"):
                 continue
             with pytest.raises((ValueError, TypeError), match=f"{name} must") as refused:
                 function(value)
@@ -123,12 +123,12 @@ def test_run_study_and_open_study(tmp_path):
 def test_run_experiment(name):
     pytest.importorskip("xarray", reason="xarray is not installed")
     for value in HOSTILE:
-        if (value is None and name in ("folder", "executor")) or value == "abc":
+        if (value is None and name in ("folder", "executor")) or isinstance(value, str):
             continue
         if (name == "seed" and type(value) in (int, np.int8) and 0 <= value < 2**128) or (
             name == "progress" and callable(value)
         ):
-            continue
+            continue  # which are right
         arguments = {"experiment": EXPERIMENT, "size": "tiny"} | {name: value}
         with pytest.raises((ValueError, TypeError), match=f"{name} must"):
             run_experiment(**arguments)
@@ -137,8 +137,9 @@ def test_run_experiment(name):
 def test_memory_is_estimated():
     for call in (
         lambda: rr.sample_singular_values(10**6, 2, 1),
+        lambda: rr.sample_singular_values(None, None, 1, widths=[10**6, 10**6]),
         lambda: rr.estimate("effective_rank", 10**6, 2, samples=2),
-        lambda: rr.sample_singular_values(10**3, 1, 10**8),
+        lambda: rr.sample_singular_values(10, 1, 10**9),
         lambda: rr.sample_residual_limit(10**6, 1.0, 1),
         lambda: sample_gram_effective_ranks((10**6, 10**6), [1], "relu", 1),
         lambda: rr.run_study(rr.Study([10**6], [2], 40), "never-made"),

@@ -165,7 +165,7 @@ def test_identity_means_the_identity():
         ({"samples": 0}, ValueError, "samples must be an integer >= 1, got 0"),
         ({"activation": "swish"}, ValueError, "activation must be one of"),
         ({"kernel": "rbf"}, ValueError, "kernel must be one of 'cosine', 'linear'"),
-        ({"weight_variance": 0}, ValueError, "weight_variance must be finite and > 0"),
+        ({"weight_variance": 0}, ValueError, "weight_variance must be finite and >= 1e-250"),
         ({"method": "guess"}, ValueError, "method must be one of 'auto', 'limit'"),
         ({"target_error": 0}, ValueError, "target_error must be finite and > 0"),
     ],
