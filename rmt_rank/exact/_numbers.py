@@ -160,7 +160,7 @@ def members(name: str, value: Any, fewest: int = 1) -> list[Any]:
     except OverflowError:
         count = MOST_MEMBERS + 1
     if not fewest <= count <= MOST_MEMBERS:
-        raise ValueError(f"{name} is {shown(value)}; allowed: {fewest} to {MOST_MEMBERS} members")
+        raise ValueError(f"{name} is {shown(value)}; allowed: at least {fewest} members")
     found: list[Any] = list(value)  # type: ignore[call-overload]  # it has __getitem__
     return found
 

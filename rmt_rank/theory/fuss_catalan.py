@@ -175,14 +175,9 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
         if isinstance(data, stats.CensoredData):
             return self._fit(data, *args, **kwds)
         values = real_array("data", data).ravel()
-        method = str(kwds.get("method", "mle")).lower()
-        if method == "mle" and "floc" in kwds:
+        if str(kwds.get("method", "mle")).lower() == "mle" and "floc" in kwds:
             values = _above(values, kwds["floc"])
         fixed = {"f0", "fdepth", "fix_depth", "fscale"} & kwds.keys()
-        if method == "mm" and fixed == {"fscale"} and self._exponent == 1:
-            raise ValueError(
-                "fscale must not be fixed for method 'MM': the mean does not depend on the depth"
-            )
         if not fixed and np.all(values == values[0]):
             raise ValueError(
                 "data must hold two different values, or depth or scale must be fixed, got "

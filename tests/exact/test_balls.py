@@ -156,7 +156,7 @@ def test_flint_precision_is_restored(monkeypatch):
         (lambda: exact.enclose_effective_rank((1, 2, 3)), "a pair"),
         (lambda: exact.enclose_derivative(math.inf), "depth is inf"),
         (lambda: exact.enclose_derivative(1, power=0), "power is 0"),
-        (lambda: exact.certify_decreasing(-1, 1), "depth is -1"),
+        (lambda: exact.certify_decreasing(-1, 1), "low is -1"),
         (lambda: exact.certify_decreasing(most_boxes=0), "most_boxes is 0"),
     ],
 )

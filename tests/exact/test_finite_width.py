@@ -140,13 +140,13 @@ def test_characteristic_polynomials_in_simulation(field):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: complex_power_sum((3,), 1), ValueError, "widths has 1 entries; allowed: 2"),
-        (lambda: complex_power_sum((3, 0), 1), ValueError, "widths has 0; allowed: ints >= 1"),
-        (lambda: complex_power_sum((3, 2.0), 1), TypeError, "widths has 2.0 of type float"),
-        (lambda: complex_power_sum((3, 3), "-1"), ValueError, "z is '-1'; allowed: a number > -1"),
+        (lambda: complex_power_sum((3,), 1), ValueError, "widths is .*; allowed: at least 2"),
+        (lambda: complex_power_sum((3, 0), 1), ValueError, "widths is 0; allowed: an int from 1"),
+        (lambda: complex_power_sum((3, 2.0), 1), TypeError, "widths is 2.0; allowed: an int"),
+        (lambda: complex_power_sum((3, 3), "-1"), ValueError, "z is '-1'; allowed: .* above -1"),
         (lambda: complex_covariance((3, 3), -0.5, -0.5), ValueError, "z . w is -1; allowed"),
         (lambda: complex_power_sum((3, 3), 1, digits=0), ValueError, "digits is 0; allowed"),
-        (lambda: expected_characteristic_polynomial((True, 3)), TypeError, "widths has True"),
+        (lambda: expected_characteristic_polynomial((True, 3)), TypeError, "widths is True"),
     ],
 )
 def test_bad_input(call, error, message):

@@ -45,5 +45,5 @@ def test_points_scale(points):
 
 def test_refusals():
     for moments in ([], [[1, 2], [1]], [[]]):
-        with pytest.raises(ValueError, match="moments must be"):
+        with pytest.raises(ValueError, match=r"moments (is|must be)"):
             free_product_moments(*moments)

@@ -76,7 +76,7 @@ def test_bad_input():
         gaussian(0.5)
     with pytest.raises(ValueError, match="scale is -1; allowed: a number >= 0"):
         residual(-1)
-    with pytest.raises(ValueError, match="layers is 0; allowed: an int >= 1"):
+    with pytest.raises(ValueError, match="layers is 0; allowed: an int from 1"):
         residual(1, 0)
     with pytest.raises(ValueError, match="allowed: at least one"):
         effective_rank_of_free_product([])

@@ -55,12 +55,18 @@ def test_unresolved_integrals_are_refused(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "arguments", [([], 4, 2), ([1], 4, 4), ([1], 4, -1)], ids=["none", "no room", "negative"]
+    ("arguments", "message"),
+    [
+        (([], 4, 2), "singular_values is .*; allowed: at least 1"),
+        (([1], 4, 4), "allowed: at least one value, features > examples"),
+        (([1], 4, -1), "examples is -1; allowed: an int from 0"),
+    ],
+    ids=["none", "no room", "negative"],
 )
-def test_bad_input(arguments):
-    with pytest.raises(ValueError, match="allowed: at least one value, features > examples"):
+def test_bad_input(arguments, message):
+    with pytest.raises(ValueError, match=message):
         one_layer_effective_rank(*arguments)
-    with pytest.raises(ValueError, match="power 1 or 2"):
+    with pytest.raises(ValueError, match="power is 3; allowed: an int from 1 to 2"):
         one_layer_effective_rank([1], 4, 2, power=3)
     with pytest.raises(ValueError, match="scale > 0"):
         one_layer_effective_rank([1], 4, 2, scale=0)

@@ -69,10 +69,10 @@ def test_unresolved_integrals_are_refused(monkeypatch):
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda: mode_time(1, 1, "0.1", 2), "allowed: from '0.1' to below 1"),
+        (lambda: mode_time(1, 1, "0.1", 2), "allowed: from initial, '0.1', to below target, 1"),
         (lambda: mode_time("0.05", 1, "0.1", 2), "value is '0.05'; allowed"),
-        (lambda: mode_time("0.5", 1, "0.1", "0.5"), "depth is '0.5'; allowed: a number >= 1"),
-        (lambda: mode_time("0.5", -1, "0.1", 2), "target is -1; allowed: a number >= 0"),
+        (lambda: mode_time("0.5", 1, "0.1", "0.5"), "depth is '0.5'; allowed: from 1"),
+        (lambda: mode_time("0.5", -1, "0.1", 2), "target is -1; allowed: from 0"),
         (lambda: mode_singular_value(0, 1, "0.1", 2), "time is 0; allowed: a number > 0"),
     ],
 )

@@ -77,7 +77,7 @@ def test_beyond_the_support():
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda: rectangular_moment([1], 1), "allowed: at least 2 numbers"),
+        (lambda: rectangular_moment([1], 1), "allowed: at least 2 members"),
         (lambda: rectangular_moment([1, -1], 1), "widths is -1; allowed: a number > 0"),
         (lambda: rectangular_moment([1, 1, 2], -0.5), "order is -0.5; allowed: > -1/2"),
         (lambda: rectangular_effective_rank([1, 2], order=-1), "order is -1; allowed"),

@@ -250,9 +250,21 @@ def test_covariance_in_simulation():
     [
         (lambda: complex_power_sum((3,), 1), ValueError, "widths must have at least 2 entries"),
         (lambda: complex_power_sum((3, 0), 1), ValueError, "widths must be an integer >= 1, got 0"),
-        (lambda: complex_power_sum((3, 3), -1), ValueError, "z must be finite and > -1, got -1"),
-        (lambda: complex_covariance((3, 3), 0, 1), ValueError, "z must be finite and > 0, got 0"),
-        (lambda: complex_covariance((3, 3), 1, 1.5), ValueError, "w must be > 0 and <= 1, got 1.5"),
+        (
+            lambda: complex_power_sum((3, 3), -1),
+            ValueError,
+            "z must be finite and > -1 and <= 64, got -1",
+        ),
+        (
+            lambda: complex_covariance((3, 3), 0, 1),
+            ValueError,
+            "z must be finite and > 0 and <= 1, got 0",
+        ),
+        (
+            lambda: complex_covariance((3, 3), 1, 1.5),
+            ValueError,
+            "w must be finite and > 0 and <= 1, got 1.5",
+        ),
         (lambda: complex_covariance((1,) + (40,) * 900, 1, 1), OverflowError, "too large"),
         (lambda: complex_moment_correction(0.5, 1), ValueError, r"z must be > 1/\(depth \+ 1\)"),
         (lambda: annealed_effective_rank((3, 3), power=0), ValueError, "power must be finite and"),

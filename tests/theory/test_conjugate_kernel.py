@@ -223,9 +223,9 @@ def test_plateau():
     [
         (lambda: conjugate_kernel(0, [1], "tanh"), ValueError, "samples_per_width must be finite"),
         (lambda: conjugate_kernel(8, [-1], "tanh"), ValueError, "depths must be an integer >= 0"),
-        (lambda: conjugate_kernel(8, 1, "relu"), ValueError, "at least one integer, got 1"),
-        (lambda: conjugate_kernel(8, None, "relu"), ValueError, "at least one integer, got None"),
-        (lambda: conjugate_kernel(8, [], "relu"), ValueError, r"at least one integer, got \[\]"),
+        (lambda: conjugate_kernel(8, 1, "relu"), TypeError, "sequence of integers, got 1"),
+        (lambda: conjugate_kernel(8, None, "relu"), TypeError, "sequence of integers, got None"),
+        (lambda: conjugate_kernel(8, [], "relu"), ValueError, r"at least 1 entry, got \[\]"),
         (
             # E phi^2 is infinite from layer 4 on, and grows up to 20 deviations in layer 3
             lambda: conjugate_kernel(4, [3], lambda x: np.exp(x * x / 8)),

@@ -139,8 +139,11 @@ def test_critical_weight_variances():
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda: correlation_map("relu")(1.5), "correlation must be <= 1, got 1.5"),
-        (lambda: correlation_map("relu").gap(2.5), "gap must be <= 2, got 2.5"),
+        (
+            lambda: correlation_map("relu")(1.5),
+            "correlation must be finite and >= -1 and <= 1, got 1.5",
+        ),
+        (lambda: correlation_map("relu").gap(2.5), "gap must be finite and >= 0 and <= 2, got 2.5"),
         (lambda: correlation_map("tanh", 0), "variance must be finite and > 0, got 0.0"),
         (lambda: correlations("tanh", -1), "depth must be an integer >= 0, got -1"),
         (lambda: correlations("erf", 2000, weight_variance=0.5), "within the range of float64"),

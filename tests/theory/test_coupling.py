@@ -157,9 +157,9 @@ def test_the_law_at_the_greater_depth_is_more_spread_out():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ((0, 1), ValueError, "depth must be finite and > 0, got 0.0"),
-        ((2, 2), ValueError, "deeper must be finite and > 2, got 2.0"),
-        ((1, math.inf), ValueError, "deeper must be finite and > 1, got inf"),
+        ((0, 1), ValueError, "depth must be finite and >= 1e-300 and"),
+        ((2, 2), ValueError, "deeper must be > depth = 2.0, got 2.0"),
+        ((1, math.inf), ValueError, "deeper must be finite and <= .*, got inf"),
         (([1, 2], 3), TypeError, "depth must be one number"),
     ],
 )
@@ -172,7 +172,7 @@ def test_bad_depths(arguments, error, message):
     ("call", "message"),
     [
         (lambda ratio: ratio.rvs(0), "size must be an integer >= 1, got 0"),
-        (lambda ratio: ratio.moment(-0.5), "order must be finite and > -0.333333, got -0.5"),
+        (lambda ratio: ratio.moment(-0.5), "order must be finite and > -0.333333 and .*, got -0.5"),
         (lambda ratio: ratio.jump_density([1, 0]), "y must be finite and > 0, got 0.0"),
     ],
 )

@@ -151,7 +151,7 @@ def test_shapes():
         ({"depth": []}, ValueError, "depth must not be empty"),
         ({"depth": "2"}, TypeError, "depth must be real numbers, got '2'"),
         ({"depth": [[1], [2, 3]]}, TypeError, "depth must be real numbers"),
-        ({"depth": 1, "power": 0}, ValueError, "power must be finite and > 0, got 0"),
+        ({"depth": 1, "power": 0}, ValueError, "power must be finite and > 0 and <= .*, got 0"),
         ({"depth": 1, "power": [1, 2]}, TypeError, r"power must be one number, got \[1, 2\]"),
         ({"depth": 1, "order": -1}, ValueError, "order must be a number and >= 0, got -1"),
         ({"depth": 1, "order": np.nan}, ValueError, "order must be a number and >= 0, got nan"),

@@ -399,7 +399,10 @@ def test_random_numbers_and_shapes():
         (lambda: deep_effective_rank([OrthogonalFactor()]), "the law is a point"),
         (lambda: free_product_moment([GaussianFactor()], -0.5), "order must be > -0.5"),
         (lambda: effective_rank_of_free_product([GaussianFactor()], power=0), "power must be"),
-        (lambda: free_product_law([GaussianFactor()]).ppf(1.5), "probability must be <= 1"),
+        (
+            lambda: free_product_law([GaussianFactor()]).ppf(1.5),
+            "probability must be finite and >= 0 and <= 1",
+        ),
         (lambda: free_product_law([ResidualFactor(1e3)] * 300), "largest singular value below"),
         (lambda: FreeFactor(lambda u: u, "mine"), "s_transform 'mine' must be finite and > 0"),
         (lambda: FreeFactor(lambda u: 2 + u), "s_transform must not increase"),

@@ -353,7 +353,10 @@ def test_shapes_and_scalars():
         (lambda: rectangular_moment([1, 1, 2], -0.5), "order must be > -1/2 where 1 other width"),
         (lambda: rectangular_effective_rank([1, 2], order=-1), "order must be a number and >= 0"),
         (lambda: rectangular_effective_rank([1, 2], power=0), "power must be finite and > 0"),
-        (lambda: rectangular_law([1, 2]).ppf(1.5), "probability must be <= 1, got 1.5"),
+        (
+            lambda: rectangular_law([1, 2]).ppf(1.5),
+            "probability must be finite and >= 0 and <= 1, got 1.5",
+        ),
         (lambda: rectangular_law([1, 2]).pdf(math.nan), "x must be a number, got nan"),
         (lambda: rectangular_law([1, 2]).rvs(0), "size must be an integer >= 1, got 0"),
     ],

@@ -272,7 +272,7 @@ def test_bad_input():
     for time in (1e-32, 1e-31, 1408.5, 1500):
         with pytest.raises(ValueError, match=r"time must be from 1\.1e-31 to 1408, got"):
             residual_limit_law(time)
-    with pytest.raises(ValueError, match="probability must be <= 1"):
+    with pytest.raises(ValueError, match="probability must be finite and >= 0 and <= 1"):
         residual_limit_law(1).ppf(1.5)
     with pytest.raises(ValueError, match="x must be a number"):
         residual_limit_law(1).pdf(math.nan)
