@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-__all__ = ["AxesArray", "PaperFigure", "drawn"]
+__all__ = ["AxesArray", "Figure", "PaperFigure", "drawn"]
 
 Shared = Literal["none", "all", "row", "col"]
 # of matplotlib.axes.Axes, two-dimensional

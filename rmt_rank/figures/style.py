@@ -41,7 +41,7 @@ _COMMON: dict[str, Any] = {
 
 
 def style(name: str = "screen") -> AbstractContextManager[None]:
-    """Context in which figures are drawn and saved.
+    """Context in which figures are drawn and saved, whatever a matplotlibrc file says.
 
     Parameters
     ----------
@@ -57,7 +57,8 @@ def style(name: str = "screen") -> AbstractContextManager[None]:
     own: dict[str, Any] = {"font.size": 10}
     if name == "paper":
         own = {"font.size": 8, "lines.linewidth": 1.2, "figure.dpi": 300}
-    return styles.context([*(["dark_background"] if name == "dark" else []), _COMMON | own])
+    base = ["default", "dark_background"] if name == "dark" else ["default"]
+    return styles.context([*base, _COMMON | own])
 
 
 def ink() -> str:

@@ -90,9 +90,8 @@ def write_figure(path: Path, claims: list[Claim], context: Context, *, draw_more
     """Draw the figure that goes with the claims, with what Monte Carlo knows."""
     from io import BytesIO
 
-    from matplotlib.figure import Figure
-
     from rmt_rank.figures import singular_values, theorem1
+    from rmt_rank.figures.figure import Figure
     from rmt_rank.figures.style import style
 
     buffer = BytesIO()
