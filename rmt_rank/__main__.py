@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 
 __all__ = ["main", "run"]
 
+# not the package's docstring: `python -OO` leaves out docstrings
+_DESCRIPTION = "How low-rank is a deep linear network, and why."
+
 
 def main() -> int:
     """Run the command line of the process; the entry point of `rmt-rank`."""
@@ -21,7 +24,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     import rmt_rank
     from rmt_rank._text import Parser
 
-    parser = Parser(prog="rmt-rank", description=rmt_rank.__doc__.splitlines()[0])
+    parser = Parser(prog="rmt-rank", description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"rmt_rank {rmt_rank.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     # each command parses what follows its name
@@ -38,7 +41,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         "study": "rmt_rank.study",
         "verify": "rmt_rank.verify.command",
     }[known.command]
-    command: Callable[..., int] = importlib.import_module(module).main
+    try:
+        command: Callable[..., int] = importlib.import_module(module).main
+    except ImportError as error:
+        parser.error(str(error))
     return command(rest, prog=f"rmt-rank {known.command}")
 
 

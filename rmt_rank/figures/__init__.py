@@ -6,7 +6,10 @@ and prints the verdict.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from rmt_rank._validation import shown
@@ -43,6 +46,33 @@ FIGURES = {
     "residual-init": "residual_init",
     "phases": "phases",
 }
+
+
+def _import_matplotlib() -> None:
+    """Import matplotlib, whatever MPLBACKEND says.
+
+    A process started from a notebook inherits the notebook's backend, and where that is not
+    installed, or is none, matplotlib cannot be imported.  Nothing here needs a backend: figures are
+    drawn and saved without pyplot, as PNG by Agg.
+    """
+    if "matplotlib" in sys.modules:
+        return
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib as mpl
+    except (OSError, ValueError) as error:
+        # a matplotlibrc file that is not text, or a working folder that was removed
+        raise ImportError(f"matplotlib cannot be imported: {error}") from error
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    if backend:
+        # what matplotlib does itself, for those who show figures in the same process
+        with contextlib.suppress(ValueError):
+            mpl.rcParams["backend"] = backend
+
+
+_import_matplotlib()
 
 
 def find(name: str) -> PaperFigure:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from rmt_rank._validation import instance
 
-__all__ = ["AxesArray", "PaperFigure", "drawn"]
+__all__ = ["AxesArray", "Figure", "PaperFigure", "drawn"]
 
 Shared = Literal["none", "all", "row", "col"]
 # of matplotlib.axes.Axes, two-dimensional

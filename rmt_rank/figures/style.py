@@ -48,6 +48,8 @@ _COMMON: dict[str, Any] = {
 def style(name: str = "screen") -> AbstractContextManager[None]:
     """Context in which figures are drawn and saved, by one thread at a time.
 
+    What a matplotlibrc file says does not matter.
+
     Parameters
     ----------
     name : {"screen", "paper", "dark"}
@@ -67,8 +69,8 @@ def _styled(name: str) -> Iterator[None]:
     own: dict[str, Any] = {"font.size": 10}
     if name == "paper":
         own = {"font.size": 8, "lines.linewidth": 1.2, "figure.dpi": 300}
-    ground = ["dark_background"] if name == "dark" else []
-    with _lock, styles.context([*ground, _COMMON | own]):
+    base = ["default", "dark_background"] if name == "dark" else ["default"]
+    with _lock, styles.context([*base, _COMMON | own]):
         yield
 
 

@@ -89,9 +89,8 @@ def write_figure(output: Output, claims: list[Claim], context: Context, *, draw_
     """Draw the figure that goes with the claims, with what Monte Carlo knows."""
     from io import BytesIO
 
-    from matplotlib.figure import Figure
-
     from rmt_rank.figures import singular_values, theorem1
+    from rmt_rank.figures.figure import Figure
     from rmt_rank.figures.style import style
 
     buffer = BytesIO()
