@@ -13,6 +13,7 @@ __all__ = ["as_floating"]
 
 # Containers that NumPy would convert silently, or fail on, by the root of their module's name.
 _REFUSED = {
+    "scipy.sparse.linalg": "is a linear operator: pass an array",
     "scipy.sparse": "is sparse: pass .toarray()",
     "cupyx.scipy.sparse": "is sparse: pass .toarray()",
     "sparse": "is sparse: pass .todense()",
@@ -109,40 +110,47 @@ def _unwrapped(name: str, value: Any) -> Any:
         )
     if isinstance(value, np.ndarray | np.generic):
         return np.asarray(value)  # of a subclass: np.matrix multiplies otherwise
-    if value is None or isinstance(value, str | bytes | bytearray):
+    if value is None or isinstance(value, str | bytes | bytearray | type):
         raise _not_numbers(name, reprlib.repr(value))
-    if isinstance(value, Mapping):
-        raise TypeError(f"{name} is a mapping of {len(value)} entries: pass one of its arrays")
     if isinstance(value, list | tuple):
         return _of_sequence(name, value)
     roots = _roots(value)
     for root, advice in _REFUSED.items():
         if root in roots:
             raise TypeError(f"{name} {advice}")
+    if isinstance(value, Mapping):
+        raise TypeError(f"{name} is a mapping ({type(value).__name__}): pass one of its arrays")
     if array_api_compat.is_array_api_obj(value):
         return value
     if "torch.nn" in roots:
         raise TypeError(f"{name} is a PyTorch module: pass the weight of one of its layers")
-    if "xarray" in roots:
-        if not hasattr(value, "dtype"):
-            raise TypeError(f"{name} is an xarray {type(value).__name__}: pass one variable of it")
+    if "xarray" in roots:  # a DataArray: a Dataset is a mapping
         return _unwrapped(name, value.data)
     if "pandas" in roots:
         _refuse_missing_pandas(name, value)
     if "polars" in roots:
         _refuse_missing_polars(name, value)
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise _not_numbers(name, reprlib.repr(value)) from error
+    if array.dtype.kind == "O" and array.ndim == 0:  # NumPy wraps what it does not know
+        raise _not_numbers(name, reprlib.repr(value))
+    return array
+
+
+def _check_elements(name: str, value: Any) -> None:
+    for element in value:
+        if isinstance(element, list | tuple):
+            _check_elements(name, element)
+        elif element is None or isinstance(element, str | bytes):
+            raise _not_numbers(name, reprlib.repr(value))
+        elif not isinstance(element, int | float | complex | np.generic):
+            _unwrapped(f"an element of {name}", element)
 
 
 def _of_sequence(name: str, value: Any) -> Any:
-    for element in value:
-        if not isinstance(element, list | tuple | int | float | complex | np.number):
-            if element is None or isinstance(element, str | bytes):
-                raise _not_numbers(name, reprlib.repr(value))
-            _unwrapped(f"an element of {name}", element)
+    _check_elements(name, value)
     try:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, tensors with gradients
@@ -153,7 +161,9 @@ def _of_sequence(name: str, value: Any) -> Any:
 
 
 def _refuse_missing_pandas(name: str, value: Any) -> None:
-    dtypes = value.dtypes if getattr(value, "ndim", 1) == 2 else [getattr(value, "dtype", None)]
+    if not hasattr(value, "dtype") and not hasattr(value, "dtypes"):  # pandas.NA
+        raise _not_numbers(name, reprlib.repr(value))
+    dtypes = value.dtypes if hasattr(value, "dtypes") and value.ndim == 2 else [value.dtype]
     for dtype in dtypes:
         if not isinstance(dtype, np.dtype):  # one of pandas' own, with a missing value
             raise TypeError(

@@ -40,7 +40,7 @@ class Options(NamedTuple):
     order: int = 1
 
     def checked(self) -> Options:
-        """Return the options with their types; ValueError or TypeError if one is not allowed."""
+        """Return the options as plain numbers; TypeError or ValueError if one is out of range."""
         gamma = None if self.gamma is None else real("gamma", self.gamma, above=0)
         degree = integer("degree", self.degree, at_least=1)
         if degree > _LARGEST_DEGREE:

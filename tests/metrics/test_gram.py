@@ -165,6 +165,26 @@ def test_scale_of_features(scale):
             "order must be 0 or 1, got 2",
         ),
         (
+            lambda: rmt_rank.gram_matrix([[1]], "polynomial", degree=10**400),
+            ValueError,
+            "degree must be an integer <= 1000000, got 1000",
+        ),
+        (
+            lambda: rmt_rank.gram_matrix(np.float32([[1]]), "polynomial", coef0=1e39),
+            ValueError,
+            "coef0 must lie in the range of float32, got 1e\\+39",
+        ),
+        (
+            lambda: rmt_rank.gram_effective_rank(FEATURES, lambda x: x),
+            ValueError,
+            r"kernel must return a Gram matrix of the shape \(12, 12\) .*got the shape \(12, 5\)",
+        ),
+        (
+            lambda: rmt_rank.gram_matrix(FEATURES, lambda x: None),
+            TypeError,
+            "the kernel's result must be an array of numbers, got None",
+        ),
+        (
             lambda: rmt_rank.gram_effective_rank([[1]], "cosine", scale=2),
             TypeError,
             "scale",

@@ -273,9 +273,20 @@ def test_energy_rank_of_all():
         (lambda: spectrum.threshold_rank_area([1], 1, 0), ValueError, "high must be finite and >="),
         (lambda: spectrum.energy_rank([1], 1), ValueError, "delta must be >= 0 and < 1, got 1.0"),
         (lambda: spectrum.numerical_rank([1], rtol=-1), ValueError, "rtol must be finite and >= 0"),
+        (lambda: spectrum.effective_rank([1], eps=2), ValueError, "eps must be >= 0 and <= 1, got"),
+        (lambda: spectrum.effective_rank([1, -2.0]), ValueError, "singular_values must be >= 0"),
+        (lambda: spectrum.stable_rank([1, -np.inf]), ValueError, "must be >= 0, got -inf"),
+        (lambda: spectrum.nuclear_norm([np.nan, -1.0]), ValueError, "must be >= 0, got -1.0"),
+        (lambda: spectrum.energy_rank([[2], [-3]]), ValueError, "must be >= 0, got -3.0"),
+        (lambda: spectrum.effective_rank([1j]), TypeError, "singular_values must be real, got the"),
         (lambda: rmt_rank.effective_rank([1.0, 2.0]), ValueError, "a must have at least 2 axes"),
     ],
 )
 def test_bad_options(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_what_a_tracer_hides_is_nan():
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    assert np.isnan(jax.jit(spectrum.effective_rank)(jax.numpy.asarray([1.0, -1.0])))
