@@ -103,7 +103,7 @@ def read(path: Path, kind: str) -> bytes:
                     f"version reads format {FORMAT}"
                 )
             if found != kind:
-                raise ValueError(f"it is a {found}")
+                raise ValueError(f"it is another file of rmt_rank: a {found}")
             file.seek(0)
             content = file.read()
             place = content.find(seal[0])
@@ -282,7 +282,9 @@ def check(
         )
     if finite and not np.isfinite(array).all():
         raise ValueError(f"its {name} must be finite")
-    if at_least > -math.inf and ((array < at_least).any() or (array > at_most).any()):
-        bounds = f">= {at_least:g}" + (f" and <= {at_most:g}" if at_most < math.inf else "")
-        raise ValueError(f"its {name} must be {bounds}")
+    # only where there are bounds: text has none
+    limits = [f">= {at_least:g}"] if at_least > -math.inf else []
+    limits += [f"<= {at_most:g}"] if at_most < math.inf else []
+    if limits and ((array < at_least).any() or (array > at_most).any()):
+        raise ValueError(f"its {name} must be {' and '.join(limits)}")
     return array

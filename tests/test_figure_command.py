@@ -3,16 +3,18 @@
 import errno
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 
 import pytest
 
-from rmt_rank import experiments
+from rmt_rank import _output, experiments
 from rmt_rank.__main__ import run
 from rmt_rank.experiments.experiment import run_experiment
 from rmt_rank.experiments.report import report
 from rmt_rank.figures import FIGURES, figure, find
+from rmt_rank.figures.numbers import netcdf, opened
 from rmt_rank.figures.style import STYLES
 
 xarray = pytest.importorskip("xarray", reason="xarray is not installed")
@@ -144,6 +146,68 @@ def test_a_file_that_is_no_figure_is_kept(tmp_path, capsys):
         run(["figure", NAME, "--tiny", "--out", str(tmp_path)])
     assert "by another version of rmt_rank; choose another --out" in capsys.readouterr().err
     assert (tmp_path / f"{NAME}.nc").read_text() == "Dear"
+
+
+def drawn(numbers, folder):
+    return run(["figure", NAME, "--numbers", str(numbers), "--out", str(folder)])
+
+
+def test_damage_anywhere_in_numbers(made, tmp_path):
+    content = (made / f"{NAME}.nc").read_bytes()
+    path = tmp_path / "numbers.nc"
+    damaged = [content[:size] for size in range(0, len(content), len(content) // 40)]
+    damaged += [content + b"\0", content + content, b"\0" + content]
+    for i in range(0, 8 * len(content), 8 * len(content) // 300 + 1):
+        flipped = bytearray(content)
+        flipped[i // 8] ^= 1 << i % 8
+        damaged.append(bytes(flipped))
+    for each in damaged:
+        path.write_bytes(each)
+        with pytest.raises(
+            ValueError, match=r"numbers\.nc cannot be read as a file of the numbers"
+        ):
+            opened(path)
+    path.write_bytes(content)
+    whole = xarray.load_dataset(path, engine="scipy")
+    assert whole.attrs.pop("seal").startswith("rmt_rank file of the numbers of a figure, format 1")
+    assert opened(path).identical(whole)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda data: data.drop_vars("seconds"), "seconds"),
+        (lambda data: data.assign(seconds=-data.seconds), "its seconds must be >= 0"),
+        (lambda data: data.drop_vars("depth"), "it has no depth"),
+        (lambda data: data[["seconds"]], ""),
+        (lambda data: data.assign_attrs(experiment="none"), "experiment must be one of"),
+        (lambda data: data.assign_attrs(size="huge"), "size must be one of"),
+        (lambda data: data.assign_attrs(seed=-1), "seed must be an integer >= 0"),
+        (lambda data: data.assign_attrs(seed="one"), "invalid literal"),
+        (lambda data: data.assign_attrs(settings="[" * 100_000), "it is nested too deeply"),
+        (lambda data: data.assign_attrs(settings="{}"), ""),
+        (lambda data: data.assign_attrs(versions="[]"), "it holds a list, not an object"),
+    ],
+)
+def test_numbers_that_cannot_be(made, tmp_path, change, words, capsys):
+    """Though their digest is right."""
+    path = tmp_path / "numbers.nc"
+    path.write_bytes(netcdf(change(opened(made / f"{NAME}.nc"))))
+    with pytest.raises(SystemExit) as stopped:
+        drawn(path, tmp_path / "out")
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert "numbers.nc cannot be read as a file of the numbers of a figure: " in error
+    assert words in error
+
+
+def test_a_folder_is_cleared_of_what_a_killed_command_left(made, tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    left = tmp_path / f".rmt_rank-part-{_output._machine()}-{process.pid}-abcd_123"
+    left.touch()
+    assert drawn(made / f"{NAME}.nc", tmp_path) == 0
+    assert not left.exists()
 
 
 def test_any_seed(tmp_path):

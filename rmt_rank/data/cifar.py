@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import pickle
 import pickletools
 from pathlib import Path
@@ -77,8 +78,7 @@ def load_cifar(path: str | Path | None = None, *, classes: int = 10, part: str =
         if all(file.is_file() for file in files):
             batches = [_batch(file, classes) for file in files]
             pixels, labels = (np.concatenate(each) for each in zip(*batches, strict=True))
-            with described(place, f"folder of {name}"):
-                return of_bytes(name, pixels, labels, _SHAPE, classes)
+            return of_bytes(name, pixels, labels, _SHAPE, classes)
     if path is not None:
         raise DataUnavailableError(
             f"path must be the folder of {name}'s files for Python ({', '.join(names)}), or the "
@@ -100,7 +100,10 @@ def _batch(file: Path, classes: int) -> tuple[Any, Any]:
         pixels = found[b"data"].array()
         if pixels.dtype != np.uint8:
             raise ValueError(f"its data must be bytes, got {pixels.dtype}")
-        return pixels, check("labels", labels, "iu", (len(pixels),))
+        if pixels.size != len(pixels) * math.prod(_SHAPE):
+            raise ValueError(f"its data must be images of the shape {_SHAPE}, got {pixels.shape}")
+        check("labels", labels, "iu", (len(pixels),), at_least=0, at_most=classes - 1)
+        return pixels.reshape(len(pixels), -1), labels
 
 
 class _Unpickler(pickle.Unpickler):

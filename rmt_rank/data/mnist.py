@@ -65,7 +65,8 @@ def load_mnist(path: str | Path | None = None, *, part: str = "train") -> Images
                 return _images(file, *_npz(file, part))
         files = [_idx_file(place, f"{_PREFIXES[part]}-{kind}") for kind in ("images", "labels")]
         if files[0] and files[1]:
-            return _images(place, _idx(files[0]), _idx(files[1]))
+            pair = files[0].with_name(f"{files[0].name} with {files[1].name}")
+            return _images(pair, _idx(files[0]), _idx(files[1]))
     if path is not None:
         raise DataUnavailableError(
             f"path must be mnist.npz, or a folder with it or with MNIST's files "
@@ -75,8 +76,8 @@ def load_mnist(path: str | Path | None = None, *, part: str = "train") -> Images
     return openml("MNIST", _OPENML, _SHAPE, 10, train=6 / 7, part=part)
 
 
-def _images(place: Path, pixels: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Images:
-    with described(place, "place of MNIST's files"):
+def _images(file: Path, pixels: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Images:
+    with described(file, "file of MNIST"):
         return of_bytes("MNIST", pixels, labels, _SHAPE, 10)
 
 

@@ -78,6 +78,8 @@ def openml(
         If scikit-learn is missing.
     DataUnavailableError
         If it was never fetched, and there is no network.
+    ValueError
+        If what was fetched is damaged.
     """
     datasets = scikit_learn()
     try:
@@ -95,6 +97,13 @@ def openml(
         raise DataUnavailableError(
             f"{name} is in no local file, and OpenML cannot be reached ({error}): give the path of "
             f"local files, or set {VARIABLE} to their folder"
+        ) from error
+    except ImportError:
+        raise
+    except Exception as error:  # of its parser, which damage may stop in any way
+        kept = datasets.get_data_home(os.environ.get(VARIABLE) or None)
+        raise ValueError(
+            f"{name} cannot be read from what scikit-learn has kept in {kept}: {error!r:.300}"
         ) from error
     stop = round(len(bunch.data) * train)
     rows = slice(0, stop) if part == "train" else slice(stop, None)

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import json
 import pickle
 import struct
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from rmt_rank._errors import DataUnavailableError
-from rmt_rank.data import load_cifar, load_mnist
+from rmt_rank.data import load_cifar, load_mnist, mnist
 
 STREAM = np.random.default_rng(0)
 DIGITS = STREAM.integers(256, size=(14, 28, 28), dtype=np.uint8)
@@ -89,6 +90,81 @@ def test_a_damaged_numpy_file(tmp_path, content):
         load_mnist(file)
 
 
+def npz(**arrays):
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def with_bytes(content, old, new):
+    assert content.count(old) >= 1
+    return content.replace(old, new)
+
+
+FINE = npz(x_train=DIGITS[:9], y_train=LABELS[:9])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "File is not a zip file"),
+        (FINE[: len(FINE) // 2], "File is not a zip file"),
+        (npz(x_train=DIGITS), "it holds no array y_train"),
+        (npz(x_train=DIGITS / 255, y_train=LABELS), "its x_train must be bytes, got float64"),
+        (npz(x_train=DIGITS, y_train=LABELS / 1), "its y_train must have"),
+        (npz(x_train=DIGITS, y_train=LABELS[1:]), "its y_train must have the shape"),
+        (npz(x_train=DIGITS[:, 1:], y_train=LABELS), "expected as many labels as images"),
+        (npz(x_train=DIGITS, y_train=LABELS + 1), "expected labels from 0 to 9"),
+        (npz(x_train=DIGITS, y_train=np.array([print])), "not one of plain numbers or text"),
+        (with_bytes(FINE, b"\x08\0\0\0!\0", b"\x0c\0\0\0!\0"), "the compression of its member"),
+    ],
+)
+def test_what_a_numpy_file_may_hold(tmp_path, content, reason):
+    (tmp_path / "mnist.npz").write_bytes(content)
+    message = rf"mnist\.npz cannot be read as a file of MNIST: .*{reason}"
+    with pytest.raises(ValueError, match=message):
+        load_mnist(tmp_path)
+
+
+def test_files_that_unpack_to_more_than_there_can_be(tmp_path, monkeypatch):
+    monkeypatch.setattr(mnist, "_MOST", 10_000)
+    (tmp_path / "mnist.npz").write_bytes(npz(x_train=np.zeros((13, 28, 28), np.uint8), y_train=0))
+    with pytest.raises(ValueError, match="its members claim more than 10000 bytes"):
+        load_mnist(tmp_path)
+    (tmp_path / "mnist.npz").unlink()
+    write_idx(tmp_path, "train", end=".gz")
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(bytes(10_001)))
+    with pytest.raises(ValueError, match="it holds more than 10000 bytes"):
+        load_mnist(tmp_path)
+
+
+@pytest.mark.parametrize("end", ["", ".gz"])
+def test_idx_files_with_damage_anywhere(tmp_path, end):
+    """Flipped bits and lost ends: an error that names the file, or pixels that differ alone.
+
+    Bytes without a checksum cannot tell; compressed ones are found, or are the same.
+    """
+    write_idx(tmp_path, "train", end=end)
+    file = tmp_path / f"train-images-idx3-ubyte{end}"
+    content = file.read_bytes()
+    whole = load_mnist(tmp_path)
+    for i in [*range(8 * 16), *range(8 * 16, 8 * len(content), 997)]:
+        flipped = bytearray(content)
+        flipped[i // 8] ^= 1 << i % 8
+        file.write_bytes(flipped)
+        try:
+            found = load_mnist(tmp_path)
+        except ValueError as error:
+            assert str(file) in str(error)  # noqa: PT017
+        else:
+            assert found.inputs.shape == whole.inputs.shape
+            assert (np.count_nonzero(found.inputs != whole.inputs) == 1) == (not end)
+    for size in [*range(20), *range(20, len(content), 397)]:
+        file.write_bytes(content[:size])
+        with pytest.raises(ValueError, match=f"{file.name} cannot be read as a file of MNIST: "):
+            load_mnist(tmp_path)
+
+
 # --- CIFAR ----------------------------------------------------------------------------------------
 
 
@@ -138,6 +214,12 @@ def test_cifar_from_its_own_files(tmp_path, classes, where, monkeypatch):
         check(found, COLOURS[rows], labels[rows], (3, 32, 32), classes)
 
 
+def test_labels_in_an_array(tmp_path):
+    content = {b"data": COLOURS, b"fine_labels": 7 * LABELS[:12]}
+    (tmp_path / "train").write_bytes(pickle.dumps(content))
+    check(load_cifar(tmp_path, classes=100), COLOURS, 7 * LABELS[:12], (3, 32, 32), 100)
+
+
 class Harm:
     def __reduce__(self):
         return exec, ("raise AssertionError('a pickle was obeyed')",)
@@ -152,6 +234,26 @@ class Harm:
         pickle.dumps({b"data": COLOURS, b"fine_labels": [0] * 12})[:-300],
         b"text",
         b"",
+        # parts that C code would take as they are: memory for 2**31 values, or of an array's size
+        b"\x80\2}r\xff\xff\xff\x7f.",
+        b"\x80\4\x95\xff\xff\xff\xff\xff\xff\0\0}.",
+        b"\x80\4\x8e\xff\xff\xff\xff\xff\xff\0\0}.",
+        b"\x80\5\x96\xff\xff\xff\xff\xff\xff\0\0}.",
+        b"(" * 100_000,
+        b"]" * 100_000 + b"a" * 99_999 + b".",
+        pickle.dumps({b"data": COLOURS, b"fine_labels": [0] * 11}),
+        pickle.dumps({b"data": COLOURS, b"fine_labels": [0.5] * 12}),
+        pickle.dumps({b"data": COLOURS, b"fine_labels": [[0] * 12]}),
+        pickle.dumps({b"data": COLOURS, b"fine_labels": [100] * 12}),
+        pickle.dumps({b"data": COLOURS, b"fine_labels": [-1] * 12}),
+        pickle.dumps({b"data": COLOURS[:, 1:], b"fine_labels": [0] * 12}),
+        pickle.dumps({b"data": COLOURS / 255, b"fine_labels": [0] * 12}),
+        pickle.dumps({b"data": COLOURS.astype(int), b"fine_labels": [0] * 12}),
+        pickle.dumps({b"data": [0] * 12, b"fine_labels": [0] * 12}),
+        pickle.dumps({b"data": COLOURS, b"fine_labels": [0] * 12}, 4).replace(
+            b"K\x0cM\x00\x0c\x86", b"K\x0bM\x00\x0c\x86"
+        ),
+        pickle.dumps({b"data": np.array([print]), b"fine_labels": [0]}),
     ],
 )
 def test_pickles_that_are_damaged_or_something_else(tmp_path, content):
@@ -228,6 +330,18 @@ def test_mnist_that_scikit_learn_has_fetched(tmp_path, monkeypatch):
     # six sevenths of the rows are for training
     check(load_mnist(), pixels[:12], LABELS[:12], (28, 28), 10)
     check(load_mnist(part="test"), pixels[12:], LABELS[12:], (28, 28), 10)
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("damage", [lambda c: c[:-20], lambda c: c[:200] + b"??" + c[202:]])
+def test_damage_to_what_scikit_learn_has_fetched(tmp_path, monkeypatch, damage):
+    monkeypatch.setenv("RMT_RANK_DATA", str(tmp_path))
+    write_openml(tmp_path, "mnist_784", 554, DIGITS.reshape(14, 784), LABELS)
+    (file,) = tmp_path.rglob("*.arff.gz")
+    file.write_bytes(damage(file.read_bytes()))
+    # it may want to fetch it again
+    with pytest.raises((ValueError, DataUnavailableError), match=r"MNIST (cannot|is in no local)"):
+        load_mnist()
 
 
 @pytest.mark.usefixtures("offline")

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rmt_rank._archive import pack
 from rmt_rank.experiments.experiment import (
     Experiment,
     best_rate,
@@ -134,6 +135,48 @@ def test_damaged_files_are_named(tmp_path):
     with pytest.raises(
         ValueError, match=r"experiment.json .* has no seal .*; choose another folder"
     ):
+        run_experiment(TOY, "tiny", folder=tmp_path)
+
+
+def test_cells_are_not_swapped(tmp_path):
+    run_experiment(TOY, "tiny", folder=tmp_path)
+    path = tmp_path / "task-a_depth-2.npz"
+    path.write_bytes((tmp_path / "task-a_depth-1.npz").read_bytes())
+    with pytest.raises(
+        ValueError, match=r"task-a_depth-2.npz .* it belongs to another run or cell"
+    ):
+        run_experiment(TOY, "tiny", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"_values": None}, "it holds the arrays"),
+        ({"_more": np.array(1)}, "it holds the arrays"),
+        ({"_values": np.zeros((2, 2))}, r"its values must have the dimensions \['seed'\]"),
+        ({"_seconds": np.array(np.nan)}, "its seconds must be finite"),
+        ({"_seconds": np.array(-1.0)}, "its seconds must be >= 0"),
+        ({"_seconds": np.array("1")}, "its seconds must have"),
+        ({"dimensions": np.array("[" * 100_000)}, "it is nested too deeply"),
+        ({"dimensions": np.array("[]")}, "it holds a list, not an object"),
+        ({"dimensions": np.array('{"seconds": []}')}, "it holds the arrays"),
+        (
+            {"dimensions": np.array('{"seconds": [], "common": 1, "values": ["seed"]}')},
+            "the dimensions of its common must be words, got 1",
+        ),
+        ({"cell": None}, "cell"),
+        ({"run": np.array(1)}, "it belongs to another run or cell"),
+    ],
+)
+def test_cells_that_cannot_be(tmp_path, change, words):
+    """Though their digest is right."""
+    run_experiment(TOY, "tiny", folder=tmp_path)
+    path = tmp_path / "task-a_depth-2.npz"
+    with np.load(path) as archive:
+        content = dict(archive) | change
+    kept = {name: array for name, array in content.items() if array is not None}
+    path.write_bytes(pack("cell of an experiment", kept))
+    with pytest.raises(ValueError, match=rf"task-a_depth-2\.npz cannot .*: .*{words}.*; remove it"):
         run_experiment(TOY, "tiny", folder=tmp_path)
 
 

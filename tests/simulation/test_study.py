@@ -6,11 +6,13 @@ import os
 import signal
 import sys
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from rmt_rank import Study, estimate, open_study, run_study
+from rmt_rank._archive import blank_seal, dump_json, load_json, pack, sealed
 from rmt_rank.simulation import study_blocks, study_run, study_store
 
 pytest.importorskip("xarray", reason="xarray is not installed")
@@ -229,6 +231,89 @@ class TestStore:
             study_store.StoreError, match=f"{others[0].name} .* it belongs to another"
         ):
             open_study(other)
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ({"count_0": np.array(-1)}, "its count must be >= 1"),
+            ({"count_0": np.array(101)}, "another number of samples than its block, 200"),
+            ({"count_0": np.array(10**9)}, "its count must be >= 1 and <= 200"),
+            ({"count_0": np.array(100.0)}, "its count must have .* a type of kind 'iu'"),
+            ({"count_0": np.array([100])}, r"its count must have the shape \(\)"),
+            ({"count_1": None}, "it holds the arrays"),
+            ({"mean_0": None}, "it holds the arrays"),
+            ({"more": np.array(0)}, "it holds the arrays"),
+            ({"mean_0": lambda mean: mean * np.nan}, "its mean must be finite"),
+            ({"mean_0": lambda mean: mean.astype(complex)}, "its mean must have"),
+            ({"mean_0": lambda mean: mean[1:]}, "its mean must have the shape"),
+            ({"mean_0": lambda mean: mean + 9}, "its mean of effective_rank must be"),
+            ({"products_0": lambda products: products[1:, 1:]}, "its products must have the shape"),
+            ({"products_1": lambda products: -products}, "its products of a control with itself"),
+            ({"products_1": lambda products: products * np.inf}, "its products must be finite"),
+            ({"squares_1": lambda squares: -squares}, "its squares must be >= 0"),
+            ({"study": np.array(5)}, "belongs to another study or block"),
+        ],
+    )
+    def test_content_that_cannot_be(self, tmp_path, change, words):
+        """Though its digest is right."""
+        path, files = self.begun(tmp_path)
+        with np.load(files[0]) as archive:
+            arrays = dict(archive)
+        for name, new in change.items():
+            arrays[name] = new(arrays[name]) if callable(new) else new
+        kept = {name: array for name, array in arrays.items() if array is not None}
+        files[0].write_bytes(pack("block of a study", kept))
+        for function in (lambda: run_study(Study(**DECLARED), path), lambda: open_study(path)):
+            with pytest.raises(
+                study_store.StoreError, match=f"{files[0].name} .*{words}.*; remove it"
+            ):
+                function()
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ({"study": None}, "it holds compiled, provenance"),
+            ({"study": [1]}, "its study and its provenance must be objects"),
+            ({"study": {}}, "missing 3 required positional arguments"),
+            ({"compiled": 1}, "compiled must be true or false, got 1"),
+            ({"provenance": "mine"}, "its study and its provenance must be objects"),
+            ({"more": 1}, "it holds study, compiled, provenance, more"),
+            ({"study": DECLARED | {"widths": [-1]}}, "widths must be an integer >= 1"),
+            ({"study": DECLARED | {"widths": [float("inf")]}}, "widths must be an integer >= 1"),
+            ({"study": DECLARED | {"samples": float("nan")}}, "a value is NaN"),
+            ({"study": DECLARED | {"other": 1}}, "unexpected keyword argument 'other'"),
+        ],
+    )
+    def test_a_declaration_that_cannot_be(self, tmp_path, change, words):
+        path, _ = self.begun(tmp_path)
+        content = load_json(path / "study.json", "declaration of a study") | change
+        kept = {name: value for name, value in content.items() if value is not None}
+        (path / "study.json").write_bytes(dump_json("declaration of a study", kept))
+        with pytest.raises(study_store.StoreError, match=rf"study\.json cannot be read .*{words}"):
+            open_study(path)
+
+    def test_a_declaration_nested_without_end(self, tmp_path):
+        seal = blank_seal("declaration of a study")
+        text = f'{{"seal": "{seal}", "study": {"[" * 100_000}'
+        (tmp_path / "study.json").write_bytes(sealed(text.encode()))
+        with pytest.raises(study_store.StoreError, match="it is nested too deeply"):
+            open_study(tmp_path)
+
+    def test_a_result_that_is_not_finite_is_not_kept(self, tmp_path):
+        path, files = self.begun(tmp_path)
+        store = study_store.Store.open(path)
+        block = next(study_blocks.blocks(store.study, store.compiled, ("real", 4, 1)))
+        halves = store.load(block)
+        assert halves is not None
+        files[0].unlink()
+        wrong = replace(halves[0], mean=halves[0].mean * np.nan)
+        with pytest.raises(study_store.StoreError, match="its mean must be finite"):
+            store.save(block, [wrong, halves[1]])
+        assert not files[0].exists()
+        store.save(block, halves)
+        again = store.load(block)
+        for mine, theirs in zip(halves, again, strict=True):
+            assert mine.mean.tobytes() == theirs.mean.tobytes()
 
     def test_two_studies_are_not_mixed(self, tmp_path):
         path, _ = self.begun(tmp_path)

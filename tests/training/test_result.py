@@ -1,12 +1,17 @@
 """Results of training: dataset, saving and loading."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from rmt_rank._archive import pack
 from rmt_rank.networks.linear import LinearNetwork
+from rmt_rank.networks.nonlinear import NonlinearNetwork
 from rmt_rank.networks.problem import least_squares_problem
+from rmt_rank.training.ledger import Status
+from rmt_rank.training.optimizers import OPTIMIZERS
 from rmt_rank.training.result import TrainingResult
 from rmt_rank.training.train import train
 
@@ -137,3 +142,102 @@ def test_other_files(tmp_path):
             TrainingResult.load(path)
     with pytest.raises(FileNotFoundError):
         TrainingResult.load(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("network", [3, NonlinearNetwork((6, 7, 6), "tanh", 2)])
+@pytest.mark.parametrize("rate", [0.01, 1e3])  # of which the second diverges
+def test_results_of_every_kind_come_back(optimizer, network, rate, tmp_path):
+    rates = {} if optimizer in ("lbfgs", "random_search") else {"learning_rate": [rate]}
+    options = {"optimizer": optimizer, "seeds": 2, "steps": 12, "record": 2, "rng": 0} | rates
+    result = train(PROBLEM, network, **options)
+    for each in (result, train(PROBLEM, result.network, start=result, **options)):
+        each.save(tmp_path / "run.npz")
+        again = TrainingResult.load(tmp_path / "run.npz")
+        assert (again.network, again.settings) == (each.network, each.settings)
+        for mine, theirs in zip(each.state, again.state, strict=True):
+            assert (mine.dtype, mine.tobytes()) == (theirs.dtype, theirs.tobytes())
+
+
+def with_array(name, function):
+    def change(result):
+        dimensions, values = result.arrays[name]
+        return replace(result, arrays=result.arrays | {name: (dimensions, function(values))})
+
+    return change
+
+
+def with_setting(**changes):
+    return lambda result: replace(result, settings=result.settings | changes)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda r: replace(r, state=[each * np.nan for each in r.state]), "state_0 of networks"),
+        (lambda r: replace(r, state=[r.state[0], r.state[1] * np.nan, r.state[2]]), "state_1 of n"),
+        (lambda r: replace(r, state=[r.state[0], r.state[1], -r.state[2]]), "must be >= 0"),
+        (lambda r: replace(r, state=[each[1:] for each in r.state]), "state_0 must have the shape"),
+        (lambda r: replace(r, state=[each.astype(int) for each in r.state]), "state_0 must have"),
+        (lambda r: replace(r, state=r.state[:2]), "its state must have 3 arrays, got 2"),
+        (lambda r: replace(r, state=[]), "state must be an integer >= 1, got 0"),
+        (with_array("status", lambda v: v * 0 + 99), "its status must be <= 4"),
+        (with_array("status", lambda v: v * 0 - 1), "its status must be >= 0"),
+        (with_array("status", lambda v: v.astype(float)), "its status must have"),
+        (with_array("taken", lambda v: v - 10**6), "its taken must be >= 0"),
+        (with_array("step", lambda v: v[::-1]), "its step must increase"),
+        (with_array("learning_rate", lambda v: -v), "its learning_rate must be positive"),
+        (with_array("learning_rate", lambda v: v * [1, np.nan]), "its learning_rate must be pos"),
+        (with_array("initial_parameters", lambda v: v * np.inf), "parameters must be finite"),
+        (with_array("final_loss", lambda v: v[:1]), "its final_loss must have the shape"),
+        (with_array("loss", lambda v: v[..., 1:]), "its loss must have the shape"),
+        (with_array("loss", lambda v: v.astype(str)), "its loss must have"),
+        (with_array("loss", lambda v: v[0]), "its loss has the dimensions"),
+        (with_array("singular_values", lambda v: -v), "its singular_values must be >= 0"),
+        (lambda r: replace(r, arrays={"status": r.arrays["status"]}), "it has no final_loss, "),
+        (lambda r: replace(r, settings={}), "its settings have no as_depth, depth, "),
+        (lambda r: replace(r, settings=[1]), "its settings must be an object, got a list"),
+        (with_setting(optimizer="sgd"), "optimizer must be one of"),
+        (with_setting(steps=-1), "steps must be an integer >= 0, got -1"),
+        (with_setting(steps=float("nan")), "a value is NaN"),
+        (with_setting(divergence=float("inf")), "divergence must be finite"),
+        (with_setting(problem=[1.0]), "list index out of range"),
+        (with_setting(depth=2), "its setting depth must be 3, got 2"),
+        (lambda r: replace(r, network=LinearNetwork((6, 9, 6))), "its setting depth must be 2"),
+        (lambda r: replace(r, network=LinearNetwork((6, 9, 9, 6))), "its initial_parameters must"),
+    ],
+)
+def test_results_that_cannot_be(result, tmp_path, change, words):
+    """Though their digest is right."""
+    path = tmp_path / "run.npz"
+    change(result).save(path)
+    with pytest.raises(
+        ValueError, match=rf"run\.npz cannot be read as a training result: .*{words}"
+    ):
+        TrainingResult.load(path)
+
+
+def test_networks_that_diverged_may_have_any_state(result, tmp_path):
+    path = tmp_path / "run.npz"
+    dimensions, status = result.arrays["status"]
+    arrays = result.arrays | {"status": (dimensions, np.full_like(status, Status.DIVERGED))}
+    replace(result, arrays=arrays, state=[each * np.nan for each in result.state]).save(path)
+    assert np.isnan(TrainingResult.load(path).state[0]).all()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{}",
+        "[" * 100_000,
+        '{"network": [[1e400]]}',
+        '{"network": [[2, 2], 0, "abc"]}',
+        "\U0001f600",
+        "",
+    ],
+)
+def test_headers_that_cannot_be(tmp_path, header):
+    path = tmp_path / "run.npz"
+    path.write_bytes(pack("training result", {"header": np.array(header)}))
+    with pytest.raises(ValueError, match=r"run\.npz cannot be read as a training result: "):
+        TrainingResult.load(path)
