@@ -163,11 +163,10 @@ def test_no_end_is_refused():
     ids=str,
 )
 def test_statistics_that_return_anything_else(returned):
+    def f(values):
+        return returned
+
     with pytest.raises(ValueError, match="the statistic 'f'"):
-
-        def f(values):
-            return returned
-
         rr.estimate(f, 3, 2, samples=40, rng=0)
 
 
