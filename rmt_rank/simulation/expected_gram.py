@@ -333,7 +333,7 @@ def _by_simulation(case: _Case, target_error: float, why: str, rng: RNG) -> Expe
     if dead := len(drawn) - len(values):
         why += f"; it leaves out {dead} of {len(drawn)} networks, whose activations are all 0"
     if error > target_error:
-        why += f"; it stopped at {_MOST} networks"
+        why += f"; it stopped at {_MOST} networks, target_error {target_error:.3g} was not reached"
         warnings.warn(why, TargetWarning, stacklevel=3)
     mean = float(values.mean())
     return case.result(mean, error, "standard error", "monte-carlo", "verified", why)

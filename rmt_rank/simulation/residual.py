@@ -41,8 +41,8 @@ Array = npt.NDArray[np.float64]
 BLOCK_BYTES = 2**21
 # Logarithm of the largest float.
 LARGEST_LOG = 709.7
-# Of a branch: squares of its entries are floats.
-_LARGEST_SCALE = 1e100
+# So that no matrix overflows; whether singular values do is seen from their logarithms.
+_LARGEST_TIME, _LARGEST_SCALE = 1e100, 1e300
 
 
 def sample_residual_limit(width: int, time: float, size: int, *, rng: RNG = None) -> Array:
@@ -87,8 +87,7 @@ def sample_residual_limit(width: int, time: float, size: int, *, rng: RNG = None
     (10, 16)
     """
     N, size = _sizes(width, size, per_network=1)
-    # the mean of s, exp(tau), must be a float
-    tau = real("time", time, at_least=0, at_most=LARGEST_LOG)
+    tau = real("time", time, at_least=0, at_most=_LARGEST_TIME)
     drift = 2 * tau * (np.arange(1, N + 1) - (N + 1) / 2) / N
     parts = []
     with one_blas_thread():
@@ -122,7 +121,7 @@ def sample_residual_singular_values(
     size : int
         Number of chains, at least 1.
     scale : float
-        a, from 0 to 1e100.
+        a, from 0 to 1e300.
     layers : int, default 1
         k, the number of matrices in a block.
     field : {"real", "complex"}, default "real"

@@ -86,7 +86,7 @@ def test_array_api_strict_gives_the_same():
     ("arguments", "error", "message"),
     [
         ({"samples": 1}, ValueError, "samples must be an integer >= 2, got 1"),
-        ({"depths": []}, ValueError, "depths must not be empty"),
+        ({"depths": []}, ValueError, "depths must have at least 1 entry"),
         ({"depths": [0]}, ValueError, "depths must be an integer >= 1, got 0"),
         ({"depths": [1.5]}, TypeError, "depths must be an integer >= 1, got 1.5"),
         ({"width": 0}, ValueError, "width must be an integer >= 1, got 0"),

@@ -9,6 +9,7 @@ import pytest
 from rmt_rank.simulation.expected import RegimeWarning
 from rmt_rank.simulation.expected_gram import expected_gram_effective_rank as expected
 from rmt_rank.simulation.random_features import sample_gram_effective_ranks
+from rmt_rank.simulation.target import TargetWarning
 
 CELLS = [
     ("identity", 32, 8, (1, 3)), ("identity", 64, 0.5, (1, 6)), ("identity", 64, 2, (0, 6)),
@@ -65,10 +66,13 @@ def test_auto_takes_what_holds():
 
 def test_monte_carlo_stops_at_a_number_of_networks(monkeypatch):
     monkeypatch.setattr("rmt_rank.simulation.expected_gram._MOST", 80)
-    found = expected(8, 2, 16, "relu", target_error=1e-6, rng=0)
+    with pytest.warns(TargetWarning, match="target_error 1e-06 was not reached") as caught:
+        found = expected(8, 2, 16, "relu", target_error=1e-6, rng=0)
+    assert caught[0].filename == __file__
     assert "it stopped at 80 networks" in found.why
     assert found.error > 1e-6
-    again = expected(8, 2, 16, "relu", target_error=1e-6, rng=0)
+    with pytest.warns(TargetWarning):
+        again = expected(8, 2, 16, "relu", target_error=1e-6, rng=0)
     assert again.value == found.value
 
 
@@ -167,7 +171,7 @@ def test_identity_means_the_identity():
         ({"kernel": "rbf"}, ValueError, "kernel must be one of 'cosine', 'linear'"),
         ({"weight_variance": 0}, ValueError, "weight_variance must be finite and >= 1e-250"),
         ({"method": "guess"}, ValueError, "method must be one of 'auto', 'limit'"),
-        ({"target_error": 0}, ValueError, "target_error must be finite and > 0"),
+        ({"target_error": 0}, ValueError, "target_error must be finite and >= 2.22045e-16"),
     ],
 )
 def test_bad_input(arguments, error, message):
