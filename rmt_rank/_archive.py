@@ -139,7 +139,7 @@ def dump_json(kind: str, content: Mapping[str, Any]) -> bytes:
 
 
 def load_json(path: Path, kind: str) -> dict[str, Any]:
-    """What `dump_json` wrote; the errors of `read`."""
+    """The object that `dump_json` wrote; the errors of `read`."""
     content = read(path, kind)
     with described(path, kind):
         found = parsed(content.decode())

@@ -1,4 +1,4 @@
-"""Folders of results: begun once by several processes, and cleared of what killed ones left."""
+"""Folders of results: started once by several processes, cleared of what killed ones left."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ __all__ = ["begin"]
 
 
 def begin(folder: Path, name: str, declaration: Callable[[], bytes], kind: str) -> Path:
-    """Path of the file that declares what a folder holds, which is written if there is none.
+    """Path of the file that declares the content of a folder, written if there is none.
 
     Of several processes that begin at once, all find the declaration of the first.  One that is
-    killed leaves a folder that can be begun.
+    killed leaves a folder that the next run can start.
 
     Parameters
     ----------
     folder : Path
-        New, empty, or begun before.
+        New, empty, or started before.
     name : str
         Name of the file.
     declaration : callable

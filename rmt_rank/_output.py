@@ -23,7 +23,7 @@ from rmt_rank._text import shown
 __all__ = ["Output", "clear_parts", "create", "guarded", "is_part", "refuse_same", "write"]
 __all__ += ["write_outputs"]
 
-# Name of a file while it is written: it says who writes it, by machine and process.
+# Name of a file while it is written: it names the machine and the process that write it.
 _PART = re.compile(r"\.rmt_rank-part-([0-9a-f]{8})-(\d{1,10})-\w{8}")
 # Age in seconds at which one is abandoned, whoever began it: writing takes seconds.
 _ABANDONED = 86400.0
@@ -215,7 +215,7 @@ def create(path: Path, content: bytes) -> bool:
 
 
 def is_part(name: str) -> bool:
-    """Whether a file of that name is one that `write` or `create` has not finished."""
+    """Return whether a name is that of a file which `write` or `create` has not finished."""
     return _PART.fullmatch(name) is not None
 
 
@@ -272,7 +272,7 @@ def _machine() -> str:
 
 
 def _ended(process: int) -> bool:
-    """Whether a process of this machine is known to have ended."""
+    """Return whether a process of this machine is known to have ended."""
     if os.name != "posix":
         return False  # where looking at a process would end it
     try:

@@ -218,7 +218,7 @@ def _make(
 
 
 def _of_numbers(options: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
-    """Where numbers of a file are used: what fails is theirs, if they were read."""
+    """Blame the file for what fails, where its numbers are drawn."""
     if options.numbers is None:
         return contextlib.nullcontext()
     return described(options.numbers, KIND)

@@ -113,7 +113,7 @@ OF_EXACT = ("10**400", "-10**5000", "-1", "inf", "None", "[]", "dict", "range", 
 SQUARE = rr.LeastSquaresProblem(np.eye(3)[:2], np.ones((2, 3)))
 SMALL = rr.least_squares_problem(4, 1, 2, rng=0, test_examples=3)
 LINEAR, TANH = rr.LinearNetwork((3, 3, 3)), rr.NonlinearNetwork((3, 3, 3), "tanh")
-RESULT = rr.train(SMALL, 1, steps=2, rng=0)
+RESULT = rr.train(SMALL, 1, steps=2, rng=0, unconverged="ignore")
 INPUTS = np.arange(12.0).reshape(4, 3) / 10 + 0.1
 FACTORS = [rr.GaussianFactor(2), rr.ResidualFactor(1)]
 LAW = rr.singular_value_law

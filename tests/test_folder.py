@@ -156,7 +156,7 @@ def test_parts_of_the_dead_are_cleared_and_those_of_the_living_stay(tmp_path, de
     clear_parts(tmp_path / "none")
 
 
-def test_parts_are_no_hindrance(tmp_path):
+def test_parts_do_not_hinder(tmp_path):
     """Of a living process, one of several that begin at once, or one on another machine."""
     left = part(tmp_path, process=os.getpid())
     path = begin(tmp_path, "x.json", lambda: b"mine", "a store")
@@ -183,7 +183,7 @@ def test_what_is_not_ours_is_named_and_stays(tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == [foreign.name]
 
 
-def test_what_is_no_folder(tmp_path):
+def test_what_is_not_a_folder(tmp_path):
     def never():
         raise AssertionError("it begins")
 

@@ -122,7 +122,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 class _Recorded:
-    """What a pickle says of an array, or of its type."""
+    """Record of an array, or of its type, in a pickle."""
 
     def __init__(self, *arguments: Any) -> None:
         self.arguments = arguments

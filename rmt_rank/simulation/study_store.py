@@ -60,7 +60,7 @@ class Store:
 
     @classmethod
     def open(cls, path: Path) -> Store:
-        """Open a store that was begun; StoreError if there is none, or it is damaged."""
+        """Open a store that was started; StoreError if there is none, or it is damaged."""
         declared = path / _DECLARATION
         if path.exists() and not declared.exists():
             raise StoreError(f"{path} is not a store of a study: there is no {declared.name}")
@@ -131,7 +131,7 @@ class Store:
 
 @contextlib.contextmanager
 def _store_errors(remedy: str = "") -> Iterator[None]:
-    """StoreError in place of any other ValueError."""
+    """Turn any other ValueError into a StoreError."""
     try:
         yield
     except ValueError as error:
