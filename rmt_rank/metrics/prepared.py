@@ -67,8 +67,7 @@ def prepare(singular_values: Any) -> Prepared:
     shape = (sigma.shape[-1], sigma.shape[-1])
     if sigma.shape[-1] == 0:
         return prepared(xp, sigma, shape)
-    smallest = xp.min(sigma, axis=-1)
-    if known(xp.all(smallest >= 0)):
+    if known(xp.all(sigma >= 0)):
         return prepared(xp, sigma, shape)
     negative = sigma < 0
     if known(xp.any(negative)):
@@ -77,7 +76,7 @@ def prepare(singular_values: Any) -> Prepared:
             f"singular_values must be >= 0, got {value!r}; if it is an eigenvalue that is 0 to "
             "rounding, set it to 0 first"
         )
-    return prepared(xp, sigma, shape, finite=smallest >= 0)
+    return prepared(xp, sigma, shape, finite=xp.min(sigma, axis=-1) >= 0)
 
 
 def prepared(

@@ -110,11 +110,11 @@ def effective_rank(
 
 def _powers(s: Prepared, power: float) -> Any:
     """Values to a power > 0; slope 0 at 0, where that of a power below 1 is infinite."""
-    if power == 1:
-        return s.values
+    if power >= 1:
+        return s.values if power == 1 else s.values ** min(power, _LARGEST_POWER)
     zero = s.values == 0
     safe = s.xp.where(zero, s.xp.ones_like(s.values), s.values)
-    return s.xp.where(zero, s.xp.zeros_like(safe), safe ** min(power, _LARGEST_POWER))
+    return s.xp.where(zero, s.xp.zeros_like(safe), safe**power)
 
 
 def _entropy(s: Prepared, power: float, order: float, eps: float) -> Any:
