@@ -310,6 +310,7 @@ def training():
         dtype="float64",
         xp=None,
         progress=False,
+        unconverged="ignore",
     )
     yield case(
         rr.learning_rate_search,

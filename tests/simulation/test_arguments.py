@@ -160,7 +160,7 @@ def test_no_end_is_refused():
 @pytest.mark.parametrize(
     "returned",
     [None, "abc", [[1, 2], [3]], object(), 1j, {}, np.ma.masked_array([1.0], [1]), math.nan],
-    ids=str,
+    ids=["none", "string", "ragged", "object", "complex", "dict", "masked", "nan"],
 )
 def test_statistics_that_return_anything_else(returned):
     def f(values):
