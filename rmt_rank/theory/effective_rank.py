@@ -250,8 +250,10 @@ def _digamma_increment(y: Array, d: float) -> Array:
 
 def _derivative_of_min_entropy(L: Array, z: float) -> Array:
     x = L * z
+    # where 1/L may be no float, the 1 beside it is lost
+    log_of_rise = np.where(L < 1e-300, -np.log(L), np.log1p(1 / np.maximum(L, 1e-300)))
     # psi(x+z+1) - psi(x+2) - d log(s_max)/dL
-    return z * (_digamma_increment(x, z) - 1 / (1 + x) - np.log1p(1 / L))
+    return z * (_digamma_increment(x, z) - 1 / (1 + x) - log_of_rise)
 
 
 def _trigamma(y: Array) -> Array:

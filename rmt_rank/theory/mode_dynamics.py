@@ -39,13 +39,14 @@ _END = 500.0
 
 
 class _Beta:
-    """Incomplete beta function int_0^r x^gamma/(1 - x) dx less 1/(gamma + 1), gamma >= -1.
+    """Incomplete beta function int_0^r x^gamma/(1 - x) dx less first^(gamma+1)/(gamma+1).
 
-    That number drops out of differences; at gamma = -1, of infinite depth, they are finite.
+    gamma >= -1.  What is taken off drops out of differences; for great depths, where gamma tends
+    to -1, it is what they would lose their digits by.
     """
 
-    def __init__(self, gamma: float) -> None:
-        self.gamma = gamma
+    def __init__(self, gamma: float, first: Array) -> None:
+        self.gamma, self.first = gamma, first
         self.near_zero = np.concatenate([[0], 1 / (gamma + _TERMS[1:])])
         binomials = np.cumprod((_TERMS - 1 - gamma) / _TERMS)  # (-1)^k binomial(gamma, k)
         self.near_one = np.concatenate([[0], -binomials / _TERMS])
@@ -55,8 +56,10 @@ class _Beta:
         """At r, and 1 - r to its own accuracy."""
         low, high = np.minimum(r, 0.5), np.minimum(rest, 0.5)
         power = self.gamma + 1
-        begin = special.boxcox(low, power) + low**power * polynomial.polyval(low, self.near_zero)
+        rise = self.first**power * special.boxcox(low / self.first, power)
+        begin = rise + low**power * polynomial.polyval(low, self.near_zero)
         end = -np.log(high) - self.harmonic + polynomial.polyval(high, self.near_one)
+        end = end - special.boxcox(self.first, power)
         return np.asarray(np.where(r < 0.5, begin, end))
 
 
@@ -124,19 +127,19 @@ def mode_singular_values(
         result[rising] = s[rising] * _risen(
             start[rising] / s[rising],
             (s - start)[rising] / s[rising],
-            d * t[rising] * s[rising] * start[rising] ** (1 - 2 / d),
+            _scaled(d * t[rising], s[rising] * start[rising] ** (1 - 2 / d)),
             2 / d - 1,
         )
         k = 2 - 2 / d
         risen = _risen(
             s[falling] / start[falling],
             (start - s)[falling] / start[falling],
-            d * t[falling] * start[falling] ** k,
+            _scaled(d * t[falling], start[falling] ** k),
             k,
         )
         result[falling] = s[falling] / risen
         zero = start[to_zero]
-        result[to_zero] = zero / special.inv_boxcox(d * t[to_zero] * zero**k, k)
+        result[to_zero] = zero / special.inv_boxcox(_scaled(d * t[to_zero], zero**k), k)
     return result[()]
 
 
@@ -276,9 +279,17 @@ def _checked(
     return s, start, real("depth", depth, at_least=1, at_most=1e300)
 
 
+def _scaled(time: Array, speed: Array) -> Array:
+    """Their product, where one may round to 0 and the other overflow."""
+    known = np.isfinite(time) & np.isfinite(speed)
+    product = np.where(known, time, 0) * np.where(known, speed, 0)
+    # the ends of the way: none of it at time 0, all of it otherwise
+    return np.where(known, product, np.where(time > 0, np.inf, 0.0))
+
+
 def _elapsed(first: Array, first_rest: Array, r: Array, rest: Array, gamma: float) -> Array:
     """first^(-gamma) int_first^r x^(gamma - 1)/(1 - x) dx."""
-    beta = _Beta(gamma)
+    beta = _Beta(gamma, first)
     ratio = r / first
     # one power for both: x^gamma is large where gamma is negative, or first is small
     more = first**-gamma * (beta(r, rest) - beta(first, first_rest))
@@ -293,6 +304,10 @@ def _risen(first: Array, first_rest: Array, elapsed: Array, gamma: float) -> Arr
     # above 1/2 the slope is r^gamma/first^gamma, r^gamma being from 1 to 2^-gamma
     span = elapsed * first**gamma * max(1.0, 2.0**gamma)
     end = np.maximum(begin, 0) + np.minimum(span, _END)
+    # below 1/2 not beyond where the power alone would take as long
+    with np.errstate(all="ignore"):
+        most = first * special.inv_boxcox(elapsed, gamma) * (1 + 4 * np.finfo(np.float64).eps)
+        end = np.where(most < 0.5, np.clip(np.log(most) - np.log1p(-most), begin, end), end)
 
     def missing(logit: Array) -> tuple[Array, Array]:
         r, rest = special.expit(logit), special.expit(-logit)

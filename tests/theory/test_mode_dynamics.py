@@ -1,5 +1,6 @@
 """Modes on whitened data: closed forms, the slow road, the equation itself, inverses, bad input."""
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -154,3 +155,26 @@ def test_modes_that_are_gone_and_shapes_that_do_not_fit():
         mode_effective_rank(1e5, [0.0, 0.0], 0.1, 1)
     with pytest.raises(ValueError, match=r"targets and initial must .* fit, .*\(3,\)"):
         mode_effective_rank([1, 2], [1, 2, 3], [0.1, 0.1], 2)
+
+
+@pytest.mark.parametrize("depth", [3.0, 1e3, 1e6, 1e9, 1e12, 1e16, 1e100, 1e300])
+def test_time_keeps_its_digits_at_any_depth(depth):
+    # int_0.1^0.5 x^(2/d - 2)/(1 - x) dx / d at 40 digits
+    with mpmath.workdps(40):
+        d = mpmath.mpf(depth)
+        start = mpmath.mpf(0.1)
+        expected = mpmath.quad(lambda x: x ** (2 / d - 2) / (1 - x), [start, 0.2, 0.3, 0.5]) / d
+    # a power, two series of 60 terms and a division: a few eps each
+    assert float(mode_time(0.5, 1, 0.1, depth)) == pytest.approx(float(expected), rel=2e-14)
+
+
+@pytest.mark.parametrize("depth", [1, 1.001, 2, 3, 50, 1e6, 1e300])
+def test_no_argument_in_its_range_warns_or_leaves_the_way(depth):
+    times = np.array([0, 5e-324, 1e-300, 1, 1e300, 1.7e308])
+    for target in (0, 1e-200, 1e-90, 1, 1e90, 1e200):
+        for ratio in (1e-90, 0.5, 1, 2, 1e90):
+            start = (target or 1) * ratio
+            found = mode_singular_values(times, target, start, depth)
+            low, high = sorted((target, start))
+            assert ((found >= low * (1 - 1e-12)) & (found <= high * (1 + 1e-12))).all()
+            assert found[0] == pytest.approx(start, rel=1e-12)
