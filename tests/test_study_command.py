@@ -76,8 +76,8 @@ def test_a_worker_that_dies(declared, monkeypatch, capsys):
         (["run", "missing.toml"], "No such file or directory: 'missing.toml'"),
         (["run", "grid.toml", "--workers", "0"], "--workers must be an integer >= 1, got 0"),
         (["run", "grid.toml", "--workers", "x"], "invalid int value"),
-        (["show", "."], "is no store of a study"),
-        (["run", "grid.toml", "--store", "."], "exists and is no store of a study"),
+        (["show", "."], "is not a store of a study"),
+        (["run", "grid.toml", "--store", "."], "exists and is not a store of a study"),
     ],
 )
 def test_usage(declared, monkeypatch, capsys, arguments, message):
