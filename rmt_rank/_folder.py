@@ -38,7 +38,7 @@ def begin(folder: Path, name: str, declaration: Callable[[], bytes], kind: str) 
     if folder.is_symlink() and not folder.exists():
         raise ValueError(f"{folder} is a link to {folder.readlink()}, which does not exist")
     if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} exists and is not a folder, which {kind} needs")
+        raise ValueError(f"{folder} exists and is not a folder; choose another")
     folder.mkdir(parents=True, exist_ok=True)
     clear_parts(folder)
     if not path.exists():

@@ -176,7 +176,10 @@ def test_the_folder_of_another_run(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         run([*TINY, "--out", str(tmp_path)])
     assert stopped.value.code == 2
-    assert "exists and holds no experiment" in capsys.readouterr().err
+    assert (
+        "exists and is not the folder of an experiment: it holds 'letter.txt'"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])

@@ -191,7 +191,7 @@ def test_what_is_not_a_folder(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "none")
     (tmp_path / "loop").symlink_to("loop")
     for name, error, words in (
-        ("file", ValueError, "exists and is not a folder, which a store needs"),
+        ("file", ValueError, "exists and is not a folder; choose another"),
         ("link", ValueError, "is a link to .*none, which does not exist"),
         ("loop", ValueError, "is a link to loop, which does not exist"),
         ("file/inner", NotADirectoryError, "file"),

@@ -75,8 +75,8 @@ def test_a_worker_that_dies(declared, monkeypatch, capsys):
         (["run", "missing.toml"], "missing.toml cannot be read: No such file or directory"),
         (["run", "grid.toml", "--workers", "0"], "--workers must be an integer >= 1, got 0"),
         (["run", "grid.toml", "--workers", "x"], "invalid int value"),
-        (["show", "."], "is no store of a study"),
-        (["run", "grid.toml", "--store", "."], "exists and is no store of a study"),
+        (["show", "."], "is not a store of a study"),
+        (["run", "grid.toml", "--store", "."], "exists and is not a store of a study"),
     ],
 )
 def test_usage(declared, monkeypatch, capsys, arguments, message):

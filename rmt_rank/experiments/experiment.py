@@ -262,7 +262,7 @@ class _Store:
             folder,
             "experiment.json",
             lambda: dump_json(_DECLARED, declared),
-            "that of an experiment",
+            "the folder of an experiment",
         )
         try:
             found = load_json(path, _DECLARED)

@@ -62,7 +62,7 @@ class Store:
     def open(cls, path: Path) -> Store:
         """Open a store that was started; StoreError if there is none, or it is damaged."""
         declared = path / _DECLARATION
-        if path.exists() and not declared.exists():
+        if not declared.exists():
             raise StoreError(f"{path} is not a store of a study: there is no {declared.name}")
         with _store_errors():
             content = load_json(declared, _DECLARED)

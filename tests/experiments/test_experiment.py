@@ -109,8 +109,11 @@ def test_another_run_is_refused(tmp_path):
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "dear.txt").touch()
     for taken, words in (
-        ("letters", "is not that of an experiment: it holds 'dear.txt'; choose another folder"),
-        ("letters/dear.txt", "is not a folder, which that of an experiment needs"),
+        (
+            "letters",
+            "is not the folder of an experiment: it holds 'dear.txt'; choose another folder",
+        ),
+        ("letters/dear.txt", "exists and is not a folder; choose another"),
     ):
         with pytest.raises(ValueError, match=words):
             run_experiment(TOY, "tiny", folder=tmp_path / taken)

@@ -166,5 +166,5 @@ def test_errors(tmp_path):
     with pytest.raises(ValueError, match="size must be"):
         parameterization.run("huge")
     (tmp_path / "other.txt").write_text("")
-    with pytest.raises(ValueError, match="holds no experiment"):
+    with pytest.raises(ValueError, match="is not the folder of an experiment"):
         parameterization.run("tiny", folder=tmp_path)

@@ -329,6 +329,8 @@ class TestStore:
             run_study(Study(**DECLARED), tmp_path)
         with pytest.raises(study_store.StoreError, match="is not a store of a study"):
             open_study(tmp_path)
+        with pytest.raises(study_store.StoreError, match="is not a store of a study"):
+            open_study(tmp_path / "none")
         (tmp_path / "study.json").write_text("{}")
         with pytest.raises(
             study_store.StoreError,
