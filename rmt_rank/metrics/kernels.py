@@ -15,7 +15,14 @@ import numpy as np
 
 from rmt_rank._array import absolute, known, matmul
 from rmt_rank._validation import integer, real
-from rmt_rank.metrics.scaling import centred, exponents, far, times_power_of_two, to_unit_scale
+from rmt_rank.metrics.scaling import (
+    centred,
+    exponents,
+    far,
+    largest,
+    times_power_of_two,
+    to_unit_scale,
+)
 
 __all__ = ["INNER_PRODUCTS", "Options", "directions", "gram"]
 
@@ -112,10 +119,10 @@ def directions(xp: Any, x: Any, kernel: str) -> tuple[Any, Any, Any]:
 def _products(xp: Any, x: Any) -> tuple[Any, Any]:
     """Inner products over 2^exponents (None for 0)."""
     bound = far(xp, x.dtype)
-    largest = xp.max(xp.abs(x), axis=-1, keepdims=True)
-    if known(xp.all((largest < bound) & ((largest > 1 / bound) | (largest == 0)))):
+    top = largest(xp, x, -1)
+    if known(xp.all((top < bound) & ((top > 1 / bound) | (top == 0)))):
         return matmul(xp, x, xp.matrix_transpose(x)), None
-    exponent = exponents(xp, largest)
+    exponent = exponents(xp, top)
     x = times_power_of_two(xp, x, -exponent)
     return matmul(xp, x, xp.matrix_transpose(x)), exponent + xp.matrix_transpose(exponent)
 
@@ -144,8 +151,8 @@ def _polynomial(
             exponent = exponent - top
         base = times_power_of_two(xp, product, exponent) + shift
     if any_scale:
-        largest = xp.max(xp.abs(base), axis=(-2, -1), keepdims=True)
-        base = base / xp.where(largest == 0, xp.ones_like(largest), largest)
+        top = xp.max(xp.abs(base), axis=(-2, -1), keepdims=True)
+        base = base / xp.where(top == 0, xp.ones_like(top), top)
     with np.errstate(over="ignore"):
         return base**degree
 

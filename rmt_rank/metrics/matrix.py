@@ -22,7 +22,7 @@ from rmt_rank._array_input import as_floating
 from rmt_rank._validation import real
 from rmt_rank.metrics import spectrum
 from rmt_rank.metrics.prepared import Prepared, prepared
-from rmt_rank.metrics.scaling import magnitude, times_power_of_two, to_unit_scale
+from rmt_rank.metrics.scaling import times_power_of_two, to_unit_scale
 
 __all__ = [
     "RankMeasures",
@@ -71,7 +71,7 @@ def decompose(a: Any, *, name: str = "a", stack: bool = False) -> Prepared:
     shape = (a.shape[-2], a.shape[-1])
     if 0 in shape:
         device = array_api_compat.device(a)
-        values = xp.zeros((*a.shape[:-2], 0), dtype=magnitude(xp, a).dtype, device=device)
+        values = xp.zeros((*a.shape[:-2], 0), dtype=xp.abs(a).dtype, device=device)
         return prepared(xp, values, shape)
     values = in_full_precision(xp, xp.linalg.svdvals, a)
     if exponent is not None:

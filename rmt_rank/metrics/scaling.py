@@ -14,7 +14,7 @@ import numpy as np
 
 from rmt_rank._array import known
 
-__all__ = ["centred", "exponents", "far", "magnitude", "times_power_of_two", "to_unit_scale"]
+__all__ = ["centred", "exponents", "far", "largest", "times_power_of_two", "to_unit_scale"]
 
 
 def far(xp: Any, dtype: Any) -> float:
@@ -44,11 +44,12 @@ def times_power_of_two(xp: Any, x: Any, exponent: Any) -> Any:
         return x * factor * factor * two ** (exponent - 2 * third)
 
 
-def magnitude(xp: Any, x: Any) -> Any:
-    """|x|; of complex numbers the larger of the two parts, which cannot overflow."""
+def largest(xp: Any, x: Any, axis: int | tuple[int, ...]) -> Any:
+    """max |x| with axes of length 1; of complex numbers, of their parts, which cannot overflow."""
     if xp.isdtype(x.dtype, "complex floating"):
-        return xp.maximum(xp.abs(xp.real(x)), xp.abs(xp.imag(x)))
-    return xp.abs(x)
+        return xp.maximum(largest(xp, xp.real(x), axis), largest(xp, xp.imag(x), axis))
+    # no array of absolute values is written
+    return xp.maximum(xp.max(x, axis=axis, keepdims=True), -xp.min(x, axis=axis, keepdims=True))
 
 
 def to_unit_scale(xp: Any, x: Any, axis: int | tuple[int, ...]) -> tuple[Any, Any]:
@@ -61,11 +62,11 @@ def to_unit_scale(xp: Any, x: Any, axis: int | tuple[int, ...]) -> tuple[Any, An
     exponent : array or None
         What x was divided by is 2 to this power; it has axes of length 1.  None for nothing.
     """
-    largest = xp.max(magnitude(xp, x), axis=axis, keepdims=True)
+    top = largest(xp, x, axis)
     bound = far(xp, x.dtype)
-    if known(xp.all((largest < bound) & (largest > 1 / bound))):
+    if known(xp.all((top < bound) & (top > 1 / bound))):
         return x, None
-    exponent = exponents(xp, largest)
+    exponent = exponents(xp, top)
     return times_power_of_two(xp, x, -exponent), exponent
 
 
