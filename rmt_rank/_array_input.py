@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,7 +51,7 @@ def as_floating(
         doubles beyond the range of double precision.
     """
     if type(stack) is not bool:
-        raise TypeError(f"stack must be True or False, got {reprlib.repr(stack)}")
+        raise TypeError(f"stack must be True or False, got {shown(stack)}")
     parameter = False
     if not (type(value) is np.ndarray and value.dtype.char in "fd"):
         value = _unwrapped(name, value)
@@ -111,7 +110,7 @@ def _unwrapped(name: str, value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return np.asarray(value)  # of a subclass: np.matrix multiplies otherwise
     if value is None or isinstance(value, str | bytes | bytearray | type):
-        raise _not_numbers(name, reprlib.repr(value))
+        raise _not_numbers(name, shown(value))
     if isinstance(value, list | tuple):
         return _of_sequence(name, value)
     roots = _roots(value)
@@ -133,9 +132,9 @@ def _unwrapped(name: str, value: Any) -> Any:
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise _not_numbers(name, reprlib.repr(value)) from error
+        raise _not_numbers(name, shown(value)) from error
     if array.dtype.kind == "O" and array.ndim == 0:  # NumPy wraps what it does not know
-        raise _not_numbers(name, reprlib.repr(value))
+        raise _not_numbers(name, shown(value))
     return array
 
 
@@ -144,7 +143,7 @@ def _check_elements(name: str, value: Any) -> None:
         if isinstance(element, list | tuple):
             _check_elements(name, element)
         elif element is None or isinstance(element, str | bytes):
-            raise _not_numbers(name, reprlib.repr(value))
+            raise _not_numbers(name, shown(value))
         elif not isinstance(element, int | float | complex | np.generic):
             _unwrapped(f"an element of {name}", element)
 
@@ -162,7 +161,7 @@ def _of_sequence(name: str, value: Any) -> Any:
 
 def _refuse_missing_pandas(name: str, value: Any) -> None:
     if not hasattr(value, "dtype") and not hasattr(value, "dtypes"):  # pandas.NA
-        raise _not_numbers(name, reprlib.repr(value))
+        raise _not_numbers(name, shown(value))
     dtypes = value.dtypes if hasattr(value, "dtypes") and value.ndim == 2 else [value.dtype]
     for dtype in dtypes:
         if not isinstance(dtype, np.dtype):  # one of pandas' own, with a missing value

@@ -215,7 +215,9 @@ def sequence(
     _require_room(name, range(len(value)) if isinstance(value, np.ndarray) else value)
     if len(value) < at_least:
         entries = "entry" if at_least == 1 else "entries"
-        raise ValueError(f"{name} must have at least {at_least} {entries}, got {shown(value)}")
+        raise ValueError(
+            f"{name} must have at least {at_least} {entries}, got {shown(tuple(value))}"
+        )
     return tuple(value)
 
 

@@ -98,7 +98,7 @@ print(
     law.rvs(size=2, random_state=1),
     rmt_rank.differential_effective_rank(2),
     rmt_rank.exact.differential_effective_rank(2, digits=20),
-    rmt_rank.estimate("effective_rank", width=4, depth=2, samples=40, rng=1).mean,
+    rmt_rank.estimate("effective_rank", width=4, depth=2, samples=40, rng=1).value,
     rmt_rank.sample_singular_values(3, 2, 2, rng=1),
     result.weights,
 )

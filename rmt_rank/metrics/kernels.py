@@ -7,14 +7,13 @@ because the entry itself is out of range.
 from __future__ import annotations
 
 import math
-import reprlib
 from typing import Any, NamedTuple
 
 import array_api_compat
 import numpy as np
 
 from rmt_rank._array import absolute, known, matmul
-from rmt_rank._validation import integer, real
+from rmt_rank._validation import integer, real, shown
 from rmt_rank.metrics.scaling import (
     centred,
     exponents,
@@ -51,8 +50,7 @@ class Options(NamedTuple):
         gamma = None if self.gamma is None else real("gamma", self.gamma, above=0)
         degree = integer("degree", self.degree, at_least=1)
         if degree > _LARGEST_DEGREE:
-            shown = reprlib.repr(degree)
-            raise ValueError(f"degree must be an integer <= {_LARGEST_DEGREE}, got {shown}")
+            raise ValueError(f"degree must be an integer <= {_LARGEST_DEGREE}, got {shown(degree)}")
         if isinstance(self.order, bool) or self.order not in (0, 1):
             raise ValueError(f"order must be 0 or 1, got {self.order!r}")
         return Options(gamma, degree, real("coef0", self.coef0), int(self.order))

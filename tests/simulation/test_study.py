@@ -343,7 +343,7 @@ class TestStore:
         declared = json.loads((path / "study.json").read_text())
         if not declared["compiled"]:
             pytest.skip("numba is not installed")
-        monkeypatch.setattr(study_store.importlib.util, "find_spec", lambda _: None)
+        monkeypatch.setattr(study_store, "compiled_loops", lambda: None)
         with pytest.raises(study_store.StoreError, match="was computed with numba"):
             run_study(Study(**DECLARED), path)
 

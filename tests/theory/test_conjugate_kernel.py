@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 from scipy import integrate, stats
@@ -164,7 +165,7 @@ def test_polynomial_with_known_share():
     # one layer of b^2 = 1/2 and no outlier, by the density
     (kernel,) = conjugate_kernel(4, [1], half_linear)
     expected = slow.conjugate_kernel_entropy(
-        4, 1, lambda x: x + (x**3 - 3 * x) / slow.mpmath.sqrt(6), digits=12
+        4, 1, lambda x: x + (x**3 - 3 * x) / mpmath.sqrt(6), digits=12
     )
     # not declared odd: its mean is found to be 0 by quadrature
     assert kernel.outlier == 0
@@ -225,7 +226,7 @@ def test_plateau():
         (lambda: conjugate_kernel(8, [-1], "tanh"), ValueError, "depths must be an integer >= 0"),
         (lambda: conjugate_kernel(8, 1, "relu"), TypeError, "sequence of integers, got 1"),
         (lambda: conjugate_kernel(8, None, "relu"), TypeError, "sequence of integers, got None"),
-        (lambda: conjugate_kernel(8, [], "relu"), ValueError, r"at least 1 entry, got \[\]"),
+        (lambda: conjugate_kernel(8, [], "relu"), ValueError, r"at least 1 entry, got \(\)"),
         (
             # E phi^2 is infinite from layer 4 on, and grows up to 20 deviations in layer 3
             lambda: conjugate_kernel(4, [3], lambda x: np.exp(x * x / 8)),

@@ -161,14 +161,16 @@ def test_recorded_numbers_are_those_of_the_weights():
                 values(result, f"layer_{i}_singular_values")[:, :, place], layer, **close
             )
         for name in ("effective_rank", "stable_rank", "participation_ratio", "nuclear_norm"):
-            expected = getattr(metrics.matrix, name)(product)
+            expected = getattr(metrics.matrix, name)(product, stack=True)
             np.testing.assert_allclose(values(result, name)[:, :, place], expected, rtol=1e-10)
-        gram = metrics.gram.gram_effective_rank(PROBLEM.test_inputs @ np.swapaxes(product, -1, -2))
+        gram = metrics.gram.gram_effective_rank(
+            PROBLEM.test_inputs @ np.swapaxes(product, -1, -2), stack=True
+        )
         np.testing.assert_allclose(
             values(result, "gram_effective_rank")[:, :, place], gram, rtol=1e-10
         )
         for i, tau in enumerate(values(result, "threshold")):
-            ranks = metrics.matrix.threshold_rank(product, tau)
+            ranks = metrics.matrix.threshold_rank(product, tau, stack=True)
             np.testing.assert_array_equal(values(result, "threshold_rank")[:, :, place, i], ranks)
     for name in ("loss", "effective_rank", "singular_values"):
         np.testing.assert_array_equal(

@@ -86,7 +86,7 @@ def test_recorded_numbers_are_those_of_the_weights(network):
             # held-out examples, last hidden layer
             (
                 "gram_effective_rank",
-                gram_effective_rank(network.features(parameters, PROBLEM.test_inputs)),
+                gram_effective_rank(network.features(parameters, PROBLEM.test_inputs), stack=True),
             ),
         ):
             np.testing.assert_allclose(values(result, name)[0, :, place], expected, **close)
@@ -191,5 +191,7 @@ def test_results_are_pickled_and_go_into_the_networks_methods(network):
     features = network.features(again.parameters, PROBLEM.test_inputs)
     assert features.shape == (2, 3, 12, 16)
     np.testing.assert_allclose(
-        gram_effective_rank(features), values(result, "final_gram_effective_rank"), rtol=1e-9
+        gram_effective_rank(features, stack=True),
+        values(result, "final_gram_effective_rank"),
+        rtol=1e-9,
     )
