@@ -8,6 +8,8 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
+from rmt_rank._validation import shown
+
 __all__ = ["as_floating"]
 
 # Containers that NumPy would convert silently, or fail on, by the root of their module's name.

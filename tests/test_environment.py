@@ -91,7 +91,7 @@ def test_numbers_are_the_same_without_docstrings(start):
 import rmt_rank
 from rmt_rank.networks.linear import LinearNetwork
 law = rmt_rank.singular_value_law(3)
-problem = rmt_rank.least_squares_problem(4, 2, 5, rng=1)
+problem = rmt_rank.least_squares_problem(4, 2, 3, rng=1)
 result = rmt_rank.train(problem, LinearNetwork((4, 4, 4)), steps=20, seeds=1, rng=1)
 print(
     law.cdf(0.3),

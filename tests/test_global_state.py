@@ -356,7 +356,7 @@ def test_nothing_of_ours_catches_warnings():
     # catch_warnings is not safe with threads before Python 3.14
     for path in Path(rr.__file__).parent.rglob("*.py"):
         if path.name == "_matrix_files.py":
-            continue  # NumPy warns of headers that Python 2 wrote; one command reads them, in one thread
+            continue  # one command reads files, in one thread, and NumPy warns of old headers
         text = path.read_text()
         for word in ("catch_warnings", "simplefilter", "filterwarnings", "os.umask", "np.seterr"):
             assert word not in text, f"{path}: {word}"

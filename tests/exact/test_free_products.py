@@ -80,5 +80,5 @@ def test_bad_input():
         residual(1, 0)
     with pytest.raises(ValueError, match="allowed: at least 1"):
         effective_rank_of_free_product([])
-    with pytest.raises(ValueError, match="power is 3; allowed: 1 or 2"):
+    with pytest.raises(ValueError, match="power is 3; allowed: an int from 1 to 2"):
         effective_rank_of_free_product([gaussian()], power=3)

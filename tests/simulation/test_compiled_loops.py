@@ -7,10 +7,8 @@ import tempfile
 
 import pytest
 
-from rmt_rank.simulation import study_store
 from rmt_rank.simulation.chain import new_chain
 from rmt_rank.simulation.compiled_loops import compiled_loops
-from rmt_rank.simulation.study import Study
 
 pytest.importorskip("numba", reason="numba is not installed")
 
@@ -123,11 +121,3 @@ def test_numba_that_does_not_load_is_not_used(monkeypatch, error):
 def test_numba_that_is_not_to_compile_is_not_used(monkeypatch):
     monkeypatch.setattr("numba.config.DISABLE_JIT", 1)
     assert not new_chain(40, 40, 10**6).compiled
-
-
-def test_a_study_begun_with_numba_does_not_continue_without(tmp_path, monkeypatch):
-    study = Study(widths=[4], depths=[2], samples=10, statistics=["effective_rank"])
-    assert study_store.Store.begin(tmp_path / "store", study).compiled
-    monkeypatch.setattr(study_store, "compiled_loops", lambda: None)
-    with pytest.raises(study_store.StoreError, match="numba, which does not work here"):
-        study_store.Store.begin(tmp_path / "store", study)

@@ -344,7 +344,7 @@ class TestStore:
         if not declared["compiled"]:
             pytest.skip("numba is not installed")
         monkeypatch.setattr(study_store, "compiled_loops", lambda: None)
-        with pytest.raises(study_store.StoreError, match="was computed with numba"):
+        with pytest.raises(study_store.StoreError, match="numba, which does not work here"):
             run_study(Study(**DECLARED), path)
 
     def test_a_full_disk_leaves_no_part(self, tmp_path, monkeypatch):

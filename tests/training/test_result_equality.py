@@ -8,6 +8,9 @@ import pytest
 
 import rmt_rank as rr
 
+# short budgets are meant here; tests/training/test_train.py has the tests of the warning
+pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
+
 PROBLEM = rr.least_squares_problem(4, 1, 2, rng=0, test_examples=3)
 
 
