@@ -167,7 +167,7 @@ def test_scale_of_features(scale):
         (
             lambda: rmt_rank.gram_matrix([[1]], "polynomial", degree=10**400),
             ValueError,
-            "degree must be an integer <= 1000000, got 1000",
+            "degree must be an integer <= 1000000, got ",
         ),
         (
             lambda: rmt_rank.gram_matrix(np.float32([[1]]), "polynomial", coef0=1e39),
