@@ -211,7 +211,8 @@ def jordan_wielandt(xp: Any, a: Any) -> Any:
     top = xp.concat([xp.zeros_like(a @ adjoint), a], axis=-1)
     bottom = xp.concat([adjoint, xp.zeros_like(adjoint @ a)], axis=-1)
     values = xp.linalg.eigvalsh(xp.concat([top, bottom], axis=-2))
-    return xp.flip(values[..., max(m, n) :], axis=-1)
+    values = xp.flip(values[..., max(m, n) :], axis=-1)
+    return xp.where(values < 0, xp.zeros_like(values), values)  # rounding; nan stays nan
 
 
 def namespace_of(array: Any) -> Any:

@@ -144,8 +144,9 @@ def real(
     finite: bool = True,
 ) -> float:
     """Return value as one float; the errors of `real_array`, and TypeError for an array."""
-    if type(value) is float and above < value < math.inf and at_least <= value <= at_most:
-        return value
+    quick = type(value) is float or (type(value) is int and abs(value) <= LARGEST_INTEGER)
+    if quick and above < value < math.inf and at_least <= value <= at_most:
+        return float(value)
     array = real_array(name, value, above=above, at_least=at_least, at_most=at_most, finite=finite)
     if array.ndim:
         raise TypeError(f"{name} must be one number, got {shown(value)}")

@@ -90,8 +90,8 @@ def directions(xp: Any, x: Any, kernel: str) -> tuple[Any, Any, Any]:
 
     For "correlation", of the samples less their means.
     """
-    if 0 in x.shape[-2:]:
-        return x, x, None
+    if 0 in x.shape:
+        return x, x[..., :1], None
     bound = far(xp, x.dtype)
     exponent = None
     if not known(xp.max(xp.abs(x)) < bound):

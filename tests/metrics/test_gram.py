@@ -132,6 +132,9 @@ def test_odd_features(kernel, options):
         assert not value[0].any()  # a zero sample is orthogonal to all, itself included
     assert np.isfinite(rmt_rank.gram_matrix(np.ones((1, 3)), kernel, **options)).all()
     assert rmt_rank.gram_matrix(np.ones((0, 3)), kernel, **options).shape == (0, 0)
+    assert rmt_rank.gram_matrix(np.ones((0, 4, 3)), kernel, **options).shape == (0, 4, 4)
+    assert rmt_rank.gram_effective_rank(np.ones((0, 4, 3)), kernel, **options).shape == (0,)
+    assert rmt_rank.gram_matrix(np.ones((2, 0)), kernel, **options).shape == (2, 2)
     odd = np.stack([x, np.full((3, 2), np.nan), np.array([[1.0, 2.0], [np.inf, 1.0], [0.0, 1.0]])])
     bad = rmt_rank.gram_effective_rank(odd, kernel, **options)
     assert np.isfinite(bad[0])
