@@ -114,7 +114,7 @@ def test_large_moment_matches_the_law():
         ({"method": "fast"}, ValueError, "method must be one of 'auto', 'dense', 'triangular'"),
         ({"dtype": np.int32}, ValueError, "dtype must be xp.float64 or xp.float32"),
         ({"workers": 0}, ValueError, "workers must be an integer >= 1, got 0"),
-        ({"widths": [3]}, ValueError, r"widths must have at least 2 entries, got \[3\]"),
+        ({"widths": [3]}, ValueError, r"widths must have at least 2 entries, got \(3,\)"),
         ({"widths": [3, 0]}, ValueError, "widths must be an integer >= 1, got 0"),
         ({"widths": [3, 4]}, ValueError, "width must be None or 3 with widths, got 2"),
         ({"width": 3, "widths": [3, 4, 5]}, ValueError, "depth must be None or 2 with widths"),
