@@ -35,7 +35,7 @@ from rmt_rank.theory import (
     small_cases,
     trace_moments,
 )
-from rmt_rank.training.train import recording_schedule
+from rmt_rank.training.schedule import recording_schedule
 
 # In seconds, for one call: only what would never end takes that long.
 ENDLESS = 120

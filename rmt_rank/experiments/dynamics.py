@@ -30,7 +30,8 @@ from rmt_rank.metrics.spectrum import effective_rank
 from rmt_rank.networks.nonlinear import NonlinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem
 from rmt_rank.training.result import TrainingResult
-from rmt_rank.training.train import recording_schedule, train
+from rmt_rank.training.schedule import recording_schedule
+from rmt_rank.training.train import train
 
 __all__ = ["EXPERIMENT", "run", "steps_of_the_rate", "subsample_spectrum", "verdict"]
 

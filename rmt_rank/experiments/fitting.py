@@ -28,8 +28,9 @@ from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult
+from rmt_rank.training.schedule import recording_schedule
 from rmt_rank.training.search import LearningRateSearch, learning_rate_search
-from rmt_rank.training.train import recording_schedule, train
+from rmt_rank.training.train import train
 
 __all__ = [
     "SHOWN",

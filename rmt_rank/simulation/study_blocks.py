@@ -16,7 +16,7 @@ from rmt_rank._random import FIELDS
 from rmt_rank.simulation.blocks import chain_blocks, in_threads
 from rmt_rank.simulation.chain import Chain
 from rmt_rank.simulation.controls import Controls
-from rmt_rank.simulation.estimation import JointMoments, added, observe
+from rmt_rank.simulation.joint_moments import JointMoments, added, observe
 from rmt_rank.simulation.study import Study
 
 __all__ = [

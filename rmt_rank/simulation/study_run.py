@@ -18,7 +18,7 @@ import numpy as np
 from rmt_rank._paths import user_path
 from rmt_rank._validation import function, instance, shown
 from rmt_rank.simulation.blocks import require_room
-from rmt_rank.simulation.estimation import JointMoments, added, combined
+from rmt_rank.simulation.joint_moments import JointMoments, added, combined
 from rmt_rank.simulation.study import Study, label
 from rmt_rank.simulation.study_blocks import (
     StudyBlock,

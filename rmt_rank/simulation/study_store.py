@@ -27,7 +27,7 @@ from rmt_rank._output import write
 from rmt_rank.simulation.chain import Chain
 from rmt_rank.simulation.compiled_loops import compiled_loops
 from rmt_rank.simulation.controls import Controls
-from rmt_rank.simulation.estimation import JointMoments
+from rmt_rank.simulation.joint_moments import JointMoments
 from rmt_rank.simulation.study import Study
 from rmt_rank.simulation.study_blocks import StudyBlock, chain_of, components
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import itertools
-import numbers
-import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -24,7 +22,6 @@ from rmt_rank._validation import (
     choice,
     instance,
     integer,
-    integers,
     real,
     real_array,
     require_memory,
@@ -35,18 +32,20 @@ from rmt_rank.networks.initialisation import initial_parameters
 from rmt_rank.networks.linear import LinearNetwork, Objective
 from rmt_rank.networks.nonlinear import NonlinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem
-from rmt_rank.training.ledger import Ledger, Standing, Status
+from rmt_rank.training.ledger import Standing, Status
+from rmt_rank.training.loop import Run, run_batches
 from rmt_rank.training.optimizers import LEARNING_RATES, OPTIMIZERS
 from rmt_rank.training.optimizers.setup import Setup
 from rmt_rank.training.recording import THRESHOLDS, Arrays, Observer, joined, with_measures
 from rmt_rank.training.result import TrainingResult
+from rmt_rank.training.schedule import scheduled, wanted_steps
 
-__all__ = ["recording_schedule", "train", "whole_runs"]
+__all__ = ["train", "whole_runs"]
 
 Array = npt.NDArray[Any]
 
-# Of a network that is given by its depth, and steps that are recorded.
-MOST_LAYERS, _MOST_RECORDS = 10**5, 10**6
+# Layers of a network that is given by its depth.
+MOST_LAYERS = 10**5
 _WITHOUT_GRADIENT = ("cma_es", "random_search")
 _UNCONVERGED = ("warn", "raise", "ignore")
 _WHOLE_RUNS = ContextVar("whole_runs", default=False)
@@ -54,23 +53,12 @@ _WHOLE_RUNS = ContextVar("whole_runs", default=False)
 
 @contextmanager
 def whole_runs() -> Iterator[None]:
-    """Let Ctrl-C end `train` with KeyboardInterrupt: what an interrupted run has is not wanted."""
+    """Let Ctrl-C end `train` with KeyboardInterrupt instead of a partial result."""
     token = _WHOLE_RUNS.set(True)
     try:
         yield
     finally:
         _WHOLE_RUNS.reset(token)
-
-
-def recording_schedule(steps: int, count: int = 50) -> tuple[int, ...]:
-    """About `count` steps from 0 to `steps`, denser at the beginning; both at most 2^53."""
-    steps = integer("steps", steps, at_least=0, at_most=LARGEST_INTEGER)
-    count = min(integer("count", count, at_least=0, at_most=LARGEST_INTEGER), steps + 1)
-    require_memory("count", 64.0 * count)
-    if count <= 1 or steps == 0:
-        return (0,)
-    chosen = np.r_[0, np.geomspace(steps, 1, count - 1)].round().astype(int)
-    return tuple(np.unique(chosen).tolist())
 
 
 def train(
@@ -128,10 +116,9 @@ def train(
         Whether the singular values of every layer are recorded; of a layer that is a product of
         weights, those of the product.
     start : TrainingResult, optional
-        Go on where that run stopped, each network from its own step, with what the optimizer
-        remembers (not that of "lbfgs", which begins anew from the parameters).
-        Networks that diverged, or whose loss is within the tolerance, stay as they are.  Of
-        another optimizer's run, the parameters alone are taken.
+        Resume that run, each network from its own step and with the optimizer's memory (except that
+        "lbfgs" restarts from the parameters).  Networks that diverged, or whose loss is within the
+        tolerance, stay as they are.  From another optimizer's run only the parameters are taken.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Source of the initial weights; each seed has a stream of its own.
     dtype : {"float64", "float32"}
@@ -147,7 +134,7 @@ def train(
     Returns
     -------
     TrainingResult
-        Ctrl-C ends training early with a warning, and keeps what there is.
+        Ctrl-C ends training early with a warning, and the result is partial.
 
     Raises
     ------
@@ -193,7 +180,7 @@ def train(
     choice("dtype", dtype, ("float64", "float32"))
     choice("unconverged", unconverged, _UNCONVERGED)
     xp = namespace_or_default(xp)
-    wanted = _wanted(record)
+    wanted = wanted_steps(record)
     reduced, held_out = network.data(problem)
     if isinstance(network, NonlinearNetwork) and optimizer not in _WITHOUT_GRADIENT:
         network.require_derivative()
@@ -221,9 +208,9 @@ def train(
         initial = np.tile(drawn, (shape[0], 1))
         standing = Standing.at(initial)
     else:
-        standing = _going_on(start, network, shape, optimizer, tolerance)
+        standing = _resumed(start, network, shape, optimizer, tolerance)
         initial = start.arrays["initial_parameters"][1].reshape(-1, network.size)
-        # not the numbers that the run before has seen
+        # new random numbers, not those of the run before
         own = [_another(stream, int(standing.taken.max())) for stream in own]
     batches = standing.batches()
     methods = [
@@ -243,50 +230,29 @@ def train(
     kind = getattr(xp, dtype)
     data = reduced.to(xp, kind)
     observer = Observer(network, problem, data, held_out, layers)
-    begun = [step for step, _ in batches] or [int(standing.taken.max())]
-    schedule = _schedule(wanted, begun[0], begun[-1] + steps) if batches else ()
-    history: dict[str, Array] = {}
-    interrupted = False
-
-    def note_of(batch: Array) -> Callable[[Any, Array, int], None]:
-        def note(parameters: Any, members: Array, place: int) -> None:
-            for name, values in observer(parameters).items():
-                if name not in history:
-                    whole = (len(initial), len(schedule), *values.shape[1:])
-                    history[name] = np.full(whole, np.nan)
-                history[name][batch[members], place] = values
-
-        return note
-
-    with _bar(progress, optimizer, begun[0], steps) as tell:
-        for (step, members), method in zip(batches, methods, strict=True):
-            ledger = Ledger(
-                [xp.asarray(array[members], dtype=kind) for array in standing.state],
-                steps,
-                tolerance,
-                divergence,
-                schedule,
-                note_of(members),
-                tell,
-                step,
-                standing.first[members],
-            )
-            try:
-                with np.errstate(over="ignore", invalid="ignore"):  # the ledger sees to divergence
-                    method.run(Objective(network, data), ledger)
-            except KeyboardInterrupt:
-                interrupted = True
-            standing.update(members, ledger)
-            if interrupted:
-                if _WHOLE_RUNS.get():
-                    raise KeyboardInterrupt
-                warnings.warn(
-                    f"interrupted at step {standing.taken.max()}: the result holds what there is, "
-                    "and train(start=result) goes on",
-                    UserWarning,
-                    stacklevel=2,
-                )
-                break
+    schedule = scheduled(wanted, batches[0][0], batches[-1][0] + steps) if batches else ()
+    run = Run(
+        Objective(network, data),
+        observer,
+        optimizer,
+        steps,
+        tolerance,
+        divergence,
+        schedule,
+        xp,
+        kind,
+        progress,
+    )
+    history, interrupted = run_batches(run, standing, batches, methods)
+    if interrupted:
+        if _WHOLE_RUNS.get():
+            raise KeyboardInterrupt
+        warnings.warn(
+            f"interrupted at step {standing.taken.max()}: returning partial results; resume with "
+            "train(start=result)",
+            UserWarning,
+            stacklevel=2,
+        )
     with np.errstate(over="ignore", invalid="ignore"):
         final = observer(xp.asarray(standing.state[0], dtype=kind))
     for name, values in final.items():
@@ -376,33 +342,14 @@ def _rates(optimizer: str, learning_rate: float | Sequence[float] | None) -> Arr
     return np.atleast_1d(rates)
 
 
-def _wanted(record: int | Iterable[int]) -> int | list[int]:
-    if isinstance(record, numbers.Number | str | bytes) or not hasattr(record, "__iter__"):
-        return integer("record", record, at_least=1, at_most=LARGEST_INTEGER)
-    if not hasattr(record, "__len__"):
-        record = list(itertools.islice(record, _MOST_RECORDS + 1))
-    if isinstance(record, Set):
-        record = list(record)
-    steps = set(integers("record", record, at_least=0, at_most=LARGEST_INTEGER))
-    if len(steps) > _MOST_RECORDS:
-        raise ValueError(f"record must be at most {_MOST_RECORDS} steps, got more")
-    return sorted(steps)
-
-
-def _schedule(wanted: int | list[int], first: int, last: int) -> tuple[int, ...]:
-    if isinstance(wanted, list):
-        return tuple(step for step in wanted if first <= step <= last)
-    return tuple(first + step for step in recording_schedule(last - first, wanted))
-
-
-def _going_on(
+def _resumed(
     start: TrainingResult,
     network: LinearNetwork | NonlinearNetwork,
     shape: tuple[int, int],
     optimizer: str,
     tolerance: float,
 ) -> Standing:
-    """Where a run goes on from: networks that the tolerance still stops stay as they are."""
+    """State from which a run resumes; networks within the tolerance stay as they are."""
     instance("start", start, TrainingResult)
     theirs = start.arrays["status"][1].shape
     if start.network != network or theirs != shape:
@@ -427,29 +374,5 @@ def _going_on(
 
 
 def _another(stream: np.random.Generator, number: int) -> np.random.Generator:
-    """A stream of a number's own."""
+    """Derive a stream from another one and a number."""
     return np.random.Generator(np.random.SFC64([int(stream.integers(2**63)), number]))
-
-
-def _bar(progress: bool, what: str, begun: int, steps: int) -> Any:
-    """Progress on a terminal, as a context manager that gives a function of the step."""
-    if not progress:
-        return nullcontext(lambda _step: None)
-    from contextlib import contextmanager
-
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    @contextmanager
-    def shown() -> Any:
-        columns = (
-            TextColumn(what),
-            BarColumn(),
-            TextColumn("{task.completed}/{task.total} steps"),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-            task = bar.add_task(what, total=steps)
-            yield lambda step: bar.update(task, completed=step - begun)
-
-    return shown()

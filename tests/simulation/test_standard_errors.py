@@ -12,7 +12,7 @@ from rmt_rank.metrics.spectrum import effective_rank
 from rmt_rank.simulation.blocks import chain_blocks, in_threads
 from rmt_rank.simulation.chain import new_chain
 from rmt_rank.simulation.controls import Controls
-from rmt_rank.simulation.estimation import JointMoments, combined
+from rmt_rank.simulation.joint_moments import JointMoments, combined
 from rmt_rank.simulation.standard_errors import FEWEST_SAMPLES, standard_error
 
 PRODUCTS = 64_000

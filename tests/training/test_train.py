@@ -9,7 +9,8 @@ from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.recording import Observer
-from rmt_rank.training.train import recording_schedule, train
+from rmt_rank.training.schedule import recording_schedule
+from rmt_rank.training.train import train
 
 # short budgets are meant here; tests/training/test_train.py has the tests of the warning
 pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
@@ -365,7 +366,7 @@ def test_ctrl_c_while_recording(name, monkeypatch):
     whole = train(PROBLEM, 2, steps=60, record=record, rng=1, **options)
     with monkeypatch.context() as patch:
         Interrupt(patch, 3)
-        with pytest.warns(UserWarning, match="interrupted at step 30: the result holds"):
+        with pytest.warns(UserWarning, match="interrupted at step 30: returning partial"):
             part = train(PROBLEM, 2, steps=60, record=record, rng=1, **options)
     assert part.interrupted
     assert not whole.interrupted
@@ -460,7 +461,7 @@ def test_bad_input_before_any_work(arguments, error, message, monkeypatch):
     def work(*_):
         raise AssertionError("work was done")
 
-    monkeypatch.setattr("rmt_rank.training.train.Ledger", work)
+    monkeypatch.setattr("rmt_rank.training.loop.Ledger", work)
     with pytest.raises(error, match=message):
         train(**({"problem": PROBLEM, "network": 2} | arguments))
 

@@ -171,7 +171,7 @@ def test_bad_input_before_any_work(network, options, message, monkeypatch):
     def work(*_):
         raise AssertionError("work was done")
 
-    monkeypatch.setattr("rmt_rank.training.train.Ledger", work)
+    monkeypatch.setattr("rmt_rank.training.loop.Ledger", work)
     with pytest.raises(ValueError, match=message):
         train(**({"problem": PROBLEM, "network": network} | options))
 

@@ -1,0 +1,136 @@
+"""The training loop: batches of networks run by an optimizer, and recorded on the way."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rmt_rank.networks.linear import Objective
+from rmt_rank.training.ledger import Ledger, Standing
+from rmt_rank.training.recording import Observer
+
+__all__ = ["Run", "run_batches"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Arguments of a run that all of its batches share.
+
+    Attributes
+    ----------
+    objective : Objective
+        Network and data.
+    observer : Observer
+        From parameters to the numbers that are recorded.
+    optimizer : str
+        Name of the optimizer, for the progress bar.
+    steps, tolerance, divergence
+        As in `train`.
+    schedule : tuple of int
+        Steps that are recorded.
+    xp, dtype
+        Array API namespace, and its type in which networks are trained.
+    progress : bool
+        Whether to show progress on a terminal.
+    """
+
+    objective: Objective
+    observer: Observer
+    optimizer: str
+    steps: int
+    tolerance: float
+    divergence: float
+    schedule: tuple[int, ...]
+    xp: ModuleType
+    dtype: Any
+    progress: bool
+
+
+def run_batches(
+    run: Run, standing: Standing, batches: Sequence[tuple[int, Array]], methods: Sequence[Any]
+) -> tuple[dict[str, Array], bool]:
+    """Run each batch by its method, and update where the networks stand.
+
+    Parameters
+    ----------
+    run : Run
+        What the batches share.
+    standing : Standing
+        State of every network; changed in place.
+    batches : sequence of (int, ndarray)
+        Step at which each batch starts, and its networks.
+    methods : sequence
+        An optimizer for each batch.
+
+    Returns
+    -------
+    history : dict of str to ndarray, shape (networks, recorded steps, ...)
+        Recorded numbers, nan where a network was not recorded.
+    interrupted : bool
+        Whether Ctrl-C ended the run; `standing` then holds the state at that moment.
+    """
+    history: dict[str, Array] = {}
+
+    def note_of(batch: Array) -> Callable[[Any, Array, int], None]:
+        def note(parameters: Any, members: Array, place: int) -> None:
+            for name, values in run.observer(parameters).items():
+                if name not in history:
+                    whole = (len(standing.status), len(run.schedule), *values.shape[1:])
+                    history[name] = np.full(whole, np.nan)
+                history[name][batch[members], place] = values
+
+        return note
+
+    with _bar(run, batches) as tell:
+        for (step, members), method in zip(batches, methods, strict=True):
+            ledger = Ledger(
+                [run.xp.asarray(array[members], dtype=run.dtype) for array in standing.state],
+                run.steps,
+                run.tolerance,
+                run.divergence,
+                run.schedule,
+                note_of(members),
+                tell,
+                step,
+                standing.first[members],
+            )
+            interrupted = False
+            try:
+                with np.errstate(over="ignore", invalid="ignore"):  # the ledger finds divergence
+                    method.run(run.objective, ledger)
+            except KeyboardInterrupt:
+                interrupted = True
+            standing.update(members, ledger)
+            if interrupted:
+                return history, True
+    return history, False
+
+
+@contextmanager
+def _bar(run: Run, batches: Sequence[tuple[int, Array]]) -> Iterator[Callable[[int], None]]:
+    """Progress on a terminal; yields a function of the step."""
+    if not (run.progress and batches):
+        yield lambda _step: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    first = batches[0][0]
+    columns = (
+        TextColumn(run.optimizer),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} steps"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+        task = bar.add_task(run.optimizer, total=run.steps)
+        yield lambda step: bar.update(task, completed=step - first)
