@@ -235,7 +235,7 @@ def _check(found: Activation) -> None:
         raise TypeError(
             f"activation {shown(found.name)} must take arrays of any shape, got {error}"
         ) from error
-    except Exception as error:  # it is a user's function: it may raise anything
+    except Exception as error:  # a user's function may raise anything
         raise ValueError(
             f"activation {shown(found.name)} must be defined on [-1.5, 1.5], it raises "
             f"{type(error).__name__}: {error}"

@@ -126,7 +126,7 @@ def described(path: Path, kind: str) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # the docstring lists what parsers raise
         words = str(error) or type(error).__name__
         reason = "".join(c if c.isprintable() else "?" for c in words[:300])
         raise ValueError(f"{path} cannot be read as a {kind}: {reason}") from error

@@ -140,7 +140,7 @@ def _attempt(read: Callable[..., Member], name: str, *arguments: Any) -> Member:
         return read(name, *arguments)
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except BaseException as error:  # a panic of safetensors, which is in Rust, is not an Exception
+    except BaseException as error:  # a panic in safetensors' Rust code is not an Exception
         return Member(name, error=reason(error))
 
 
@@ -308,11 +308,11 @@ def _safetensors(path: Path, head: bytes) -> Iterator[Member]:
         opened = safe_open(path, framework="numpy")
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # also a panic of Rust
+    except BaseException as error:  # a panic in safetensors' Rust code is not an Exception
         what = f"that is whole ({reason(error)})" if head[8:9] == b"{" else f"but {kind(head)}"
         raise ValueError(f"it is not a .safetensors file {what}") from error
     with opened as file:
-        for name in file.keys():  # noqa: SIM118 - it is not a dict
+        for name in file.keys():  # noqa: SIM118 - a safe_open handle cannot be iterated
             yield _attempt(_tensor, name, file)
 
 

@@ -192,7 +192,7 @@ def write(path: Path, content: bytes) -> None:
         return
     try:
         part.replace(path)
-    except BaseException:
+    except BaseException:  # Ctrl-C must not leave the part behind either
         part.unlink(missing_ok=True)
         raise
 
@@ -244,11 +244,11 @@ def _part(path: Path, content: bytes) -> Path:
             file.flush()
             os.fsync(file.fileno())
             part.chmod(_permissions(path))
-    except BaseException as error:
+    except BaseException as error:  # Ctrl-C must not leave the part behind either
         if part is not None:
             part.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno is not None:
-            # that of a write names no file, and that of a folder one that nobody knows
+            # name the file of the user: a failed write names none, and a failed open the part
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     return part
@@ -346,6 +346,7 @@ def _prepare_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
+            # it stays open until the process ends
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

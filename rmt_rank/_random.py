@@ -44,7 +44,7 @@ def streams(rng: RNG) -> Iterator[np.random.Generator]:
             rng = np.random.SFC64(rng)
         parent = np.random.default_rng(rng)
         parent.spawn(0)
-    except Exception as error:  # whatever a user's class raises
+    except Exception as error:  # a user's class may raise anything, and NumPy raises several kinds
         raise (ValueError if isinstance(error, ValueError) else TypeError)(
             f"rng must be None, a non-negative integer or a NumPy SeedSequence, BitGenerator or "
             f"Generator, got {shown(rng)}"

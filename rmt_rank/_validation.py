@@ -48,7 +48,7 @@ def shown(value: object) -> str:
         return f"about {'-' if value < 0 else ''}1e+{int(math.log10(abs(value)))}"
     try:
         return " ".join(reprlib.repr(value).split())
-    except Exception:  # a user's object, or one that holds an integer of very many digits
+    except Exception:  # repr() of a user's class may raise anything; integers of 4300 digits do
         return f"<{type(value).__name__}>"
 
 
@@ -89,7 +89,7 @@ def real_array(
     except OverflowError:
         limits = "finite" + _bounds(above, at_least, at_most)
         raise ValueError(f"{name} must be {limits} as a float, got {shown(value)}") from None
-    except Exception as error:  # whatever a user's class raises
+    except Exception as error:  # __array__ or __float__ of a user's class may raise anything
         raise TypeError(f"{name} must be real numbers, got {shown(value)}") from error
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{name} must be real numbers, got {shown(value)}")
@@ -128,7 +128,7 @@ def _require_room(name: str, value: object) -> None:
             length = len(value)
         except OverflowError:
             raise ValueError(f"{name} must fit into memory, got {shown(value)}") from None
-        except Exception:  # whatever a user's class raises: NumPy decides
+        except Exception:  # __len__ of a user's class may raise anything; NumPy then decides
             return
         if length > _LONG:
             require_memory(name, _BYTES_OF_AN_OBJECT * length)
@@ -275,7 +275,8 @@ def function(name: str, value: Any) -> Callable[..., Any]:
     """Return value if it can be called; TypeError otherwise."""
     if not callable(value):
         raise TypeError(f"{name} must be callable, got {shown(value)}")
-    return value  # type: ignore[no-any-return]
+    called: Callable[..., Any] = value
+    return called
 
 
 def instance(name: str, value: Any, kind: type[Kind]) -> Kind:

@@ -49,9 +49,7 @@ def rows(path: Path, tau: float, kernel: str | None) -> Iterator[dict[str, Any]]
                 _measure(waiting, tau, kernel)
                 yield from held
                 waiting, held, size = [], [], 0
-    except (KeyboardInterrupt, SystemExit, GeneratorExit):
-        raise
-    except Exception as error:  # one file must not lose the others
+    except Exception as error:  # readers may raise anything, and one file must not cost the others
         held.append(_empty_row(path) | {"error": reason(error)})
     _measure(waiting, tau, kernel)
     yield from held
@@ -103,11 +101,11 @@ def _measure(
     for group in groups.values():
         try:
             _measure_together(group, tau, kernel)
-        except Exception:  # the others must not be lost
+        except Exception:  # one matrix must not cost the others: measure each alone
             for row, array in group:
                 try:
                     _measure_together([(row, array)], tau, kernel)
-                except Exception as error:
+                except Exception as error:  # it is reported in its row
                     row["error"] = f"it could not be measured: {reason(error)}"
 
 

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank study") -
     Returns
     -------
     int
-        0 done, 1 a worker died (what is done is kept), 2 usage, 130 interrupted (likewise).
+        0 done, 1 a worker died, 2 usage, 130 interrupted; finished results are kept.
     """
     parser = _parser(prog)
     options = parser.parse_args(arguments)

@@ -4,7 +4,9 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import ClassVar
 
 import array_api_strict
@@ -128,3 +130,24 @@ def until():
         return value
 
     return wait
+
+
+@pytest.fixture
+def in_threads():
+    """Run functions of no arguments, all at once, and return their results in order."""
+
+    def run(work):
+        barrier = threading.Barrier(len(work))
+
+        def started(each):
+            barrier.wait(LIMIT)
+            return each()
+
+        pool = ThreadPoolExecutor(len(work))
+        futures = [pool.submit(started, each) for each in work]
+        unfinished = wait(futures, LIMIT).not_done
+        pool.shutdown(wait=not unfinished)
+        assert not unfinished, f"{len(unfinished)} of {len(work)} threads have not ended"
+        return [future.result() for future in futures]
+
+    return run

@@ -135,7 +135,7 @@ MASKED = np.ma.masked_array(A, A > 3)
         (MASKED, "a is a masked array, whose mask would be ignored: pass .filled"),
         (np.ma.masked, "a is a masked array"),
         ([MASKED, MASKED], "an element of a is a masked array"),
-        ([[row for row in MASKED]], "an element of a is a masked array"),  # noqa: C416
+        ([list(MASKED)], "an element of a is a masked array"),
         (sparse.linalg.aslinearoperator(A), "a is a linear operator"),
         ({"weight": A}, r"a is a mapping \(dict\): pass one of its arrays"),
         ([A, A[:2]], "a must be an array of numbers, got a list that NumPy cannot stack"),

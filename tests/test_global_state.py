@@ -15,7 +15,6 @@ import signal
 import sys
 import threading
 import warnings
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 
@@ -149,7 +148,7 @@ CALLS = {
     "threshold_rank_area": lambda: rr.threshold_rank_area(MATRIX),
     "train": lambda: trained(seeds=2).arrays["final_loss"][1],
 }
-# beside the functions at the top: other libraries' arrays, the exact road, claims, drawing
+# beyond the public functions: other array libraries, exact numbers, claims, figures
 CALLS |= {
     "array API": lambda: np.asarray(rr.effective_rank(STRICT)),
     "frozen law": lambda: rr.fuss_catalan(2.0).rvs(3, random_state=7),
@@ -193,22 +192,6 @@ def alone():
     return {name: bits(call()) for name, call in CALLS.items()}
 
 
-def in_threads(work):
-    """Run functions of no arguments, all at once; none may take longer than the limit."""
-    barrier = threading.Barrier(len(work))
-
-    def begin(each):
-        barrier.wait(LIMIT)
-        return each()
-
-    pool = ThreadPoolExecutor(len(work))
-    futures = [pool.submit(begin, each) for each in work]
-    unfinished = wait(futures, LIMIT).not_done
-    pool.shutdown(wait=not unfinished)
-    assert not unfinished, f"{len(unfinished)} of {len(work)} threads have not ended"
-    return [future.result() for future in futures]
-
-
 def test_every_public_function_is_called_here():
     functions = {
         name
@@ -226,7 +209,7 @@ def test_one_call_changes_nothing(name, alone):
     assert again == alone[name]
 
 
-def test_a_study_changes_nothing(tmp_path):
+def test_a_study_changes_nothing(tmp_path, in_threads):
     pytest.importorskip("xarray", reason="xarray is not installed")
     study = rr.Study((8,), (1, 2), 200)
     rr.run_study(study, tmp_path / "first")  # imports
@@ -241,7 +224,7 @@ def test_a_study_changes_nothing(tmp_path):
     assert all(value.equals(values[0]) for value in values)
 
 
-def test_eight_threads_change_nothing(alone):
+def test_eight_threads_change_nothing(alone, in_threads):
     names = list(CALLS)
     step = len(names) // 8
 
@@ -264,7 +247,7 @@ def blas_threads():
     return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
 
 
-def test_one_blas_thread_is_counted_over_threads():
+def test_one_blas_thread_is_counted_over_threads(in_threads):
     inside, leave = threading.Barrier(2), threading.Event()
 
     def first():
@@ -304,7 +287,7 @@ def test_blas_has_its_threads_again_where_a_callers_statistic_raises(kind):
         assert blas_threads() == {2}
 
 
-def test_styles_in_threads_are_put_back():
+def test_styles_in_threads_are_put_back(in_threads):
     before = dict(mpl.rcParams)
     inside, leave = threading.Event(), threading.Event()
 
@@ -323,7 +306,7 @@ def test_styles_in_threads_are_put_back():
     assert dict(mpl.rcParams) == before
 
 
-def test_the_command_verify_in_threads():
+def test_the_command_verify_in_threads(in_threads):
     quick = ["theorem1.both-ends", "--quiet"]
     before = state()
     with contextlib.redirect_stdout(io.StringIO()):
@@ -331,7 +314,7 @@ def test_the_command_verify_in_threads():
     assert state() == before
 
 
-def test_processes_are_begun_from_any_thread():
+def test_processes_start_from_any_thread(in_threads):
     def work():
         with workers(2, 2) as pool:
             return list(pool.map(abs, [-1, -2]))

@@ -30,14 +30,14 @@ statistics = ["effective_rank"]
 def running(start, until, tmp_path):
     """From a command to its process, when a first result is there."""
 
-    def begun(*command):
+    def started(*command):
         (tmp_path / "grid.toml").write_text(DECLARED)
         process = start(*command, cwd=tmp_path)
         until(lambda: process.poll() is not None or list(tmp_path.rglob("*.npz")))
         assert process.poll() is None
         return process
 
-    return begun
+    return started
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -42,6 +42,10 @@ def _largest_value(depth: Any, digits: int) -> Any:
         return mp.sqrt(mp.mpf(depth + 1) ** (depth + 1) / mp.mpf(depth) ** depth)
 
 
+def _by_depth(ratios: list[Any]) -> str:
+    return ", ".join(f"{float(r):.4g} (L={L})" for r, L in zip(ratios, _DEPTHS, strict=True))
+
+
 def _equation_8(context: Context) -> Iterator[Evidence]:
     digits = context.digits
     with working(digits + 5):
@@ -62,19 +66,13 @@ def _equation_8(context: Context) -> Iterator[Evidence]:
         "printed: left = h v^2 log(u) sqrt(u), c the mean",
         float(min(abs(ratio - 1) for ratio in at_mean)),
         _tolerance(context),
-        "least |left/right - 1| at 0.3 of the angle's range; left/right = "
-        + ", ".join(
-            f"{float(ratio):.4g} (L={L})" for ratio, L in zip(at_mean, _DEPTHS, strict=True)
-        ),
+        f"least |left/right - 1| at 0.3 of the angle's range; left/right = {_by_depth(at_mean)}",
     )
     yield refutation(
         "the same with c = sigma_max, as Eq. 10 has it",
         float(min(abs(ratio - 1) for ratio in at_edge)),
         _tolerance(context),
-        "left/right = "
-        + ", ".join(
-            f"{float(ratio):.4g} (L={L})" for ratio, L in zip(at_edge, _DEPTHS, strict=True)
-        ),
+        f"left/right = {_by_depth(at_edge)}",
     )
     yield at_most(
         "holds: left = -h v^2 log(u) sqrt(u), c = sigma_max",

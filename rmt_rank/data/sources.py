@@ -100,7 +100,7 @@ def openml(
         ) from error
     except ImportError:
         raise
-    except Exception as error:  # of its parser, which damage may stop in any way
+    except Exception as error:  # a parser of damaged data may raise anything
         kept = datasets.get_data_home(os.environ.get(VARIABLE) or None)
         raise ValueError(
             f"{name} cannot be read from what scikit-learn has kept in {kept}: {error!r:.300}"

@@ -36,7 +36,7 @@ def shown(value: object) -> str:
         return f"about {'-' if value < 0 else ''}1e+{int(math.log10(abs(value)))}"
     try:
         return " ".join(reprlib.repr(value).split())
-    except Exception:  # a user's object, or one that holds an integer of very many digits
+    except Exception:  # repr() of a user's class may raise anything; integers of 4300 digits do
         return f"<{type(value).__name__}>"
 
 

@@ -94,7 +94,7 @@ def working_bits(bits: int) -> Iterator[None]:
             flint_context.prec = before
 
 
-class _Results(mpmath.MPContext):  # type: ignore[misc]
+class _Results(mpmath.MPContext):  # type: ignore[misc]  # mpmath ships no types
     """A context that never computes here: it is what the results of so many digits belong to."""
 
     def init_builtins(self) -> None:

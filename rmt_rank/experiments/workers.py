@@ -66,14 +66,14 @@ def processes(jobs: int) -> Iterator[Executor | None]:
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
     with _interrupts_ignored():
-        # workers begin with a task, and leave Ctrl-C to their parent even while they begin
+        # workers start with a task, and leave Ctrl-C to their parent from the start
         for _ in range(jobs):
             pool.submit(int)
     try:
         yield pool
-    except BaseException:
-        # the pool forgets the cells that it has not begun; those that it has may take minutes, and
-        # what they have does not count
+    except BaseException:  # Ctrl-C, too
+        # cancel the cells that wait, and kill the workers: a started cell may take minutes, and its
+        # result would not be used
         pool.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():
             if child not in others:

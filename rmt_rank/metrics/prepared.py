@@ -22,7 +22,7 @@ class Prepared(NamedTuple):
 
     xp: Any
     values: Any  # (..., k), in [0, 1]; zeros where the spectrum is not finite
-    absolute: Any  # (..., k), as they are, over 2^exponent; likewise
+    absolute: Any  # (..., k), as they are, over 2^exponent; zeros where it is not finite
     exponent: Any  # (..., 1), None for 0
     finite: Any  # (...)
     nonzero: Any  # (...)

@@ -17,7 +17,7 @@ from rmt_rank._blas import one_blas_thread
 from rmt_rank._random import RNG, streams
 from rmt_rank._validation import require_memory
 from rmt_rank.simulation.chain import Chain
-from rmt_rank.simulation.products import Block, Road, dense, triangular
+from rmt_rank.simulation.products import Block, Job, dense, triangular
 
 __all__ = ["block_sizes", "chain_blocks", "in_threads", "require_room"]
 
@@ -67,9 +67,9 @@ def chain_blocks(
     xp = namespace_or_default(xp)
     sizes = block_sizes(chain, size, on_device=makes_random_numbers(xp))
     dtype = xp.float64 if dtype is None else dtype
-    road = Road(chain, tuple(depths), xp, device, dtype, log, log_diagonal)
+    job = Job(chain, tuple(depths), xp, device, dtype, log, log_diagonal)
     pairs = zip(sizes, streams(rng), strict=False)
-    return (_Work(road, count, stream) for count, stream in pairs)
+    return (_Work(job, count, stream) for count, stream in pairs)
 
 
 def block_sizes(chain: Chain, size: int | None, *, on_device: bool = False) -> Iterator[int]:
@@ -141,10 +141,10 @@ def in_threads(work: Iterator[Callable[[], Block]], workers: int) -> Generator[B
 
 @dataclass(frozen=True)
 class _Work:
-    road: Road
+    job: Job
     count: int
     stream: np.random.Generator
 
     def __call__(self) -> Block:
-        compute = dense if self.road.chain.method == "dense" else triangular
-        return compute(self.road, self.count, self.stream)
+        compute = dense if self.job.chain.method == "dense" else triangular
+        return compute(self.job, self.count, self.stream)

@@ -71,10 +71,9 @@ def _cache(function: Any) -> Any:
         _impl_class = Checked
 
         def load_overload(self, signature: Any, context: Any) -> Any:
-            # unpickling a damaged file raises anything
             try:
                 return super().load_overload(signature, context)
-            except Exception:
+            except Exception:  # unpickling a damaged file may raise anything
                 with contextlib.suppress(OSError):
                     self.flush()
                 return None

@@ -151,7 +151,7 @@ def expected_effective_rank(
     if method != "limit":
         if isinstance(depth, bool) or not L.is_integer():
             raise ValueError(
-                f"depth must be a whole number where matrices are multiplied, got {shown(depth)}; "
+                f"depth must be an integer where matrices are multiplied, got {shown(depth)}; "
                 "method='limit' takes any"
             )
         L = int(L)

@@ -18,7 +18,7 @@ from rmt_rank.simulation.compiled_loops import compiled_loops
 from rmt_rank.simulation.factors import Factor, draw_factors
 from rmt_rank.simulation.logarithms import LogProduct
 
-__all__ = ["Block", "Road", "ScaledValues", "dense", "triangular", "triangular_product"]
+__all__ = ["Block", "Job", "ScaledValues", "dense", "triangular", "triangular_product"]
 
 # Layers between rescalings: in so few, no product comes near the ends of the floats.
 RESCALE_EVERY = 16
@@ -58,7 +58,7 @@ class Block(NamedTuple):
     log_diagonal: Any
 
 
-class Road(NamedTuple):
+class Job(NamedTuple):
     """How the blocks of a job are computed."""
 
     chain: Chain
@@ -70,32 +70,32 @@ class Road(NamedTuple):
     log_diagonal: bool
 
 
-def dense(road: Road, count: int, stream: np.random.Generator) -> Block:
-    """Every entry drawn, full products: the obviously right road."""
-    chain, xp = road.chain, road.xp
-    product: Any = LogProduct(xp) if road.log else _Matrices(road)
+def dense(job: Job, count: int, stream: np.random.Generator) -> Block:
+    """Every entry drawn, full products: the straightforward reference method."""
+    chain, xp = job.chain, job.xp
+    product: Any = LogProduct(xp) if job.log else _Matrices(job)
     values = []
     for layer in range(1, chain.depth + 1):
         shape = (count, chain.widths[layer], chain.widths[layer - 1])
         factor = gaussian(stream, shape, field=chain.field, scale=chain.width**-0.5, xp=xp)
-        product.multiply(_placed(road, factor))
+        product.multiply(_placed(job, factor))
         if layer % RESCALE_EVERY == 0:
             product.rescale()
-        if layer in road.depths:
+        if layer in job.depths:
             values.append(product.singular_values())
     return Block(values, None)
 
 
-def triangular(road: Road, count: int, stream: np.random.Generator) -> Block:
+def triangular(job: Job, count: int, stream: np.random.Generator) -> Block:
     """Triangular factors in the place of full ones, see `factors`."""
-    chain, xp = road.chain, road.xp
-    product: Any = LogProduct(xp, triangular=True) if road.log else _Matrices(road)
+    chain, xp = job.chain, job.xp
+    product: Any = LogProduct(xp, triangular=True) if job.log else _Matrices(job)
     compiled: Any = None
     if chain.compiled:
         compiled = compiled_loops()
         if compiled is None:
             raise ImportError("compiled loops need numba, which does not work here")
-        if chain.field == "real" and chain.width <= COMPILED_WIDTH and not road.log:
+        if chain.field == "real" and chain.width <= COMPILED_WIDTH and not job.log:
             product = _Lanes(compiled)
     factors = draw_factors(
         stream,
@@ -108,38 +108,38 @@ def triangular(road: Road, count: int, stream: np.random.Generator) -> Block:
     )
     values, logs = [], 0.0
     for layer, factor in enumerate(factors, 1):
-        if road.log_diagonal:
+        if job.log_diagonal:
             logs = logs + xp.log(factor.diagonal)
         if isinstance(product, _Lanes):
             product.multiply(factor)
         else:
-            product.multiply(_placed(road, triangular_matrices(xp, factor, first=layer == 1)))
+            product.multiply(_placed(job, triangular_matrices(xp, factor, first=layer == 1)))
         if layer % RESCALE_EVERY == 0:
             product.rescale()
-        if layer in road.depths:
-            bidiagonal = layer == 1 and not road.log and isinstance(factor.diagonal, np.ndarray)
-            values.append(_of_bidiagonal(road, factor) if bidiagonal else product.singular_values())
-    return Block(values, logs if road.log_diagonal else None)
+        if layer in job.depths:
+            bidiagonal = layer == 1 and not job.log and isinstance(factor.diagonal, np.ndarray)
+            values.append(_of_bidiagonal(job, factor) if bidiagonal else product.singular_values())
+    return Block(values, logs if job.log_diagonal else None)
 
 
-def _of_bidiagonal(road: Road, factor: Factor) -> ScaledValues:
+def _of_bidiagonal(job: Job, factor: Factor) -> ScaledValues:
     """Singular values of the first factor, without a decomposition."""
     values = bidiagonal_singular_values(factor.diagonal.T, factor.above.T)
-    return ScaledValues(values.astype(road.dtype), np.zeros(len(values), dtype=road.dtype))
+    return ScaledValues(values.astype(job.dtype), np.zeros(len(values), dtype=job.dtype))
 
 
-def _placed(road: Road, array: Any) -> Any:
+def _placed(job: Job, array: Any) -> Any:
     """An array on the device asked for, in the precision asked for."""
-    xp = road.xp
+    xp = job.xp
     if xp.isdtype(array.dtype, "complex floating"):
-        dtype = xp.complex128 if road.dtype == xp.float64 else xp.complex64
+        dtype = xp.complex128 if job.dtype == xp.float64 else xp.complex64
     else:
-        dtype = road.dtype
+        dtype = job.dtype
     if array.dtype != dtype:
         array = xp.astype(array, dtype)
         if array.dtype != dtype:
             raise ValueError(f"{xp.__name__} gives {array.dtype} where {dtype} was asked for")
-    return array if road.device is None else array_api_compat.to_device(array, road.device)
+    return array if job.device is None else array_api_compat.to_device(array, job.device)
 
 
 def triangular_matrices(xp: ModuleType, factor: Factor, *, first: bool) -> Any:
@@ -173,8 +173,8 @@ def _places(n: int, bidiagonal: bool) -> npt.NDArray[np.intp]:
 class _Matrices:
     """A product in arrays of shape (block, m, n) of any library."""
 
-    def __init__(self, road: Road) -> None:
-        self.road, self.xp = road, road.xp
+    def __init__(self, job: Job) -> None:
+        self.job, self.xp = job, job.xp
         self.product: Any = None
 
     def multiply(self, factor: Any) -> None:
@@ -185,7 +185,7 @@ class _Matrices:
             return
         # the first factor may be real where the others are complex
         product = xp.astype(self.product, factor.dtype, copy=False)
-        dense = self.road.chain.method == "dense"
+        dense = self.job.chain.method == "dense"
         self.product = factor @ product if dense else triangular_product(xp, factor, product)
 
     def rescale(self) -> None:
@@ -197,7 +197,7 @@ class _Matrices:
     def singular_values(self) -> ScaledValues:
         values = svdvals(self.xp, self.product)
         # a narrow layer inside leaves zeros behind the others
-        return ScaledValues(values[:, : self.road.chain.width], self.exponent)
+        return ScaledValues(values[:, : self.job.chain.width], self.exponent)
 
 
 def triangular_product(xp: ModuleType, a: Any, b: Any) -> Any:

@@ -120,7 +120,7 @@ def _require_device(xp: ModuleType, device: Any) -> None:
         return
     try:
         array_api_compat.to_device(xp.zeros(1), device)
-    except Exception as error:  # whatever the library raises
+    except Exception as error:  # each array library raises errors of its own
         raise ValueError(
             f"device must be one of {xp.__name__}, got {shown(device)}: {shown(error)}"
         ) from error

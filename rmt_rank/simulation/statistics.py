@@ -57,14 +57,14 @@ class Statistic:
         """
         try:
             found = self.function(values)
-        except Exception as error:
+        except Exception as error:  # a user's function may raise anything; it is raised again
             error.add_note(f"in the statistic {self.name!r} of singular values {values.shape}")
             raise
         if isinstance(found, np.ma.MaskedArray):
             raise ValueError(f"the statistic {self.name!r} must not return a masked array")
         try:
             result = np.asarray(found)
-        except Exception as error:  # ragged lists, or whatever a user's class raises
+        except Exception as error:  # a ragged list, or __array__ of a user's class
             raise ValueError(
                 f"the statistic {self.name!r} must return real numbers, got {shown(found)}"
             ) from error

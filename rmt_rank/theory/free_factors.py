@@ -172,7 +172,7 @@ class FreeFactor:
             values = np.asarray(self.s_transform(u))
         except (TypeError, ValueError) as error:
             raise TypeError(f"{self._title} must take an array, it raises: {error}") from error
-        except Exception as error:  # it is a user's function: it may raise anything
+        except Exception as error:  # a user's function may raise anything
             raise ValueError(
                 f"{self._title} must be defined on (-1, 0), it raises "
                 f"{type(error).__name__}: {error}"

@@ -97,12 +97,14 @@ def constants_of_one(depth: float) -> Constants:
     L = depth
     a, b = 1 / (L + 1), L / (L + 1)
     m, M = (a, b) if a < b else (b, a)
+    # typed as arrays, though these are floats: one set of formulas serves both
     return Constants(L, a, m, M, m**m * M**M, L >= 1, _Floats)  # type: ignore[arg-type]
 
 
 def largest_value(depth: npt.ArrayLike, exponent: float) -> Array:
     """Return s_max**exponent, exponent 1 or 1/2, with s_max = (L+1) (1 + 1/L)^L."""
     if np.ndim(depth) == 0:
+        # np.ndim says that it is one number, which the type checker does not know
         return _largest_of_one(float(depth), exponent)  # type: ignore[arg-type]
     L = np.asarray(depth, dtype=np.float64)
     growth = np.where(L < 1, np.log1p(L) - np.log(L), np.log1p(1 / np.maximum(L, 1)))

@@ -57,6 +57,7 @@ def _of_one(method: Method, x: float, depth: float, h: float) -> float | None:
     largest = 1.0 if method.of_probability else float(spectral_angle.largest_value(depth, h))
     if not FLOAT_SMALLEST * largest <= x < largest:
         return None
+    # the formulas are typed for arrays, and take Python floats with the constants of one depth
     return float(method.general(x, spectral_angle.constants_of_one(depth), h))  # type: ignore[arg-type]
 
 

@@ -82,9 +82,6 @@ class TrainingResult:
             )
         )
 
-    # what it holds can be changed
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         status = self.arrays["status"][1]
         counts = Counter(Status(value).name for value in status.flat)

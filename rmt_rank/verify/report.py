@@ -118,11 +118,11 @@ class Report:
         self._unprinted = True
 
     def add(self, line: Evidence) -> None:
-        """Add a line to the claim begun last."""
+        """Add a line to the latest claim."""
         self.evidence[-1][1].append(line)
 
     def finish(self, context: Context) -> None:
-        """Print the claim begun last, if there is one that is not yet printed."""
+        """Print the latest claim, unless it is already printed."""
         if not self._unprinted:
             return
         self._unprinted = False

@@ -7,7 +7,6 @@ import pickle
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
 from fractions import Fraction
 
 import flint
@@ -98,22 +97,6 @@ def precisions():
     return mpmath.mp.prec, mpmath.mp.dps, flint.ctx.prec
 
 
-def in_threads(work):
-    """Run functions of no arguments, all at once, and return their results in order."""
-    barrier = threading.Barrier(len(work))
-
-    def begin(each):
-        barrier.wait(LIMIT)
-        return each()
-
-    pool = ThreadPoolExecutor(len(work))
-    futures = [pool.submit(begin, each) for each in work]
-    unfinished = wait(futures, LIMIT).not_done
-    pool.shutdown(wait=not unfinished)
-    assert not unfinished, f"{len(unfinished)} of {len(work)} threads have not ended"
-    return [future.result() for future in futures]
-
-
 @pytest.fixture
 def hasty():
     """Threads that take turns every few microseconds."""
@@ -178,7 +161,7 @@ def test_copies_keep_digits():
 
 
 @pytest.mark.usefixtures("hasty")
-def test_eight_threads_with_different_digits():
+def test_eight_threads_with_different_digits(in_threads):
     alone = {(name, d): repr(CALLS[name](d)) for name in MIXED for d in (15, 30, 50)}
     before = precisions()
     plan = list(alone)
@@ -194,7 +177,7 @@ def test_eight_threads_with_different_digits():
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_caller_who_sets_mpmaths_precision_all_the_time():
+def test_a_caller_who_sets_mpmaths_precision_all_the_time(in_threads):
     expected = repr(exact.law("1/3", 2, digits=30))
     done = threading.Event()
 
@@ -220,7 +203,7 @@ def test_a_caller_who_sets_mpmaths_precision_all_the_time():
 
 
 @pytest.mark.usefixtures("hasty")
-def test_steps_of_the_derivation_in_threads():
+def test_steps_of_the_derivation_in_threads(in_threads):
     steps = {step.name: step for step in exact.derivation()}
     quick = (
         "jacobian",
@@ -276,7 +259,7 @@ def test_an_interrupt_in_ball_arithmetic(monkeypatch):
     assert precisions() == before
 
 
-def test_a_callers_function_that_calls_back():
+def test_a_callers_function_that_calls_back(in_threads):
     # tanh itself, with other calls of ours in between, at other precisions
     def tanh(x):
         exact.enclose_effective_rank(2, digits=12)

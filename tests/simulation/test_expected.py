@@ -131,7 +131,7 @@ def test_forced_methods_warn_outside_their_regime():
         ({"width": 0}, ValueError, "width must be an integer >= 1, got 0"),
         ({"width": 2.5}, TypeError, "width must be an integer >= 1, got 2.5"),
         ({"depth": -1}, ValueError, "depth must be finite and >= 0 and <= 9.0072.*, got -1"),
-        ({"depth": 2.5}, ValueError, "depth must be a whole number where matrices are multiplied"),
+        ({"depth": 2.5}, ValueError, "depth must be an integer where matrices are multiplied"),
         ({"field": "R"}, ValueError, "field must be one of"),
         ({"power": 0}, ValueError, "power must be finite and >= 2.2.*e-308, got 0"),
         ({"method": "guess"}, ValueError, "method must be one of 'auto', 'exact', 'limit'"),

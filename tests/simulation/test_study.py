@@ -186,7 +186,7 @@ def test_dask_cluster_with_a_worker_killed(whole, tmp_path):
 
 
 class TestStore:
-    def begun(self, tmp_path):
+    def started(self, tmp_path):
         path = tmp_path / "store"
 
         def stop(done, _total):
@@ -199,7 +199,7 @@ class TestStore:
 
     @pytest.mark.parametrize("size", [0, 10, 500])
     def test_a_truncated_file_is_named(self, tmp_path, size):
-        path, files = self.begun(tmp_path)
+        path, files = self.started(tmp_path)
         files[0].write_bytes(files[0].read_bytes()[:size])
         for function in (lambda: run_study(Study(**DECLARED), path), lambda: open_study(path)):
             with pytest.raises(
@@ -209,7 +209,7 @@ class TestStore:
                 function()
 
     def test_a_changed_bit_is_seen(self, tmp_path):
-        path, files = self.begun(tmp_path)
+        path, files = self.started(tmp_path)
         content = bytearray(files[0].read_bytes())
         content[len(content) // 2] ^= 1
         files[0].write_bytes(content)
@@ -217,7 +217,7 @@ class TestStore:
             open_study(path)
 
     def test_files_of_other_blocks_and_studies_are_named(self, tmp_path):
-        path, files = self.begun(tmp_path)
+        path, files = self.started(tmp_path)
         content = files[0].read_bytes()
         files[0].write_bytes(files[1].read_bytes())
         with pytest.raises(
@@ -225,7 +225,7 @@ class TestStore:
         ):
             open_study(path)
         files[0].write_bytes(content)
-        other, others = self.begun(tmp_path / "other")
+        other, others = self.started(tmp_path / "other")
         others[0].write_bytes(content)
         with pytest.raises(
             study_store.StoreError, match=f"{others[0].name} .* it belongs to another"
@@ -256,7 +256,7 @@ class TestStore:
     )
     def test_content_that_cannot_be(self, tmp_path, change, words):
         """Though its digest is right."""
-        path, files = self.begun(tmp_path)
+        path, files = self.started(tmp_path)
         with np.load(files[0]) as archive:
             arrays = dict(archive)
         for name, new in change.items():
@@ -285,7 +285,7 @@ class TestStore:
         ],
     )
     def test_a_declaration_that_cannot_be(self, tmp_path, change, words):
-        path, _ = self.begun(tmp_path)
+        path, _ = self.started(tmp_path)
         content = load_json(path / "study.json", "declaration of a study") | change
         kept = {name: value for name, value in content.items() if value is not None}
         (path / "study.json").write_bytes(dump_json("declaration of a study", kept))
@@ -300,7 +300,7 @@ class TestStore:
             open_study(tmp_path)
 
     def test_a_result_that_is_not_finite_is_not_kept(self, tmp_path):
-        path, files = self.begun(tmp_path)
+        path, files = self.started(tmp_path)
         store = study_store.Store.open(path)
         block = next(study_blocks.blocks(store.study, store.compiled, ("real", 4, 1)))
         halves = store.load(block)
@@ -316,7 +316,7 @@ class TestStore:
             assert mine.mean.tobytes() == theirs.mean.tobytes()
 
     def test_two_studies_are_not_mixed(self, tmp_path):
-        path, _ = self.begun(tmp_path)
+        path, _ = self.started(tmp_path)
         with pytest.raises(study_store.StoreError, match="holds another study"):
             run_study(Study(**DECLARED | {"seed": 8}), path)
 
@@ -339,7 +339,7 @@ class TestStore:
             open_study(tmp_path)
 
     def test_compiled_loops_that_are_not_here(self, tmp_path, monkeypatch):
-        path, _ = self.begun(tmp_path)
+        path, _ = self.started(tmp_path)
         declared = json.loads((path / "study.json").read_text())
         if not declared["compiled"]:
             pytest.skip("numba is not installed")

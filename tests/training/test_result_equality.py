@@ -28,7 +28,7 @@ def test_copies_are_equal(copied):
     one = result(learning_rate=[0.05, 1e3])
     assert np.isnan(one.arrays["final_effective_rank"][1]).any()
     assert copied(one) == one
-    assert not copied(one) != one  # noqa: SIM202
+    assert not (copied(one) != one)  # noqa: SIM202 - != is what is tested
 
 
 def test_other_numbers_or_settings_are_not_equal():
