@@ -14,23 +14,38 @@ from rmt_rank.figures.style import style
 # What is drawn without computing anything.
 DRAW = ["figure", "reparameterization", "--out"]
 
+# Each takes a process of its own, so that settings that do not touch one another stand together.
 SURROUNDINGS = {
     # what every process gets that a notebook starts, where the notebook's packages are elsewhere
     "notebook": {"MPLBACKEND": "module://matplotlib_inline.backend_inline"},
-    "no backend": {"MPLBACKEND": "nonsense"},
-    "empty backend": {"MPLBACKEND": ""},
-    "another backend": {"MPLBACKEND": "qtagg"},
-    "no folder for matplotlib": {"MPLCONFIGDIR": os.devnull},
-    "no home": {"HOME": None},
-    "a home that is none": {"HOME": os.devnull, "XDG_CACHE_HOME": None, "XDG_CONFIG_HOME": None},
-    "a terminal without anything": {"TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "0"},
-    "a terminal of no size": {"COLUMNS": "abc", "LINES": "-1"},
-    "ASCII": {"PYTHONIOENCODING": "ascii"},
-    "the C locale": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-    "an unknown locale": {"LC_ALL": None, "LANG": "xx_YY"},
-    "warnings are errors": {"PYTHONWARNINGS": "error"},
-    "threads that are no number": {"OMP_NUM_THREADS": "abc", "OPENBLAS_NUM_THREADS": "-1"},
-    "no folder for temporary files": {"TMPDIR": os.devnull},
+    "unknown backend, no home": {"MPLBACKEND": "nonsense", "HOME": None, "COLUMNS": "abc"},
+    "empty backend, home not a folder": {
+        "MPLBACKEND": "",
+        "HOME": os.devnull,
+        "XDG_CACHE_HOME": None,
+        "XDG_CONFIG_HOME": None,
+    },
+    "window backend, no folder for matplotlib, plain terminal": {
+        "MPLBACKEND": "qtagg",
+        "MPLCONFIGDIR": os.devnull,
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "COLUMNS": "0",
+        "LINES": "-1",
+    },
+    "no folder for temporary files, ASCII": {"TMPDIR": os.devnull, "PYTHONIOENCODING": "ascii"},
+    "C locale, thread counts that are not numbers": {
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "OMP_NUM_THREADS": "abc",
+        "OPENBLAS_NUM_THREADS": "-1",
+    },
+    "unknown locale, warnings as errors": {
+        "LC_ALL": None,
+        "LANG": "xx_YY",
+        "PYTHONWARNINGS": "error",
+    },
 }
 FLAGS = [["-I"], ["-OO"], ["-X", "dev", "-W", "error"]]
 
