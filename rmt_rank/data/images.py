@@ -19,25 +19,25 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images and what they show.
+    """Images and their labels.
 
     Attributes
     ----------
     name : str
-        Which images.
+        Name of the data set.
     inputs : ndarray, shape (examples, features)
         Pixels; rows are samples.  In [0, 1] as they are loaded.
     labels : ndarray of int, shape (examples,)
-        From 0 to classes - 1.
+        Classes, from 0 to classes - 1.
     shape : tuple of int
-        Of one image: rows and columns, after colours if it has any.
+        Shape of one image: rows and columns, preceded by colours if it has any.
     classes : int
         Number of classes.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type, or they do not fit together.
+        If an argument is of the wrong type, or the arguments do not fit together.
     """
 
     name: str

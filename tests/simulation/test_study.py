@@ -407,7 +407,7 @@ class TestDeclaration:
             (
                 {"statistics": ({"name": "spectral_measure", "bins": [0, 1], "power": 2},)},
                 ValueError,
-                "power is no option of the statistic 'spectral_measure'",
+                "power is not an option of the statistic 'spectral_measure'",
             ),
             ({"widths": (4, 4)}, ValueError, r"widths must not repeat a value, got \(4, 4\)"),
             ({"depths": (0,)}, ValueError, "depths must be an integer >= 1, got 0"),
