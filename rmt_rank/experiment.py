@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experimen
     Returns
     -------
     int
-        0 done, 1 a worker died, 2 usage, 130 interrupted; finished results are kept.
+        0: done; 1: a worker died; 2: wrong usage; 130: interrupted.  Finished results are kept.
     """
     parser = _parser(prog)
     options = parser.parse_args(arguments)
@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experimen
     except KeyboardInterrupt:
         _say(f"{prog}: interrupted{kept}", sys.stderr)
         return 130
-    # files first: a closed pipe must not cost them
+    # write files first, so that a closed pipe does not lose them
     written = write_outputs(prog, [(csv, _csv), (text, _report)], dataset)
     if not (csv.standard or text.standard):
         _show(experiment, dataset)

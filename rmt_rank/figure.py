@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank figure") 
     Returns
     -------
     int
-        0 done, 1 a worker died, 2 usage, 130 interrupted; finished results are kept.
+        0: done; 1: a worker died; 2: wrong usage; 130: interrupted.  Finished results are kept.
     """
     parser = _parser(prog)
     options = parser.parse_args(arguments)
@@ -218,7 +218,7 @@ def _make(
 
 
 def _of_numbers(options: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
-    """Blame the file for what fails, where its numbers are drawn."""
+    """Attribute errors to the file if a figure is drawn from the numbers of a file."""
     if options.numbers is None:
         return contextlib.nullcontext()
     return described(options.numbers, KIND)

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank study") -
     Returns
     -------
     int
-        0 done, 1 a worker died, 2 usage, 130 interrupted; finished results are kept.
+        0: done; 1: a worker died; 2: wrong usage; 130: interrupted.  Finished results are kept.
     """
     parser = _parser(prog)
     options = parser.parse_args(arguments)
@@ -84,7 +84,7 @@ def _run(study: Study, store: Path, executor: Executor | None) -> Any:
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
-        # not shown before the number of blocks is known
+        # show nothing before the number of blocks is known
         task = bar.add_task("", total=None, visible=False)
 
         def progress(done: int, total: int) -> None:

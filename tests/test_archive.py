@@ -110,10 +110,13 @@ FLOATS = "{'descr': '<f8', 'fortran_order': False, 'shape': (%s), }\n"
         (archive([("a.npy", npy("{'descr': '<f8'"))]), "is not one of plain numbers or text"),
         (archive([("a.npy", npy(FLOATS % "True,"))]), "is not one of plain numbers or text"),
         (archive([("a.npy", npy(FLOATS % "-1,"))]), "is not one of plain numbers or text"),
-        (archive([("a.npy", npy(FLOATS % f"{2**37},"))]), "claims 1099511627776 bytes of 0"),
+        (
+            archive([("a.npy", npy(FLOATS % f"{2**37},"))]),
+            "claims 1099511627776 bytes, but there are 0",
+        ),
         (archive([("a.npy", npy(FLOATS % f"{10**400},"))]), "claims"),
-        (archive([("a.npy", npy(FLOATS % "2,", b"\0" * 8))]), "claims 16 bytes of 8"),
-        (archive([("a.npy", npy(FLOATS % "", b"\0" * 16, 2))]), "claims 8 bytes of 16"),
+        (archive([("a.npy", npy(FLOATS % "2,", b"\0" * 8))]), "claims 16 bytes, but there are 8"),
+        (archive([("a.npy", npy(FLOATS % "", b"\0" * 16, 2))]), "claims 8 bytes, but there are 16"),
         (
             archive([("a.npy", npy(FLOATS.replace("<f8", "<f3") % "1,", b"\0" * 3))]),
             "data type '<f3' not understood",
@@ -144,7 +147,7 @@ def test_a_member_twice(tmp_path):
     with pytest.warns(UserWarning, match="Duplicate name"):
         content = archive([("a.npy", npy(FLOATS % "", b"\0" * 8))] * 2)
     path.write_bytes(sealed(content))
-    assert refused(path) == "its member 'a' is there twice"
+    assert refused(path) == "its member 'a' occurs twice"
 
 
 def damaged_archives():
@@ -177,7 +180,7 @@ def test_damage_under_a_right_seal_is_refused_or_without_meaning(tmp_path):
     [
         ("[" * 100_000, "it is nested too deeply"),
         ('{"a": ' * 100_000, "it is nested too deeply"),
-        ('{"a": 1, "a": 2}', "a key is there twice"),
+        ('{"a": 1, "a": 2}', "a key occurs twice"),
         ('{"a": NaN}', "a value is NaN"),
         (f'{{"a": 1{"0" * 5000}}}', "Exceeds the limit"),
         ("[1]", "it holds a list, not an object"),

@@ -67,8 +67,8 @@ def measure(tmp_path, capsys):
 HEADERS = {
     "2^63 elements": (HEADER % ("<f8", (2**63,)), b"", "claims 73786976294838206464 bytes"),
     "a product beyond 64 bits": (HEADER % ("<f8", (2**33, 2**33)), b"", "claims"),
-    "more than there is": (HEADER % ("<f8", (3, 5)), b"\0" * 96, "claims 120 bytes of data, and"),
-    "less than there is": (HEADER % ("<f8", (3, 3)), b"\0" * 96, "claims 72 bytes of data, and"),
+    "more than there is": (HEADER % ("<f8", (3, 5)), b"\0" * 96, "claims 120 bytes of data, but"),
+    "less than there is": (HEADER % ("<f8", (3, 3)), b"\0" * 96, "claims 72 bytes of data, but"),
     "negative": (HEADER % ("<f8", (-3, 4)), b"\0" * 96, "shape (-3, 4)"),
     "boolean": (HEADER % ("<f8", (True, 12)), b"\0" * 96, "shape (True, 12)"),
     "a fraction": (HEADER % ("<f8", (3.0, 4)), b"\0" * 96, "shape is not valid"),
@@ -341,7 +341,7 @@ def test_what_a_file_of_another_kind_is(measure, tmp_path, content, words, suffi
     if suffix == ".npz" and content.startswith(b"PK"):
         words = "damaged or cut off"
     if suffix == ".safetensors" and words == "a .safetensors file":
-        words = "not a .safetensors file that is whole"
+        words = "not a .safetensors file or is damaged"
     path = tmp_path / f"x{suffix}"
     path.write_bytes(content)
     (row,) = measure(path)
