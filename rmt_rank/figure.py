@@ -37,7 +37,7 @@ from rmt_rank.figures.style import STYLES, style
 
 __all__ = ["main"]
 
-# Exit codes: 0 done, 1 a worker died, 2 usage or a folder that cannot be used.
+# Exit codes: 0: done; 1: a worker died; 2: wrong usage, or a folder that cannot be used.
 DONE, WORKER_DIED, USAGE = 0, 1, 2
 
 # Of what computes; not in the parser, which would not tell them from options that are given.
@@ -242,8 +242,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         prog=prog,
         description="Make the paper's figures from fresh numbers: a PNG, a PDF, the numbers as "
         "NetCDF, a report, and a verdict on what the paper says.",
-        epilog="Exit code: 0 done, 1 a worker died, 2 usage, 130 interrupted; what is done stays "
-        "in --out.",
+        epilog="Exit codes: 0: done; 1: a worker died; 2: wrong usage; 130: interrupted. Finished "
+        "results are kept in --out.",
     )
     parser.add_argument(
         "names",

@@ -65,7 +65,7 @@ def die(_block):
 def test_a_worker_that_dies(declared, monkeypatch, capsys):
     monkeypatch.setattr(study_run, "compute", die)
     assert run(["study", "run", str(declared), "--workers", "2"]) == 1
-    assert "a worker died; run it again to go on" in capsys.readouterr().err
+    assert "a worker died; run it again to resume" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
