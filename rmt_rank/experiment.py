@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experimen
         return DONE
     if options.name is None:
         parser.error("NAME is required; --list shows them")
-    kept = "" if options.out is None else "; run it again to go on"
+    kept = "" if options.out is None else "; run it again to resume"
     try:
         if options.out == "":
             raise ValueError("--out must not be empty")

@@ -88,10 +88,10 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank figure") 
     except (ValueError, TypeError, OSError, ImportError, DataUnavailableError) as error:
         parser.error(sentence(error))
     except BrokenProcessPool:
-        _say(f"{prog}: a worker died; run it again to go on", sys.stderr)
+        _say(f"{prog}: a worker died; run it again to resume", sys.stderr)
         return WORKER_DIED
     except KeyboardInterrupt:
-        _say(f"{prog}: interrupted; run it again to go on", sys.stderr)
+        _say(f"{prog}: interrupted; run it again to resume", sys.stderr)
         return 130
     return DONE
 

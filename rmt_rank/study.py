@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank study") -
         print(f"{prog}: a worker died; run it again to resume", file=sys.stderr)
         return WORKER_DIED
     except KeyboardInterrupt:
-        print(f"{prog}: interrupted; run it again to go on", file=sys.stderr)
+        print(f"{prog}: interrupted; run it again to resume", file=sys.stderr)
         return 130
     _show(result, None)
     print(f"store: {shown(store)}")

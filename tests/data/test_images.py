@@ -66,7 +66,7 @@ def test_all_of_them():
         (31, False, ValueError, "count must be at most 30, the number of images, got 31"),
         (0, False, ValueError, "count must be an integer >= 1, got 0"),
         (2.0, False, TypeError, "count must be an integer >= 1, got 2.0"),
-        (4, True, ValueError, "count must be a multiple of the 3 classes, .* balanced, got 4"),
+        (4, True, ValueError, "count must be a multiple of the 3 classes if balanced, .* got 4"),
         (21, True, ValueError, "if balanced, and at most 6 images per class, got 21"),
     ],
 )

@@ -255,7 +255,7 @@ class TestStore:
         ],
     )
     def test_content_that_cannot_be(self, tmp_path, change, words):
-        """Though its digest is right."""
+        """Wrong content is refused even if its digest is right."""
         path, files = self.started(tmp_path)
         with np.load(files[0]) as archive:
             arrays = dict(archive)

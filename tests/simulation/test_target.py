@@ -1,4 +1,4 @@
-"""An end for every target: reached, out of reach, below rounding, or never seen to vary."""
+"""Every target stops: reached, out of reach, below rounding, or without variation."""
 
 import math
 import sys
@@ -17,7 +17,7 @@ def test_a_power_that_leaves_nothing_to_vary(power):
 
 
 def test_the_error_of_what_never_varied_is_that_of_what_may_be_missed():
-    # the largest singular value is all of the spectrum, below the smallest float
+    # at this power the largest singular value is the whole spectrum; the rest underflows
     result = estimate("effective_rank", 8, 40, power=1e6, target_error=1e-2, rng=0)
     assert result.reached
     assert result.value == 0
