@@ -30,7 +30,7 @@ class Activation:
     function : callable
         Maps an array to one of the same shape, entry by entry.
     derivative : callable, optional
-        The derivative, likewise; functions that need one refuse an activation without.
+        Its derivative, in the same form; functions that need one refuse an activation without.
     odd : bool, default False
         Whether f(-x) = -f(x).
     kinks : sequence of float

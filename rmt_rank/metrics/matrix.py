@@ -81,7 +81,7 @@ def decompose(a: Any, *, name: str = "a", stack: bool = False) -> Prepared:
 
 _STACK = """    stack : bool, default False
         Treat all but the last two axes of an array with more than three as a stack of matrices
-        (likewise for a PyTorch parameter with three); otherwise these raise ValueError, because
+        (and of a PyTorch parameter with three); otherwise these raise ValueError, because
         the weight of a convolution is not a stack of matrices.
 """
 
