@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 __all__ = ["main", "run"]
 
-# not the package's docstring: `python -OO` leaves out docstrings
+# not taken from the package's docstring, because `python -OO` removes docstrings
 _DESCRIPTION = "How low-rank is a deep linear network, and why."
 
 

@@ -21,20 +21,20 @@ Function = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation function and what is known of it.
+    """An activation function and its known properties.
 
     Parameters
     ----------
     name : str
-        For tables and messages.
+        Name for tables and messages.
     function : callable
-        From an array to one of the same shape, entry by entry.
+        Maps an array to one of the same shape, entry by entry.
     derivative : callable, optional
-        The same for its derivative; what needs one refuses an activation without.
+        Its derivative, in the same form; functions that need one refuse an activation without.
     odd : bool, default False
         Whether f(-x) = -f(x).
     kinks : sequence of float
-        Points where it is not smooth; quadrature is split there.
+        Points where the function is not smooth; quadrature is split there.
 
     Raises
     ------

@@ -1,10 +1,10 @@
-"""Files that the package writes and reads back: sealed by a digest, and read with care.
+"""Files that the package writes and reads back: sealed by a digest, and parsed defensively.
 
-A seal is a line of text inside a file: what the file is, in which format, and the SHA-256 digest of
-the file with zeros for the digest.  It is a key of a JSON file, the comment of a ZIP archive of
-arrays, and an attribute of a NetCDF file.  A file that was changed in any bit is found by it, and
-what a parser is given was written by this package.  Even so nothing is unpickled, and no more
-memory is taken than the file has bytes.
+A seal is a line of text inside a file: the kind of the file, its format, and the SHA-256 digest of
+the file with zeros in place of the digest.  It is a key of a JSON file, the comment of a ZIP
+archive of arrays, or an attribute of a NetCDF file.  It detects a change of any bit, so that
+parsers only receive content written by this package.  Even so, nothing is unpickled, and no more
+memory is allocated than the file has bytes.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-# Of all files; to be raised where a file of before would be misread, or would hold other numbers.
+# Format of all files; increase it when older files would be misread, or would hold other numbers.
 FORMAT = 1
 
 _SEAL = re.compile(rb"rmt_rank ([a-z ]{1,40}), format (\d{1,9}), sha256 ([0-9a-f]{64})")
-# A seal stands this near to the beginning or the end: other files are refused unread.
+# A seal is within this distance of the beginning or the end; other files are refused unread.
 _EDGE = 1 << 16
-# The header of an array as NumPy writes it, of a type that has no Python objects.
+# The header of an array as NumPy writes it, for types without Python objects.
 _HEADER = re.compile(
     rb"\{'descr': '([<>|=][biufcSU]\d{1,9})', 'fortran_order': (True|False), "
     rb"'shape': \(([\d, L]{0,1300})\),? ?\}\s*"
@@ -55,33 +55,33 @@ _HEADER = re.compile(
 
 
 def blank_seal(kind: str) -> str:
-    """The seal of a file of that kind, to be filled in by `sealed`."""
+    """Return the blank seal of a file of this kind, to be filled in by `sealed`."""
     return f"rmt_rank {kind}, format {FORMAT}, sha256 {'0' * 64}"
 
 
 def sealed(content: bytes) -> bytes:
-    """The content with the digest in its blank seal."""
+    """Return the content with the digest in its blank seal."""
     (seal,) = _SEAL.finditer(content)
     digest = hashlib.sha256(content).hexdigest().encode()
     return content[: seal.start(3)] + digest + content[seal.end(3) :]
 
 
 def regular(path: Path) -> Path:
-    """Return a path; ValueError if it leads to a pipe, a device or a folder, OSError if nowhere."""
+    """Return a path; ValueError if it is a pipe, a device or a folder, OSError if it is missing."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError(f"{path} is not a regular file")
     return path
 
 
 def read(path: Path, kind: str) -> bytes:
-    """Content of a sealed file.
+    """Return the content of a sealed file.
 
     Raises
     ------
     OSError
         If there is no such file, or the system cannot read it.
     ValueError
-        If it is of another kind or format, or not as it was written.
+        If it is of another kind or format, or was changed after it was written.
     """
     with regular(path).open("rb") as file:
         head = file.read(_EDGE)
@@ -91,8 +91,8 @@ def read(path: Path, kind: str) -> bytes:
             seal = _SEAL.search(head) or _SEAL.search(tail)
             if seal is None:
                 raise ValueError(
-                    "it has no seal of rmt_rank: it is truncated or damaged, or something else, or "
-                    "was written by another version of rmt_rank"
+                    "it has no seal of rmt_rank: it is truncated or damaged, is another kind of "
+                    "file, or was written by another version of rmt_rank"
                     if head
                     else "it is empty"
                 )
@@ -113,13 +113,13 @@ def read(path: Path, kind: str) -> bytes:
             digest.update(b"0" * len(seal[3]))
             digest.update(memoryview(content)[end:])
             if digest.hexdigest().encode() != seal[3]:
-                raise ValueError("it is truncated or damaged: its digest is that of other content")
+                raise ValueError("it is truncated or damaged: its digest does not match")
     return content
 
 
 @contextlib.contextmanager
 def described(path: Path, kind: str) -> Iterator[None]:
-    """Turn whatever a parser raises into a ValueError that names the file and the reason.
+    """Turn any exception of a parser into a ValueError that names the file and the reason.
 
     Parsers of damaged files raise nearly everything: AttributeError, EOFError, IndexError,
     KeyError, MemoryError, NotImplementedError, RecursionError, zlib.error, and more.
@@ -133,13 +133,13 @@ def described(path: Path, kind: str) -> Iterator[None]:
 
 
 def dump_json(kind: str, content: Mapping[str, Any]) -> bytes:
-    """A sealed JSON file."""
+    """Return the content of a sealed JSON file."""
     text = json.dumps({"seal": blank_seal(kind), **content}, indent=1)
     return sealed(f"{text}\n".encode())
 
 
 def load_json(path: Path, kind: str) -> dict[str, Any]:
-    """The object that `dump_json` wrote; the errors of `read`."""
+    """Return the object that `dump_json` wrote; raise the errors of `read`."""
     content = read(path, kind)
     with described(path, kind):
         found = parsed(content.decode())
@@ -148,11 +148,11 @@ def load_json(path: Path, kind: str) -> dict[str, Any]:
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """A JSON object; ValueError if the text is anything else, has NaN, or a key twice."""
+    """Parse a JSON object; ValueError for any other text, for NaN, and for repeated keys."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(found := dict(pairs)) < len(pairs):
-            raise ValueError("a key is there twice")
+            raise ValueError("a key occurs twice")
         return found
 
     def constant(name: str) -> float:
@@ -170,7 +170,7 @@ def parsed(text: str) -> dict[str, Any]:
 
 
 def pack(kind: str, arrays: Mapping[str, npt.ArrayLike]) -> bytes:
-    """A sealed .npz file, uncompressed."""
+    """Return the content of a sealed, uncompressed .npz file."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
@@ -181,28 +181,28 @@ def pack(kind: str, arrays: Mapping[str, npt.ArrayLike]) -> bytes:
 
 
 def unpack(path: Path, kind: str) -> dict[str, Array]:
-    """The arrays that `pack` wrote; the errors of `read`."""
+    """Return the arrays that `pack` wrote; raise the errors of `read`."""
     content = read(path, kind)
     with described(path, kind):
         return arrays_in(content, len(content))
 
 
 def arrays_in(content: bytes, most: int, names: Collection[str] = ()) -> dict[str, Array]:
-    """Arrays of an .npz file that is in memory.
+    """Return the arrays of an .npz file that is in memory.
 
     Parameters
     ----------
     content : bytes
-        The file.
+        Content of the file.
     most : int
-        Bytes of all arrays, at most.
+        Largest total size of the arrays in bytes.
     names : collection of str, optional
-        Those to be read; all by default.
+        Names of the arrays to read; all by default.
 
     Raises
     ------
     Exception
-        Of nearly any class, if it is damaged: to be called inside `described`.
+        Of nearly any class, if the file is damaged; therefore call it inside `described`.
     """
     found: dict[str, Array] = {}
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -215,7 +215,7 @@ def arrays_in(content: bytes, most: int, names: Collection[str] = ()) -> dict[st
             raise ValueError(f"its members claim more than {most} bytes")
         for name, member in members:
             if name in found:
-                raise ValueError(f"its member {name!r} is there twice")
+                raise ValueError(f"its member {name!r} occurs twice")
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise ValueError(f"the compression of its member {name!r} is unknown")
             found[name] = _array(name, archive.read(member))
@@ -225,7 +225,7 @@ def arrays_in(content: bytes, most: int, names: Collection[str] = ()) -> dict[st
 
 
 def _array(name: str, content: bytes) -> Array:
-    """The array of an .npy file, of which nothing is evaluated."""
+    """Return the array of an .npy file, without evaluating any of its text."""
     start = {1: 10, 2: 12, 3: 12}.get(content[6] if content[:6] == b"\x93NUMPY" else 0)
     if start is None:
         raise ValueError(f"its member {name!r} is not an array")
@@ -237,8 +237,8 @@ def _array(name: str, content: bytes) -> Array:
     shape = tuple(map(int, re.findall(rb"\d+", header[3])))
     if dtype.itemsize * math.prod(shape) != len(content) - begin:
         raise ValueError(
-            f"the header of its array {name!r} claims {dtype.itemsize * math.prod(shape)} bytes of "
-            f"{len(content) - begin}"
+            f"the header of its array {name!r} claims {dtype.itemsize * math.prod(shape)} bytes, "
+            f"but there are {len(content) - begin}"
         )
     array: Array = np.ndarray(
         shape, dtype, content, begin, order="F" if header[2] == b"True" else "C"
@@ -258,22 +258,22 @@ def check(
     at_least: float = -math.inf,
     at_most: float = math.inf,
 ) -> Array:
-    """Return an array that was read; ValueError unless it is as it must be.
+    """Return an array that was read; ValueError unless it meets the requirements.
 
     Parameters
     ----------
     name : str
-        For messages.
+        Name for messages.
     array : ndarray
-        What was read.
+        The array.
     kinds : str
         NumPy's letters of the kinds of types that are allowed.
     shape : tuple of int
-        Its shape.
+        Required shape.
     finite : bool, default False
         Whether nan and infinities are refused.
     at_least, at_most : float, optional
-        Bounds of all entries but nan.
+        Bounds of all entries except nan.
     """
     if array.dtype.kind not in kinds or array.shape != shape:
         raise ValueError(
@@ -282,7 +282,7 @@ def check(
         )
     if finite and not np.isfinite(array).all():
         raise ValueError(f"its {name} must be finite")
-    # only where there are bounds: text has none
+    # compare only if there are bounds: text has none
     limits = [f">= {at_least:g}"] if at_least > -math.inf else []
     limits += [f"<= {at_most:g}"] if at_most < math.inf else []
     if limits and ((array < at_least).any() or (array > at_most).any()):

@@ -100,7 +100,7 @@ def to_numpy(array: Any) -> npt.NDArray[Any]:
         return host
     if array_api_compat.is_torch_array(array):
         array = array.detach().cpu().resolve_conj().resolve_neg()
-        if array.dtype == importlib.import_module("torch").bfloat16:  # NumPy has no such type
+        if array.dtype == importlib.import_module("torch").bfloat16:  # NumPy lacks this type
             array = array.float()
     return np.from_dlpack(array)
 
@@ -116,7 +116,7 @@ def known(condition: Any) -> bool:
 def nan_where(xp: Any, condition: Any, array: Any) -> Any:
     """Return the array with nan where the condition holds.
 
-    No nan is made where it does not: jax_debug_nans takes even a literal one for an error.
+    If it holds nowhere, no nan is created: jax_debug_nans reports even a literal nan as an error.
     """
     if known(xp.all(~condition)):
         return array
@@ -132,7 +132,7 @@ def inf_as_nan(xp: Any, array: Any) -> Any:
 
 
 def _lowered(array: Any) -> bool:
-    """Tell if PyTorch may multiply matrices of this tensor in less than its own precision."""
+    """Return whether PyTorch may multiply this tensor in less than its own precision."""
     torch = importlib.import_module("torch")
     if array.dtype not in (torch.float32, torch.complex64) or array.device.type == "mps":
         return False
@@ -140,16 +140,16 @@ def _lowered(array: Any) -> bool:
         return True
     try:
         return bool(torch.get_float32_matmul_precision() != "highest")
-    except RuntimeError:  # the precisions of single backends were set
+    except RuntimeError:  # the precision was set for individual backends
         return True
 
 
 def in_full_precision(xp: Any, function: Callable[..., Any], *arrays: Any) -> Any:
     """Call a function of matrices so that no setting of the library lowers its precision.
 
-    PyTorch's autocast and float32_matmul_precision act on single precision, in the backward pass
-    as well, and belong to the user: where one of them is set, the call is made in double precision,
-    which they leave alone.
+    PyTorch's autocast and float32_matmul_precision affect single precision, in the backward pass as
+    well, and belong to the user: if one of them is set, the call is made in double precision, which
+    they do not affect.
     """
     if not (array_api_compat.is_torch_namespace(xp) and any(map(_lowered, arrays))):
         return function(*arrays)
@@ -172,12 +172,12 @@ def matmul(xp: Any, a: Any, b: Any) -> Any:
 
 
 def absolute(xp: Any, x: Any) -> Any:
-    """|x| of real numbers with slope 0 at 0, where JAX's own has 1."""
+    """|x| of real numbers with slope 0 at 0, where JAX's own abs has slope 1."""
     return x * xp.sign(x) if array_api_compat.is_jax_namespace(xp) else xp.abs(x)
 
 
 def without_autocast(xp: Any, array: Any) -> contextlib.AbstractContextManager[Any]:
-    """Context in which PyTorch does not lower precision of its own accord; empty elsewhere."""
+    """Context in which PyTorch does not lower precision automatically; empty for the others."""
     if not array_api_compat.is_torch_namespace(xp):
         return contextlib.nullcontext()
     context: contextlib.AbstractContextManager[Any] = importlib.import_module("torch").autocast(
@@ -212,7 +212,7 @@ def jordan_wielandt(xp: Any, a: Any) -> Any:
     bottom = xp.concat([adjoint, xp.zeros_like(adjoint @ a)], axis=-1)
     values = xp.linalg.eigvalsh(xp.concat([top, bottom], axis=-2))
     values = xp.flip(values[..., max(m, n) :], axis=-1)
-    return xp.where(values < 0, xp.zeros_like(values), values)  # rounding; nan stays nan
+    return xp.where(values < 0, xp.zeros_like(values), values)  # negative by rounding; keep nan
 
 
 def namespace_of(array: Any) -> Any:

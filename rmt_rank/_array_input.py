@@ -1,4 +1,4 @@
-"""Arrays as users give them: what is accepted, in which precision, and why the rest is refused."""
+"""Conversion of array arguments: accepted types, their precision, and reasons for refusals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rmt_rank._validation import shown
 
 __all__ = ["as_floating"]
 
-# Containers that NumPy would convert silently, or fail on, by the root of their module's name.
+# Containers that NumPy would convert silently or fail on, by the root of their module's name.
 _REFUSED = {
     "scipy.sparse.linalg": "is a linear operator: pass an array",
     "scipy.sparse": "is sparse: pass .toarray()",
@@ -27,27 +27,26 @@ def as_floating(
 ) -> tuple[Any, Any]:
     """Return a value's namespace and the value as an array of single or double precision.
 
-    Lists, scalars, frames of pandas and polars and DataArrays become NumPy arrays (a DataArray the
-    array that it holds), integers the library's default float but at least single precision, what
-    is shorter than single becomes single, what is longer than double becomes double.
+    Lists, scalars, and frames of pandas and polars become NumPy arrays, and a DataArray the array
+    that it holds.  Integers become the library's default float, but at least single precision;
+    floats shorter than single become single, and floats longer than double become double.
 
     Parameters
     ----------
     name : str
-        Of the argument.
+        Name of the argument.
     value : object
-        What was given.
+        Value of the argument.
     least_dimensions : int
-        Number of axes that it must have.
+        Minimum number of axes.
     stack : bool, default True
         Allow more than three axes, and a parameter of a PyTorch module with three.
 
     Raises
     ------
     TypeError
-        If the value is not an array of numbers, or one of a kind whose conversion would lose
-        something (a mask, missing values) or cost much (sparse, lazy); the message says what to
-        do.
+        If the value is not an array of numbers, or if its conversion would lose information (a
+        mask, missing values) or be expensive (sparse, lazy); the message says what to do.
     ValueError
         If it has fewer than least_dimensions axes or, without stack, too many; or if it holds long
         doubles beyond the range of double precision.
@@ -77,7 +76,7 @@ def as_floating(
 
 
 def _at_least_single(name: str, xp: Any, value: Any) -> Any:
-    """Convert to a float of at least 32 bits in the namespace's own terms."""
+    """Convert to a float of at least 32 bits with the namespace's own types."""
     try:
         if xp.isdtype(value.dtype, "complex floating"):
             short = xp.finfo(value.dtype).bits < 32
@@ -97,7 +96,7 @@ def _not_numbers(name: str, got: str) -> TypeError:
 
 
 def _roots(value: Any) -> set[str]:
-    """Names of the packages that define the value's classes."""
+    """Return the names of the packages that define the value's classes."""
     modules = [c.__module__.split(".") for c in type(value).__mro__]
     return {".".join(parts[:n]) for parts in modules for n in (1, 2, 3)}
 
@@ -110,7 +109,7 @@ def _unwrapped(name: str, value: Any) -> Any:
             "value, or the rows without masked entries"
         )
     if isinstance(value, np.ndarray | np.generic):
-        return np.asarray(value)  # of a subclass: np.matrix multiplies otherwise
+        return np.asarray(value)  # drop subclasses: np.matrix multiplies differently
     if value is None or isinstance(value, str | bytes | bytearray | type):
         raise _not_numbers(name, shown(value))
     if isinstance(value, list | tuple):
@@ -125,7 +124,7 @@ def _unwrapped(name: str, value: Any) -> Any:
         return value
     if "torch.nn" in roots:
         raise TypeError(f"{name} is a PyTorch module: pass the weight of one of its layers")
-    if "xarray" in roots:  # a DataArray: a Dataset is a mapping
+    if "xarray" in roots:  # a DataArray, because a Dataset is a mapping
         return _unwrapped(name, value.data)
     if "pandas" in roots:
         _refuse_missing_pandas(name, value)
@@ -135,7 +134,7 @@ def _unwrapped(name: str, value: Any) -> Any:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise _not_numbers(name, shown(value)) from error
-    if array.dtype.kind == "O" and array.ndim == 0:  # NumPy wraps what it does not know
+    if array.dtype.kind == "O" and array.ndim == 0:  # NumPy wraps objects of unknown types
         raise _not_numbers(name, shown(value))
     return array
 
@@ -166,7 +165,7 @@ def _refuse_missing_pandas(name: str, value: Any) -> None:
         raise _not_numbers(name, shown(value))
     dtypes = value.dtypes if hasattr(value, "dtypes") and value.ndim == 2 else [value.dtype]
     for dtype in dtypes:
-        if not isinstance(dtype, np.dtype):  # one of pandas' own, with a missing value
+        if not isinstance(dtype, np.dtype):  # one of pandas' own types
             raise TypeError(
                 f"{name} holds pandas' type {dtype}, which may have missing values: pass "
                 ".to_numpy(dtype=float, na_value=numpy.nan)"
@@ -181,9 +180,9 @@ def _refuse_missing_polars(name: str, value: Any) -> None:
 
 
 def _numpy_floating(name: str, value: Any) -> Any:
-    """Give the dtypes that are not NumPy's own, or of another byte order, the nearest of its own.
+    """Convert foreign dtypes, and foreign byte orders, to the nearest native NumPy dtype.
 
-    ml_dtypes has floats below 32 bits, complex numbers of them, and integers below 8.
+    ml_dtypes has floats below 32 bits, complex numbers made of them, and integers below 8 bits.
     """
     dtype = value.dtype
     if dtype.names is not None:
@@ -203,7 +202,7 @@ def _numpy_floating(name: str, value: Any) -> Any:
 
 
 def _double(name: str, value: Any) -> Any:
-    """Round long doubles to doubles; ValueError where that would over- or underflow."""
+    """Round long doubles to doubles; ValueError where that would overflow or underflow."""
     with np.errstate(all="ignore"):
         double = value.astype(np.complex128 if value.dtype.kind == "c" else np.float64)
         given = np.abs(value[np.isfinite(value)])
@@ -222,7 +221,7 @@ def _is_parameter(value: Any) -> bool:
 
 
 def _torch_floating(name: str, value: Any) -> Any:
-    """Refuse tensors without numbers in rows and columns; give short types single precision."""
+    """Refuse tensors that are not dense arrays of numbers; convert short types to single."""
     if "torch.nn.parameter" in _roots(value) and "Uninitialized" in type(value).__name__:
         raise TypeError(f"{name} is a parameter that is not initialised yet: run the module once")
     if value.is_nested:

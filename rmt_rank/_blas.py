@@ -1,4 +1,4 @@
-"""One BLAS thread while small matrices are decomposed: for the whole process, and put back."""
+"""Limit BLAS to one thread while small matrices are decomposed, and restore the limit."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from threadpoolctl import ThreadpoolController
 
 __all__ = ["one_blas_thread"]
 
-# The number of BLAS threads belongs to the process.  Of several threads that want one, the first
-# one in notes how many there were, and the last one out puts that back.
+# The number of BLAS threads belongs to the process.  If several Python threads ask for one BLAS
+# thread, the first to enter stores the previous number, and the last to leave restores it.
 _lock = threading.Lock()
-_inside: Counter[int] = Counter()  # by thread
-_before: list[tuple[Any, int]] = []  # libraries, and their threads
+_inside: Counter[int] = Counter()  # entries by thread
+_before: list[tuple[Any, int]] = []  # libraries, and their previous numbers of threads
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Hold BLAS to one thread; with more, small decompositions are up to five times slower.
+    """Limit BLAS to one thread; with more, small decompositions are up to five times slower.
 
-    Threads of Python may be inside at the same time, in any order.
+    Several Python threads may use this at the same time, and leave in any order.
     """
     me, counted = threading.get_ident(), False
     try:
@@ -53,7 +53,7 @@ def _leave(thread: int) -> None:
 
 
 def _set(library: Any, threads: int) -> None:
-    # since 3.8 threadpoolctl lets one thread alone set the number, until that is undone
+    # since 3.8 threadpoolctl lets only one thread set the number, until that is undone
     undo = getattr(library, "clear_controlling_thread", lambda force: None)
     undo(force=True)
     library.set_num_threads(threads)
@@ -61,7 +61,7 @@ def _set(library: Any, threads: int) -> None:
 
 
 def _after_fork() -> None:
-    """Forget the threads that a forked process does not have, and a lock that one may hold."""
+    """Forget threads that a forked process does not have, and a lock that one of them may hold."""
     global _lock
     _lock = threading.Lock()
     for thread in set(_inside) - {threading.get_ident()}:

@@ -17,8 +17,8 @@ class ConvergenceWarning(UserWarning):
 
 
 class DataUnavailableError(RuntimeError):
-    """The requested images are in no local file and cannot be downloaded."""
+    """The requested images are not in a local file and cannot be downloaded."""
 
 
 class TooLargeForFloatError(ValueError, OverflowError):
-    """Arguments are in their range, but the result is above the largest float."""
+    """The arguments are in their range, but the result exceeds the largest float."""

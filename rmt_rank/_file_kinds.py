@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes, in words for an error."""
+"""The kind of a file, from its first bytes, in words for an error message."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 
 __all__ = ["HEAD", "kind"]
 
-# As many bytes as `kind` looks at.
+# Number of bytes that `kind` examines.
 HEAD = 512
 
 _PICKLE = "a Python pickle (such as an old PyTorch file), which is never loaded"
 
-# How files begin; the first that fits is taken.
+# First bytes of files; the first match is used.
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (rb"\x93NUMPY", "a NumPy array (.npy)"),
     (rb"PK\x03\x04.{22}..[^/]*/(data\.pkl|\.format_version|byteorder)", "a PyTorch file (.pt)"),
@@ -44,7 +44,7 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (rb"\x80[\x02-\x05]", _PICKLE),
 )
 
-# How text begins, after blanks.
+# First characters of text files, after blanks.
 _TEXTS: tuple[tuple[bytes, str], ...] = (
     (rb"(?i)<(!doctype html|html|head|body)\b", "an HTML page, not the file that was asked for"),
     (rb"<", "an XML or HTML file"),
@@ -53,12 +53,12 @@ _TEXTS: tuple[tuple[bytes, str], ...] = (
 
 
 def kind(head: bytes) -> str:
-    """Say in words what begins with these bytes.
+    """Describe the kind of file that starts with these bytes.
 
     Parameters
     ----------
     head : bytes
-        The first `HEAD` bytes, or all of them where there are fewer.
+        The first `HEAD` bytes, or all if there are fewer.
     """
     if not head:
         return "an empty file"
@@ -77,7 +77,7 @@ def kind(head: bytes) -> str:
 
 
 def _text(head: bytes) -> str | None:
-    """The bytes as text, if they are: UTF-8, perhaps cut off in a character, or UTF-16."""
+    """Decode the bytes if they are text: UTF-8, possibly cut inside a character, or UTF-16."""
     encoding = "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(head).lstrip("\ufeff")

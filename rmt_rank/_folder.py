@@ -1,4 +1,4 @@
-"""Folders of results: started once by several processes, cleared of what killed ones left."""
+"""Folders of results: created once by several processes, cleared of leftovers of killed ones."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ __all__ = ["begin"]
 
 
 def begin(folder: Path, name: str, declaration: Callable[[], bytes], kind: str) -> Path:
-    """Path of the file that declares the content of a folder, written if there is none.
+    """Return the path of the file that declares a folder's content; write it if there is none.
 
-    Of several processes that begin at once, all find the declaration of the first.  One that is
-    killed leaves a folder that the next run can start.
+    If several processes start at once, all use the declaration of the first.  A process that is
+    killed leaves a folder that the next run can use.
 
     Parameters
     ----------
     folder : Path
-        New, empty, or started before.
+        Folder that is new, empty, or already has a declaration.
     name : str
         Name of the file.
     declaration : callable
-        Its content; called where it is needed.
+        Returns the content of the file; called only if it is needed.
     kind : str
-        For messages: what the folder is to be.
+        Kind of the folder, for messages.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def begin(folder: Path, name: str, declaration: Callable[[], bytes], kind: str) 
     if not path.exists():
         content = declaration()
         others = sorted(each.name for each in folder.iterdir() if not is_part(each.name))
-        # unless another process has written it since
+        # unless another process has written it in the meantime
         if others and not path.exists():
             raise ValueError(
                 f"{folder} exists and is not {kind}: it holds {others[0]!r}; choose another folder"

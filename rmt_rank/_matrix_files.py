@@ -1,7 +1,7 @@
-"""Arrays in .npy, .npz and .safetensors files, read one by one, with a reason for each that is not.
+"""Read arrays from .npy, .npz and .safetensors files one by one, with reasons for unread ones.
 
-Nothing is unpickled.  Sizes that a header claims are compared with the bytes that are there before
-memory is taken, and what has no use here (text, vectors, strings) is not read beyond its header.
+Nothing is unpickled.  The size in a header is compared with the number of bytes in the file before
+memory is allocated, and arrays that are not matrices of numbers are not read beyond their headers.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ __all__ = ["SUFFIXES", "UNPACKED", "UNPACKED_RATIO", "Member", "members", "reaso
 
 SUFFIXES = (".npy", ".npz", ".safetensors")
 
-# Compressed arrays of one .npz are unpacked to so many bytes in all, or to so many times the size
-# of the file, whichever is more.  Weights shrink by a tenth, sparse ones by 10 or 20 times; deflate
-# reaches 1032 times.
+# Compressed arrays of one .npz are unpacked to this many bytes in total, or this many times the
+# size of the file, whichever is more.  Compression shrinks weights by a tenth, sparse ones by a
+# factor of 10 or 20; deflate reaches a factor of 1032.
 UNPACKED = 2**25
 UNPACKED_RATIO = 100
 
@@ -39,15 +39,15 @@ _MAGIC = np.lib.format.MAGIC_PREFIX
 # The longest header of a .npy of format 1.0; NumPy itself parses 10,000 characters at most.
 _LONGEST_HEADER = 12 + 2**16
 
-# Other compressions of archives: not read, since Python unpacks them without a limit.
+# Other compression methods are not read, since Python unpacks them without a limit.
 _METHODS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "lzma", 93: "Zstandard", 95: "xz"}
 
-# A matrix, its copy in double precision, and the copy that LAPACK overwrites.
+# Copies in memory: a matrix, its copy in double precision, and the copy that LAPACK overwrites.
 _COPIES = 3
 
 
 class Member(NamedTuple):
-    """An array of a file: the matrix, or why there is none."""
+    """An array of a file: the matrix, or the reason why there is none."""
 
     name: str
     shape: tuple[int, ...] | None = None
@@ -57,7 +57,7 @@ class Member(NamedTuple):
 
 
 class _Declared(NamedTuple):
-    """What the header of an array says of it."""
+    """Shape, type and further content of an array's header."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -65,14 +65,14 @@ class _Declared(NamedTuple):
 
 
 def members(path: Path) -> Iterator[Member]:
-    """Yield the arrays of a file; one that is damaged does not keep the others.
+    """Yield the arrays of a file; a damaged array does not affect the others.
 
     Raises
     ------
     OSError
         If the file cannot be opened.
     ValueError
-        If it is not a file of its suffix; the message says what it is.
+        If the content does not match the suffix; the message says what it is.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
@@ -96,7 +96,7 @@ def members(path: Path) -> Iterator[Member]:
 
 
 def too_large(size: int) -> str | None:
-    """The reason why arrays of so many bytes are refused; None if the machine has the memory."""
+    """Return why arrays of so many bytes are refused; None if the machine has enough memory."""
     try:
         there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # not on Windows
@@ -107,7 +107,7 @@ def too_large(size: int) -> str | None:
 
 
 def reason(error: BaseException) -> str:
-    """An error in a line."""
+    """Describe an error in one line."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     words = _short(error)
@@ -135,7 +135,7 @@ def _special(mode: int) -> str:
 
 
 def _attempt(read: Callable[..., Member], name: str, *arguments: Any) -> Member:
-    """Read an array; whatever fails becomes the reason, since the others must not be lost."""
+    """Read an array; turn any error into its reason, so that the other arrays are not lost."""
     try:
         return read(name, *arguments)
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
@@ -157,20 +157,20 @@ def _npy(name: str, file: BinaryIO, size: int) -> Member:
 
 
 def _header(head: bytes, size: int) -> _Declared:
-    """The header of an array, given how a .npy begins, and how many bytes it has.
+    """Parse the header of an array, from the first bytes of a .npy and its size in bytes.
 
     Raises
     ------
-    ValueError, and whatever else NumPy's parser raises
-        If it is not a header, or claims another number of bytes than there are.
+    ValueError, and any other exception of NumPy's parser
+        If it is not a header, or claims a wrong number of bytes.
     """
     begin = io.BytesIO(head)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of headers that Python 2 wrote
+        warnings.simplefilter("ignore")  # warnings about headers written by Python 2
         version = np.lib.format.read_magic(begin)
         if version not in ((1, 0), (2, 0), (3, 0)):
             raise ValueError(f"its format is {version[0]}.{version[1]}; allowed: 1.0, 2.0, 3.0")
-        # 3.0 is 2.0 with names of fields in UTF-8, and arrays with fields are skipped
+        # 3.0 is 2.0 with field names in UTF-8, and arrays with fields are skipped
         read = np.lib.format.read_array_header_1_0
         if version != (1, 0):
             read = np.lib.format.read_array_header_2_0
@@ -180,12 +180,12 @@ def _header(head: bytes, size: int) -> _Declared:
     declared = _Declared(shape, dtype, begin.tell())
     claimed, there = math.prod(shape) * dtype.itemsize, size - declared.end
     if not dtype.hasobject and claimed != there:
-        raise ValueError(f"its header claims {claimed} bytes of data, and there are {there}")
+        raise ValueError(f"its header claims {claimed} bytes of data, but there are {there}")
     return declared
 
 
 def _data(file: Any) -> npt.NDArray[Any]:
-    """An array whose header was found to be right."""
+    """Read an array whose header has been checked."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
@@ -193,7 +193,7 @@ def _data(file: Any) -> npt.NDArray[Any]:
 
 
 def _not_a_matrix(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str | None:
-    """Why an array is not measured; ValueError if it is a matrix that no memory holds."""
+    """Return why an array is not measured; ValueError for a matrix that exceeds the memory."""
     if dtype.hasobject:
         return "its type is object, which is pickled and never loaded"
     if dtype.kind not in "biufc":
@@ -238,16 +238,16 @@ def _npz(file: BinaryIO, size: int, head: bytes) -> Iterator[Member]:
             yield member
             if member.array is not None and info.compress_type != zipfile.ZIP_STORED:
                 left -= info.file_size
-        # a damaged length takes the next entries of the directory for a comment
+        # with a damaged length, the next directory entries are read as a comment
         if any(b"PK\x01\x02" in info.comment + info.extra for info in infos):
             raise ValueError("the directory of the archive is damaged: members are missing")
 
 
 def _overlapping(infos: list[zipfile.ZipInfo], end: int) -> set[int]:
-    """Members that share bytes with the next one, or with the directory at the end."""
+    """Return the members that share bytes with the next one, or with the directory at the end."""
     found: set[int] = set()
     ordered = sorted(infos, key=lambda info: info.header_offset)
-    # a local header has 30 bytes, and names that may be longer than those of the directory
+    # a local header has 30 bytes, and its names may be longer than those in the directory
     for info, after in zip(ordered, [*ordered[1:], None], strict=True):
         limit = end if after is None else after.header_offset
         if info.header_offset + 30 + info.compress_size > limit:
@@ -267,7 +267,7 @@ def _member(name: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo, left: in
         raise ValueError(f"it is compressed by {method}; allowed: stored, or deflate")
     if info.compress_type == zipfile.ZIP_STORED and info.compress_size != info.file_size:
         raise ValueError(
-            f"the archive says that it has {info.file_size} bytes, and it has {info.compress_size}"
+            f"the archive says that it has {info.file_size} bytes, but it has {info.compress_size}"
         )
     with archive.open(info) as file:
         head = file.read(HEAD)
@@ -303,13 +303,13 @@ def _safetensors(path: Path, head: bytes) -> Iterator[Member]:
             "reading .safetensors needs the packages of the extra 'files': safetensors"
         ) from None
     with contextlib.suppress(ImportError):
-        importlib.import_module("ml_dtypes")  # teaches NumPy bfloat16
+        importlib.import_module("ml_dtypes")  # adds bfloat16 to NumPy
     try:
         opened = safe_open(path, framework="numpy")
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic in safetensors' Rust code is not an Exception
-        what = f"that is whole ({reason(error)})" if head[8:9] == b"{" else f"but {kind(head)}"
+        what = f"or is damaged ({reason(error)})" if head[8:9] == b"{" else f"but {kind(head)}"
         raise ValueError(f"it is not a .safetensors file {what}") from error
     with opened as file:
         for name in file.keys():  # noqa: SIM118 - a safe_open handle cannot be iterated
@@ -326,5 +326,5 @@ def _tensor(name: str, file: Any) -> Member:
     except (TypeError, KeyError, AttributeError) as error:
         kinds = "NumPy and ml-dtypes have no such type, or ml-dtypes is not installed"
         raise ValueError(f"its type is {declared.get_dtype()}: {kinds}") from error
-    # bfloat16 and the like are not NumPy's own
+    # bfloat16 and similar types are not NumPy's own
     return Member(name, shape, array.astype(np.float32) if array.dtype.kind == "V" else array)

@@ -1,4 +1,4 @@
-"""What `rmt-rank measure` prints: a table that fits the terminal, or one line per matrix."""
+"""The output of `rmt-rank measure`: a table that fits the terminal, or one line per matrix."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ Row = dict[str, Any]
 # Columns of the table; CSV and JSON have all measures.
 SHOWN = ("effective_rank", "roy_vetterli_rank", "stable_rank", "threshold_rank", "numerical_rank")
 
-# Names have so many columns at least; numbers are left out before they have fewer.
+# Minimum width of the names; columns of numbers are left out before names get narrower.
 _NAME = 16
-# In a pipe names are not folded; those beyond this length do not widen the column for all.
+# In a pipe names are not wrapped; names longer than this do not widen the column.
 _LONG = 60
 
 _GAP = "  "
 
 
 class _Line(NamedTuple):
-    """A row of the table: names in front, and words of its numbers; a heading has none."""
+    """A row of the table: names, followed by formatted numbers; a heading has no numbers."""
 
     names: list[str]
     words: dict[str, str]
 
 
 def summary(table: Sequence[Row]) -> Iterator[str]:
-    """Yield the lines that say what was measured and what was not.
+    """Yield the lines that list what was measured and what was not.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def _words(row: Row) -> dict[str, str]:
 
 
 def _grouped(measured: Sequence[Row]) -> list[_Line]:
-    """Rows under the names of their files; a .npy is a row, since its array has no other name."""
+    """Group rows under the names of their files; a .npy is a single row named after the file."""
     lines = []
     for file, group in itertools.groupby(measured, key=lambda row: row["file"]):
         if is_npy(file):
@@ -81,12 +81,12 @@ def _grouped(measured: Sequence[Row]) -> list[_Line]:
 
 
 def is_npy(file: str) -> bool:
-    """Whether a file holds one array, which has the name of the file."""
+    """Return whether a file holds a single array, which has the name of the file."""
     return file.lower().endswith(".npy")
 
 
 def _fitted(lines: list[_Line]) -> Iterator[str]:
-    """Lines for a terminal: names are folded and columns left out, numbers never cut."""
+    """Yield lines for a terminal: wrap names, leave out columns, and never truncate numbers."""
     width = shutil.get_terminal_size().columns
     columns = ["shape", *SHOWN]
     longest = max(cell_len(line.names[0]) for line in lines if line.words)
@@ -100,7 +100,7 @@ def _fitted(lines: list[_Line]) -> Iterator[str]:
         left = width - _wide(columns, heads, lines)
     left = max(left, 8)
     folded = [
-        # the name of a file stands alone, and the terminal wraps it
+        # the name of a file has its own line, and the terminal wraps it
         (line, _folded(line.names[0], left) if line.words else line.names)
         for line in lines
     ]
@@ -115,7 +115,7 @@ def _fitted(lines: list[_Line]) -> Iterator[str]:
 
 
 def _folded(name: str, width: int) -> list[str]:
-    """A name in pieces, those after the first indented."""
+    """Split a name into pieces; indent those after the first."""
     first = chop_cells(name, width)[0]
     indent = "    "
     rest = chop_cells(name[len(first) :], width - len(indent)) if len(first) < len(name) else []
@@ -123,7 +123,7 @@ def _folded(name: str, width: int) -> list[str]:
 
 
 def _wide(columns: list[str], heads: dict[str, str], lines: list[_Line]) -> int:
-    """Columns that all but the names take, with the gaps."""
+    """Total width of all columns except the names, including gaps."""
     return sum(len(_GAP) + _widest(name, heads[name], lines) for name in columns)
 
 
@@ -137,7 +137,7 @@ def _aligned(
     columns: list[str],
     heads: dict[str, str] | None = None,
 ) -> Iterator[str]:
-    """A heading and the lines below it, names to the left and numbers to the right."""
+    """Align a heading and the lines below it: names to the left, numbers to the right."""
     heads = heads or {name: name for name in columns}
     left = [
         max(len(name), *(min(cell_len(line.names[i]), _LONG) for line in lines if line.words))
@@ -157,7 +157,7 @@ def _aligned(
 
 
 def _skipped(table: Sequence[Row]) -> Iterator[str]:
-    """What was skipped: the file once, and each reason once."""
+    """Yield lines on skipped arrays; each file and each reason occurs once."""
     skipped = [row for row in table if row["skipped"] is not None]
     for file, group in itertools.groupby(skipped, key=lambda row: row["file"]):
         reasons: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Outputs of a command: tried before the work starts, written whole; and how a command ends."""
+"""Outputs of commands, checked before the work starts and written atomically; exit codes."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from rmt_rank._text import shown
 __all__ = ["Output", "clear_parts", "create", "guarded", "is_part", "refuse_same", "write"]
 __all__ += ["write_outputs"]
 
-# Name of a file while it is written: it names the machine and the process that write it.
+# Name of a file while it is written; it contains the machine and the process that write it.
 _PART = re.compile(r"\.rmt_rank-part-([0-9a-f]{8})-(\d{1,10})-\w{8}")
-# Age in seconds at which one is abandoned, whoever began it: writing takes seconds.
+# Age in seconds after which such a file counts as abandoned: writing takes seconds.
 _ABANDONED = 86400.0
 
 
 class Output:
-    """A place to be written to later: a file, a pipe, a device, or standard output.
+    """A destination to write to later: a file, a pipe, a device, or standard output.
 
-    Standard output is named by - or /dev/stdout, or by the file that it was redirected to.
+    Standard output is given as - or /dev/stdout, or as the file that it was redirected to.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class Output:
             raise OSError(f"{option} cannot be written: {path} ({error.strerror})") from error
 
     def _try(self, path: Path) -> None:
-        """OSError if it cannot be written to; nothing is changed, and no pipe is opened."""
+        """Raise OSError if the path cannot be written; change nothing, and open no pipe."""
         if self.standard:
             if _closed():
                 raise OSError(errno.EBADF, "standard output is closed")
@@ -114,14 +114,14 @@ class Output:
 def write_outputs(
     prog: str, outputs: Iterable[tuple[Output, Callable[[Any], bytes]]], result: Any
 ) -> bool:
-    """Write a result to each output that has a path, by the function that goes with it.
+    """Write a result to each output that has a path, encoded by the output's function.
 
-    What cannot be written is said on standard error, since the rest must not be lost.
+    Failures are reported on standard error, and the other outputs are still written.
 
     Returns
     -------
     bool
-        Whether all was written.
+        Whether all outputs were written.
 
     Raises
     ------
@@ -145,22 +145,22 @@ def write_outputs(
 
 
 def _descriptor(path: Path) -> int | None:
-    """The descriptor that - or a path such as /dev/stdout or /dev/fd/3 stands for."""
+    """Return the descriptor that - or a path such as /dev/stdout or /dev/fd/3 stands for."""
     names = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
     found = re.fullmatch(r"/(?:dev|proc/self)/fd/(\d{1,9})", str(path))
     return int(found[1]) if found else names.get(str(path))
 
 
 def _is_standard_output(path: Path) -> bool:
-    """Whether standard output was redirected to this file, which must not be replaced then."""
-    # in tests and notebooks it has no descriptor
+    """Return whether standard output was redirected to this file, which must not be replaced."""
+    # in tests and notebooks standard output has no descriptor
     with contextlib.suppress(OSError, ValueError, AttributeError):
         return os.path.samestat(path.stat(), os.fstat(sys.stdout.fileno()))
     return False
 
 
 def _closed() -> bool:
-    """Whether the process was started without standard output; `guarded` puts a device there."""
+    """Return whether the process was started without standard output; see also `guarded`."""
     return sys.stdout is None or (
         sys.__stdout__ is None and getattr(sys.stdout, "name", None) == os.devnull
     )
@@ -177,9 +177,9 @@ def _to_standard_output(content: bytes) -> None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replace a file in one step, keeping its permissions.
+    """Replace a file atomically, keeping its permissions.
 
-    Devices and pipes, and files in a folder where none can be made, are written to directly.
+    Devices and pipes, and files in a read-only folder, are written to directly.
     """
     path = path.resolve()  # the file that a link points to, not the link
     if path.exists() and not path.is_file():
@@ -198,14 +198,14 @@ def write(path: Path, content: bytes) -> None:
 
 
 def create(path: Path, content: bytes) -> bool:
-    """Write a file in one step if there is none; False if another process was faster."""
+    """Write a file atomically if there is none; return False if another process was faster."""
     part = _part(path, content)
     try:
-        # linked, not replaced: the file of the first of several processes stays
+        # link instead of replace: among several processes, the first one's file stays
         os.link(part, path)
     except FileExistsError:
         return False
-    except OSError:  # a file system without links
+    except OSError:  # the file system does not support links
         if os.path.lexists(path):
             return False
         part.replace(path)
@@ -215,14 +215,14 @@ def create(path: Path, content: bytes) -> bool:
 
 
 def is_part(name: str) -> bool:
-    """Return whether a name is that of a file which `write` or `create` has not finished."""
+    """Return whether a name is that of an unfinished file of `write` or `create`."""
     return _PART.fullmatch(name) is not None
 
 
 def clear_parts(folder: Path) -> None:
-    """Remove what killed processes have left of files that they were writing.
+    """Remove unfinished files that killed processes have left behind.
 
-    Files of processes that are alive, or may be, on other machines, stay for a day.
+    Files of processes that are alive, or may be alive on other machines, are kept for a day.
     """
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -235,7 +235,7 @@ def clear_parts(folder: Path) -> None:
 
 
 def _part(path: Path, content: bytes) -> Path:
-    """A file beside a path with its content and permissions, wholly on disk."""
+    """Write a temporary file beside a path, with its permissions, and flush it to disk."""
     part = None
     try:
         with _temporary(path, delete=False) as file:
@@ -248,7 +248,7 @@ def _part(path: Path, content: bytes) -> Path:
         if part is not None:
             part.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno is not None:
-            # name the file of the user: a failed write names none, and a failed open the part
+            # name the user's file: a failed write names no file, and a failed open the temporary
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     return part
@@ -259,12 +259,12 @@ def _temporary(path: Path, *, delete: bool = True) -> Any:
 
 
 def _part_prefix() -> str:
-    """First part of the name of a file that this process is writing, see `_PART`."""
+    """Prefix of the name of a file that this process is writing, see `_PART`."""
     return f".rmt_rank-part-{_machine()}-{os.getpid()}-"
 
 
 def _machine() -> str:
-    """A mark of the machine, and of the container, since each counts its processes anew."""
+    """Identify the machine and the container, since each numbers its own processes."""
     name = platform.node()
     with contextlib.suppress(OSError):
         name += str(Path("/proc/self/ns/pid").readlink())
@@ -274,7 +274,7 @@ def _machine() -> str:
 def _ended(process: int) -> bool:
     """Return whether a process of this machine is known to have ended."""
     if os.name != "posix":
-        return False  # where looking at a process would end it
+        return False  # on systems where probing a process would end it
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -287,7 +287,7 @@ def _ended(process: int) -> bool:
 def _permissions(path: Path) -> int:
     if path.exists():
         return stat.S_IMODE(path.stat().st_mode)
-    # what the kernel leaves of 0o666: reading the mask itself would set it, for all threads
+    # the permissions that the kernel leaves of 0o666: reading the umask sets it, for all threads
     probe = path.with_name(_part_prefix() + secrets.token_hex(4))
     descriptor = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     try:
@@ -311,16 +311,16 @@ def refuse_same(*outputs: Output) -> None:
 
 
 def guarded(main: Callable[[], int]) -> int:
-    """Run a process's main: no stack trace for Ctrl-C, a closed pipe or a full disk.
+    """Run a process's main without stack traces for Ctrl-C, a closed pipe or a full disk.
 
-    What a stream's encoding does not have is printed as an escape, and a stream that was closed
-    before the start takes whatever is printed.
+    Characters that a stream cannot encode are printed as escapes, and output to a stream that was
+    closed before the start is discarded.
 
     Returns
     -------
     int
-        What main returns; 130 after Ctrl-C, 141 where nobody reads on, 2 where standard output
-        cannot be written.
+        The value that main returns; 130 after Ctrl-C, 141 if the reader of a pipe has closed it, 2
+        if standard output cannot be written.
     """
     _prepare_streams()
     try:
@@ -353,7 +353,7 @@ def _prepare_streams() -> None:
 
 
 def _say(message: str) -> None:
-    with contextlib.suppress(OSError):  # there is nowhere left to say it
+    with contextlib.suppress(OSError):  # there is nowhere left to report the error
         print(shown(message), file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Paths as users give them, and errors of the operating system as sentences."""
+"""Path arguments, and readable messages for errors of the operating system."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["sentence", "user_path"]
 
 
 def user_path(name: str, path: str | os.PathLike[str]) -> Path:
-    """Return a path, whose leading ~ is the home folder.
+    """Return a path, with a leading ~ replaced by the home folder.
 
     Raises
     ------
     TypeError
         If it is not a path.
     ValueError
-        If it is empty, or is none on this system.
+        If it is empty, or not a valid path on this system.
     """
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(text, str):
@@ -30,14 +30,14 @@ def user_path(name: str, path: str | os.PathLike[str]) -> Path:
     try:
         found = Path(text).expanduser()
         found.exists()
-    except (RuntimeError, ValueError, OSError) as error:  # no such user, or far too long
+    except (RuntimeError, ValueError, OSError) as error:  # unknown user, or path far too long
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"{name} must be a path, got {shown(text)}: {reason}") from error
     return found
 
 
 def sentence(error: BaseException) -> str:
-    """Return what an error says, without the number that the operating system gives it."""
+    """Return the message of an error, without the operating system's error number."""
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{error.filename} cannot be used: {error.strerror}"
     return str(error)

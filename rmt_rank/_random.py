@@ -21,7 +21,7 @@ RNG: TypeAlias = int | np.random.SeedSequence | np.random.BitGenerator | np.rand
 
 FIELDS = ("real", "complex")
 
-# Integers in a sequence that is a seed.
+# Largest number of integers in a sequence that is a seed.
 _LONGEST_SEED = 10**6
 
 

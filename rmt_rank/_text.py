@@ -1,4 +1,4 @@
-"""Strings of a user on a terminal: shown as they are, but for what would control it."""
+"""Strings from users on a terminal, shown unchanged except for escaped control characters."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ __all__ = ["Parser", "shown"]
 
 
 def shown(text: object) -> str:
-    r"""Text on one line, in which every character that cannot be printed is escaped.
+    r"""Return the text on one line, with every unprintable character escaped.
 
-    These are control characters (C0, C1, newlines, tabs), marks that change the direction of
+    Unprintable are control characters (C0, C1, newlines, tabs), marks that change the direction of
     writing, invisible characters, and surrogates, which stand for bytes of file names that are not
     UTF-8.
 
@@ -29,7 +29,7 @@ def shown(text: object) -> str:
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors show strings of a user by `shown`."""
+    """An ArgumentParser whose errors pass user strings through `shown`."""
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and the message, and exit with code 2."""

@@ -27,14 +27,14 @@ __all__ += ["instance", "real", "real_array", "require_memory", "sequence", "sho
 
 Kind = TypeVar("Kind")
 
-# The largest integer up to which every integer is a float, and that every index can be.
+# Up to this integer, every integer is a float and a possible index.
 LARGEST_INTEGER = 2**53
-# Integers of more bits are shown by their size.
+# Integers with more bits are shown by their magnitude.
 _LONGEST_BITS = 128
-# Sequences and arrays of more elements are refused if they, and a result of their size, are too
-# large for memory; bytes of an element of a list that is not yet an array.
+# Sequences and arrays with more elements are refused if they, and a result of the same size, are
+# too large for memory; bytes per element of a list that is not yet an array.
 _LONG, _BYTES_OF_AN_OBJECT = 2**22, 40
-# Where Linux says how much memory may be used.
+# Files in which Linux reports how much memory may be used.
 _MEMINFO = Path("/proc/meminfo")
 _CGROUPS = (
     Path("/sys/fs/cgroup/memory.max"),
@@ -43,7 +43,7 @@ _CGROUPS = (
 
 
 def shown(value: object) -> str:
-    """Return a short text for a value, of one line, whatever its size and its own text."""
+    """Return a short one-line text for any value, regardless of its size and its repr."""
     if isinstance(value, int) and value.bit_length() > _LONGEST_BITS:
         return f"about {'-' if value < 0 else ''}1e+{int(math.log10(abs(value)))}"
     try:
@@ -53,7 +53,7 @@ def shown(value: object) -> str:
 
 
 def _bounds(above: float, at_least: float, at_most: float) -> str:
-    """Return the text of bounds, from " and > 0" to nothing."""
+    """Return the text of bounds, such as " and > 0", or "" without bounds."""
     text = f" and > {above:g}" if above > -math.inf else ""
     text += f" and >= {at_least:g}" if at_least > -math.inf else ""
     return text + (f" and <= {at_most:g}" if at_most < math.inf else "")
@@ -77,7 +77,7 @@ def real_array(
         masked array.
     ValueError
         If value is empty, or an element is nan, infinite (unless finite is False), too large for a
-        float or out of bounds, or if the array and one of its size do not fit into memory.
+        float or out of bounds, or if two arrays of its size do not fit into memory.
     """
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise TypeError(f"{name} must have no masked elements: fill or leave out those that it has")
@@ -95,7 +95,7 @@ def real_array(
         raise TypeError(f"{name} must be real numbers, got {shown(value)}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got {shown(value)}")
-    with np.errstate(over="ignore", invalid="ignore"):  # of long doubles
+    with np.errstate(over="ignore", invalid="ignore"):  # long doubles may overflow
         array = array.astype(np.float64, copy=False)
     allowed = "finite" if finite else "a number"
     allowed += _bounds(above, at_least, at_most)
@@ -110,7 +110,7 @@ def real_array(
 
 
 def _floats(name: str, value: object, array: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Integers beyond 64 bits, and fractions, as floats."""
+    """Return integers beyond 64 bits, and fractions, as floats."""
     for item in array.flat:
         if isinstance(item, bool | np.bool_) or not isinstance(item, numbers.Real):
             raise TypeError(f"{name} must be real numbers, got {shown(value)}")
@@ -119,9 +119,9 @@ def _floats(name: str, value: object, array: npt.NDArray[Any]) -> npt.NDArray[np
 
 
 def _require_room(name: str, value: object) -> None:
-    """Refuse sequences and arrays for which there is no memory."""
+    """Refuse sequences and arrays that do not fit into memory."""
     if isinstance(value, np.ndarray):
-        if value.size > _LONG:  # itself and a result
+        if value.size > _LONG:  # memory for the array and a result
             require_memory(name, 16 * value.size)
     elif hasattr(value, "__len__"):
         try:
@@ -156,7 +156,7 @@ def real(
 def integer(
     name: str, value: Any, *, at_least: int | None = None, at_most: int | None = None
 ) -> int:
-    """Return value as an int inside the bounds; what is computed in floats allows up to 2^53.
+    """Return value as an int inside the bounds; by default up to 2^53, exact as a float.
 
     Raises
     ------
@@ -183,18 +183,18 @@ def sequence(
 ) -> tuple[Any, ...]:
     """Return the members of a list, a tuple, a range or an array of one axis.
 
-    Strings, bytes, mappings, sets and iterators are none.
+    Strings, bytes, mappings, sets and iterators are refused.
 
     Parameters
     ----------
     name, value
-        As for the others.
+        Name and value of the argument.
     of : str
-        What the members are, for the message.
+        Description of the members, for the message.
     at_least : int, default 0
-        Fewest members.
+        Minimum number of members.
     axes : int or None, default 1
-        Of an array; None for any number but 0.
+        Number of axes of an array; None for any number except 0.
 
     Raises
     ------
@@ -230,7 +230,7 @@ def integers(
     fewest: int = 0,
     at_most: int | None = None,
 ) -> tuple[int, ...]:
-    """Return a sequence of integers inside the bounds; the errors of `sequence` and `integer`."""
+    """Return a sequence of integers in the bounds; raise the errors of `sequence` and `integer`."""
     members = sequence(name, value, "integers", at_least=fewest)
     return tuple(integer(name, n, at_least=at_least, at_most=at_most) for n in members)
 
@@ -280,7 +280,7 @@ def function(name: str, value: Any) -> Callable[..., Any]:
 
 
 def instance(name: str, value: Any, kind: type[Kind]) -> Kind:
-    """Return value if it is of a class; TypeError otherwise."""
+    """Return value if it is an instance of the class; TypeError otherwise."""
     if not isinstance(value, kind):
         raise TypeError(
             f"{name} must be a {kind.__name__}, got {type(value).__name__}, {shown(value)}"
@@ -289,19 +289,19 @@ def instance(name: str, value: Any, kind: type[Kind]) -> Kind:
 
 
 def require_memory(name: str, nbytes: float) -> None:
-    """Refuse work that needs more memory than there is.
+    """Refuse work that needs more memory than is available.
 
     Parameters
     ----------
     name : str
-        The argument, or arguments, that decide how much is needed.
+        The argument or arguments that determine how much is needed.
     nbytes : float
-        Estimate of the bytes that are needed at once.
+        Estimate of the bytes needed at once.
 
     Raises
     ------
     ValueError
-        If they are more than the memory that this process can get.
+        If this is more than the memory that the process can get.
     """
     available = available_memory()
     if nbytes > available:
@@ -313,7 +313,7 @@ def require_memory(name: str, nbytes: float) -> None:
 
 
 def available_memory() -> float:
-    """Bytes of memory that this process can get without swapping; inf where nothing says so."""
+    """Bytes of memory that this process can get without swapping; inf if unknown."""
     found = []
     with contextlib.suppress(OSError, ValueError, IndexError):
         lines = (line.split() for line in _MEMINFO.read_text().splitlines())
@@ -322,7 +322,7 @@ def available_memory() -> float:
         with contextlib.suppress(AttributeError, OSError, ValueError):  # Windows
             found.append(float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE"))
     for path in _CGROUPS:
-        with contextlib.suppress(OSError, ValueError):  # not there, or "max"
+        with contextlib.suppress(OSError, ValueError):  # missing, or "max"
             found.append(float(int(path.read_text())))
     with contextlib.suppress(ImportError, OSError):  # Windows
         import resource

@@ -35,7 +35,7 @@ from rmt_rank.experiments.workers import run_with_bar, workers
 
 __all__ = ["main"]
 
-# Exit codes: 0 done, 1 a worker died, 2 usage or a folder that cannot be used.
+# Exit codes: 0: done; 1: a worker died; 2: wrong usage, or a folder that cannot be used.
 DONE, WORKER_DIED, USAGE = 0, 1, 2
 
 
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experimen
     Returns
     -------
     int
-        0 done, 1 a worker died, 2 usage, 130 interrupted; finished results are kept.
+        0: done; 1: a worker died; 2: wrong usage; 130: interrupted.  Finished results are kept.
     """
     parser = _parser(prog)
     options = parser.parse_args(arguments)
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experimen
         return DONE
     if options.name is None:
         parser.error("NAME is required; --list shows them")
-    kept = "" if options.out is None else "; run it again to go on"
+    kept = "" if options.out is None else "; run it again to resume"
     try:
         if options.out == "":
             raise ValueError("--out must not be empty")
@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experimen
     except KeyboardInterrupt:
         _say(f"{prog}: interrupted{kept}", sys.stderr)
         return 130
-    # files first: a closed pipe must not cost them
+    # write files first, so that a closed pipe does not lose them
     written = write_outputs(prog, [(csv, _csv), (text, _report)], dataset)
     if not (csv.standard or text.standard):
         _show(experiment, dataset)
@@ -103,8 +103,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser = Parser(
         prog=prog,
         description="Run the paper's experiments, and ours, and say what the numbers say.",
-        epilog="Exit code: 0 done, 1 a worker died, 2 usage, 130 interrupted; what is done stays "
-        "in --out.",
+        epilog="Exit codes: 0: done; 1: a worker died; 2: wrong usage; 130: interrupted. Finished "
+        "results are kept in --out.",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="which experiment; see --list")
     parser.add_argument("--list", action="store_true", help="name all experiments, and stop")
@@ -114,7 +114,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     ):
         sizes.add_argument(f"--{size}", dest="size", action="store_const", const=size, help=meaning)
     parser.set_defaults(size="quick")
-    parser.add_argument("--out", metavar="FOLDER", help="keep results there, or go on")
+    parser.add_argument("--out", metavar="FOLDER", help="keep results there, and resume")
     parser.add_argument("--seed", type=int, default=0, metavar="k", help="of all randomness (0)")
     parser.add_argument("--data", choices=DATA, help="which images, where it is about images")
     parser.add_argument("--jobs", type=int, default=1, metavar="n", help="processes (1)")
@@ -123,7 +123,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         type=Path,
         metavar="PATH",
         help="write numbers as CSV (- is standard output); arrays, such as curves, are in the .nc "
-        "of `rmt-rank figure`",
+        "files of `rmt-rank figure`",
     )
     parser.add_argument("--report", type=Path, metavar="PATH", help="write a report in Markdown")
     return parser

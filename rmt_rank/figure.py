@@ -37,7 +37,7 @@ from rmt_rank.figures.style import STYLES, style
 
 __all__ = ["main"]
 
-# Exit codes: 0 done, 1 a worker died, 2 usage or a folder that cannot be used.
+# Exit codes: 0: done; 1: a worker died; 2: wrong usage, or a folder that cannot be used.
 DONE, WORKER_DIED, USAGE = 0, 1, 2
 
 # Of what computes; not in the parser, which would not tell them from options that are given.
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank figure") 
     Returns
     -------
     int
-        0 done, 1 a worker died, 2 usage, 130 interrupted; finished results are kept.
+        0: done; 1: a worker died; 2: wrong usage; 130: interrupted.  Finished results are kept.
     """
     parser = _parser(prog)
     options = parser.parse_args(arguments)
@@ -88,10 +88,10 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank figure") 
     except (ValueError, TypeError, OSError, ImportError, DataUnavailableError) as error:
         parser.error(sentence(error))
     except BrokenProcessPool:
-        _say(f"{prog}: a worker died; run it again to go on", sys.stderr)
+        _say(f"{prog}: a worker died; run it again to resume", sys.stderr)
         return WORKER_DIED
     except KeyboardInterrupt:
-        _say(f"{prog}: interrupted; run it again to go on", sys.stderr)
+        _say(f"{prog}: interrupted; run it again to resume", sys.stderr)
         return 130
     return DONE
 
@@ -218,7 +218,7 @@ def _make(
 
 
 def _of_numbers(options: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
-    """Blame the file for what fails, where its numbers are drawn."""
+    """Attribute errors to the file if a figure is drawn from the numbers of a file."""
     if options.numbers is None:
         return contextlib.nullcontext()
     return described(options.numbers, KIND)
@@ -242,8 +242,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         prog=prog,
         description="Make the paper's figures from fresh numbers: a PNG, a PDF, the numbers as "
         "NetCDF, a report, and a verdict on what the paper says.",
-        epilog="Exit code: 0 done, 1 a worker died, 2 usage, 130 interrupted; what is done stays "
-        "in --out.",
+        epilog="Exit codes: 0: done; 1: a worker died; 2: wrong usage; 130: interrupted. Finished "
+        "results are kept in --out.",
     )
     parser.add_argument(
         "names",

@@ -25,12 +25,12 @@ from rmt_rank.metrics.matrix import rank_measures
 
 __all__ = ["main"]
 
-# Exit codes: 0 all arrays measured or skipped with a reason; 1 something was not read; 2 usage, or
-# an output that cannot be written.
+# Exit codes: 0: all arrays were measured, or skipped with a reason; 1: something could not be read;
+# 2: wrong usage, or an output cannot be written.
 MEASURED, UNREADABLE, USAGE = 0, 1, 2
 
-# Matrices of one shape are measured together, so many bytes of them at a time: a call takes as long
-# as a hundred small matrices.
+# Matrices of one shape are measured in batches of this many bytes, because a call takes as long as
+# a hundred small matrices.
 _BATCH = 2**20
 
 
@@ -49,7 +49,7 @@ def rows(path: Path, tau: float, kernel: str | None) -> Iterator[dict[str, Any]]
                 _measure(waiting, tau, kernel)
                 yield from held
                 waiting, held, size = [], [], 0
-    except Exception as error:  # readers may raise anything, and one file must not cost the others
+    except Exception as error:  # readers may raise anything, but the other files must be measured
         held.append(_empty_row(path) | {"error": reason(error)})
     _measure(waiting, tau, kernel)
     yield from held
@@ -62,7 +62,7 @@ def _empty_row(path: Path) -> dict[str, Any]:
 def _row(
     path: Path, member: Member, kernel: str | None
 ) -> tuple[dict[str, Any], npt.NDArray[Any] | None]:
-    """The row of an array without its measures, and the matrix if it is to be measured."""
+    """Return the row of an array without measures, and the matrix if it is to be measured."""
     array = member.array
     row = _empty_row(path) | {
         "array": member.name,
@@ -86,7 +86,7 @@ def _row(
 
 
 def _bytes(array: npt.NDArray[Any], kernel: str | None) -> int:
-    """Bytes of what is decomposed, in double precision."""
+    """Size in bytes of the matrix to be decomposed, in double precision."""
     samples, features = array.shape
     return 8 * int(samples) * int(features if kernel is None else max(samples, features))
 
@@ -101,11 +101,11 @@ def _measure(
     for group in groups.values():
         try:
             _measure_together(group, tau, kernel)
-        except Exception:  # one matrix must not cost the others: measure each alone
+        except Exception:  # one matrix must not spoil the others: measure each separately
             for row, array in group:
                 try:
                     _measure_together([(row, array)], tau, kernel)
-                except Exception as error:  # it is reported in its row
+                except Exception as error:  # the row reports it
                     row["error"] = f"it could not be measured: {reason(error)}"
 
 
@@ -115,7 +115,7 @@ def _measure_together(
     arrays = [array for _, array in group]
     batch = np.stack(arrays) if len(arrays) > 1 else arrays[0][None]
     matrices = batch if kernel is None else gram_matrix(batch, kernel)
-    with np.errstate(all="ignore"):  # an infinity is in the row
+    with np.errstate(all="ignore"):  # the row shows infinities
         measures = rank_measures(matrices, tau).to_dict()
     for i, (row, _) in enumerate(group):
         row |= {name: float(values[i]) for name, values in measures.items()}
@@ -134,8 +134,8 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure")
     Returns
     -------
     int
-        0 all arrays measured, or skipped with a reason; 1 a file, or an array of it, could not be
-        read; 2 usage, or an output that could not be written.
+        0: all arrays were measured, or skipped with a reason; 1: a file, or an array in it, could
+        not be read; 2: wrong usage, or an output could not be written.
     """
     parser = _parser(prog)
     options = parser.parse_intermixed_args(
@@ -153,7 +153,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure")
     if not any(output.standard for output in outputs):
         print("\n".join(summary(table)), flush=True)
     for row in failures:
-        # the array of a .npy has no name of its own
+        # the array of a .npy has no name
         array = [] if row["array"] is None or is_npy(row["file"]) else [row["array"]]
         words = map(shown, [row["file"], *array, row["error"]])
         print(f"{prog}: not read: {': '.join(words)}", file=sys.stderr)
@@ -163,9 +163,9 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure")
 
 
 def _kernels_joined(arguments: Sequence[str]) -> list[str]:
-    """The arguments with `--gram KERNEL` as `--gram=KERNEL`, so that `--gram FILE` takes no file.
+    """Rewrite `--gram KERNEL` as `--gram=KERNEL`, so that `--gram FILE` has no kernel.
 
-    A word without a suffix is taken for a kernel, since no file that can be read has such a name.
+    A word without a suffix is read as a kernel, since every readable file has a suffix.
     """
     words: list[str] = []
     end = arguments.index("--") if "--" in arguments else len(arguments)
@@ -185,8 +185,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         epilog="Compressed arrays of a .npz are unpacked to "
         f"{UNPACKED / 2**20:g} MiB in all, or {UNPACKED_RATIO} times its size, whichever is more; "
         "beyond that they are refused, as are arrays that need more memory than the machine has. "
-        "Exit code: 0 measured, or skipped with a reason; 1 a file, or an array of it, was not "
-        "read; 2 usage, or an output that could not be written.",
+        "Exit codes: 0: all arrays were measured, or skipped with a reason; 1: a file, or an array "
+        "in it, could not be read; 2: wrong usage, or an output could not be written.",
         allow_abbrev=False,
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
@@ -197,7 +197,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--gram",
         choices=KERNELS,
         metavar="KERNEL",
-        help="measure the Gram matrix of the rows instead; without a kernel: cosine; "
+        help="measure the Gram matrix of the rows instead; the kernel is cosine by default; "
         f"others: {', '.join(KERNELS[1:])}",
     )
     for option in ("--csv", "--json"):
@@ -205,13 +205,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
             option,
             type=Path,
             metavar="PATH",
-            help="write all measures there; - is standard output, without the table",
+            help="write all measures to PATH; - is standard output, without the table",
         )
     return parser
 
 
 def _csv(table: list[dict[str, Any]]) -> bytes:
-    """A line per array; characters in names that are not printable are escaped."""
+    """Return a line per array, with unprintable characters in names escaped."""
     columns = list(max(table, key=lambda row: len(list(row)), default={}))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")

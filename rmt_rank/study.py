@@ -27,7 +27,7 @@ from rmt_rank.simulation.study_run import open_study, run_study
 
 __all__ = ["main"]
 
-# Exit codes: 0 done, 1 a worker died, 2 usage or a store that cannot be used.
+# Exit codes: 0: done; 1: a worker died; 2: wrong usage, or a store that cannot be used.
 DONE, WORKER_DIED, USAGE = 0, 1, 2
 
 _MOST_WORKERS = 1024
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank study") -
     Returns
     -------
     int
-        0 done, 1 a worker died, 2 usage, 130 interrupted; finished results are kept.
+        0: done; 1: a worker died; 2: wrong usage; 130: interrupted.  Finished results are kept.
     """
     parser = _parser(prog)
     options = parser.parse_args(arguments)
@@ -64,10 +64,10 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank study") -
     except (ValueError, TypeError, OSError, ImportError) as error:
         parser.error(sentence(error))
     except BrokenProcessPool:
-        print(f"{prog}: a worker died; run it again to go on", file=sys.stderr)
+        print(f"{prog}: a worker died; run it again to resume", file=sys.stderr)
         return WORKER_DIED
     except KeyboardInterrupt:
-        print(f"{prog}: interrupted; run it again to go on", file=sys.stderr)
+        print(f"{prog}: interrupted; run it again to resume", file=sys.stderr)
         return 130
     _show(result, None)
     print(f"store: {shown(store)}")
@@ -84,7 +84,7 @@ def _run(study: Study, store: Path, executor: Executor | None) -> Any:
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
-        # not shown before the number of blocks is known
+        # show nothing before the number of blocks is known
         task = bar.add_task("", total=None, visible=False)
 
         def progress(done: int, total: int) -> None:
@@ -111,7 +111,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser = Parser(
         prog=prog,
         description="Run a declared study of random products, or show what its store holds.",
-        epilog="Exit code: 0 done, 1 a worker died, 2 usage, 130 interrupted; what is done stays.",
+        epilog="Exit codes: 0: done; 1: a worker died; 2: wrong usage; 130: interrupted. Finished "
+        "results are kept.",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     run = actions.add_parser("run", help="compute what is missing of a study")

@@ -16,7 +16,7 @@ import pytest
 from rmt_rank._array import namespace
 from rmt_rank._errors import BackendUnavailableError
 
-# Seconds for what takes a few on a machine that does nothing else: only what never ends takes them.
+# Time limit in seconds for tasks that take a few on an idle machine; only a hang reaches it.
 LIMIT = 600
 
 hypothesis.settings.register_profile("suite", deadline=None, max_examples=60, derandomize=True)
@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items):
-    # processes that share a run must collect the same names, so none may hold an address
+    # processes that share a run must collect the same names, so no name may contain an address
     unstable = [item.nodeid for item in items if " at 0x" in item.nodeid]
     if unstable:
         raise pytest.UsageError(f"names of tests change from run to run: {unstable[:3]}")
@@ -59,7 +59,7 @@ def library():
 
 @pytest.fixture
 def signals():
-    """Signals act as in a process started from a terminal, whatever this one has inherited.
+    """Make signals act as in a process started from a terminal, regardless of inherited settings.
 
     A background shell starts its jobs with SIGINT ignored, and others block signals; children
     inherit both.  A handler written in Python is the default action in a child.
@@ -74,12 +74,12 @@ def signals():
     yield
     signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     for number, action in before.items():
-        # None is a handler that was not set from Python
+        # None stands for a handler that was not set from Python
         signal.signal(number, signal.SIG_DFL if action is None else action)
 
 
 class _Process(subprocess.Popen):
-    """A process with a group, and text pipes, of its own."""
+    """A process with its own group and text pipes."""
 
     OPTIONS: ClassVar = {
         "stdout": subprocess.PIPE,
@@ -89,13 +89,13 @@ class _Process(subprocess.Popen):
     }
 
     def outcome(self):
-        """Exit code, output and errors, when it has ended."""
+        """Wait for the process, and return exit code, output and errors."""
         output, errors = self.communicate(timeout=LIMIT)
         return subprocess.CompletedProcess(self.args, self.returncode, output, errors)
 
     def end(self):
-        """Kill it and those that it started, and close its pipes."""
-        # a group without living members, which macOS does not let anyone kill, has ended
+        """Kill the process and its children, and close its pipes."""
+        # macOS does not allow killing a group without living members, which has ended
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self.wait()
@@ -107,7 +107,7 @@ class _Process(subprocess.Popen):
 
 @pytest.fixture
 def start(signals):
-    """From a command to its process, in a group of its own, which ends with the test."""
+    """Start a command as a process in its own group, which is killed when the test ends."""
     with contextlib.ExitStack() as processes:
 
         def started(*command, **options):
@@ -134,7 +134,7 @@ def until():
 
 @pytest.fixture
 def in_threads():
-    """Run functions of no arguments, all at once, and return their results in order."""
+    """Run functions without arguments concurrently, and return their results in order."""
 
     def run(work):
         barrier = threading.Barrier(len(work))

@@ -1,4 +1,4 @@
-"""Files that are read back: any damage is a ValueError that names the file, and costs no memory."""
+"""Damaged files of the package raise a ValueError that names the file, and take little memory."""
 
 import contextlib
 import io
@@ -35,7 +35,7 @@ ARRAYS = {
 
 
 def refused(path, load=unpack):
-    """The reason why a file is refused."""
+    """Return the reason why a file is refused."""
     with pytest.raises(ValueError, match=f"{path.name} cannot be read as a {KIND}: ") as caught:
         load(path, KIND)
     return str(caught.value).partition(f"as a {KIND}: ")[2]
@@ -62,7 +62,7 @@ def test_arrays_come_back_as_they_were(tmp_path):
     path.write_bytes(pack(KIND, ARRAYS))
     found = unpack(path, KIND)
     assert found.keys() == ARRAYS.keys()
-    with np.load(path) as numpys:  # whose reader is another
+    with np.load(path) as numpys:  # NumPy's own reader
         for name, array in ARRAYS.items():
             for each in (found[name], numpys[name]):
                 assert (each.dtype, each.shape, each.tobytes()) == (
@@ -84,7 +84,7 @@ def test_flipped_bits_and_other_lengths_are_found(tmp_path, kind):
     )
     damaged = [content[:n] for n in range(0, len(content), 5)]
     damaged += [content + b"\0", content + b"\n", b"\0" + content, content + content]
-    # of the bits one in eleven, each place in a byte among them; all were tried once
+    # one bit in eleven, which covers every position in a byte; all bits were tried once
     for i in range(0, 8 * len(content), 11):
         flipped = bytearray(content)
         flipped[i // 8] ^= 1 << i % 8
@@ -110,10 +110,13 @@ FLOATS = "{'descr': '<f8', 'fortran_order': False, 'shape': (%s), }\n"
         (archive([("a.npy", npy("{'descr': '<f8'"))]), "is not one of plain numbers or text"),
         (archive([("a.npy", npy(FLOATS % "True,"))]), "is not one of plain numbers or text"),
         (archive([("a.npy", npy(FLOATS % "-1,"))]), "is not one of plain numbers or text"),
-        (archive([("a.npy", npy(FLOATS % f"{2**37},"))]), "claims 1099511627776 bytes of 0"),
+        (
+            archive([("a.npy", npy(FLOATS % f"{2**37},"))]),
+            "claims 1099511627776 bytes, but there are 0",
+        ),
         (archive([("a.npy", npy(FLOATS % f"{10**400},"))]), "claims"),
-        (archive([("a.npy", npy(FLOATS % "2,", b"\0" * 8))]), "claims 16 bytes of 8"),
-        (archive([("a.npy", npy(FLOATS % "", b"\0" * 16, 2))]), "claims 8 bytes of 16"),
+        (archive([("a.npy", npy(FLOATS % "2,", b"\0" * 8))]), "claims 16 bytes, but there are 8"),
+        (archive([("a.npy", npy(FLOATS % "", b"\0" * 16, 2))]), "claims 8 bytes, but there are 16"),
         (
             archive([("a.npy", npy(FLOATS.replace("<f8", "<f3") % "1,", b"\0" * 3))]),
             "data type '<f3' not understood",
@@ -144,15 +147,15 @@ def test_a_member_twice(tmp_path):
     with pytest.warns(UserWarning, match="Duplicate name"):
         content = archive([("a.npy", npy(FLOATS % "", b"\0" * 8))] * 2)
     path.write_bytes(sealed(content))
-    assert refused(path) == "its member 'a' is there twice"
+    assert refused(path) == "its member 'a' occurs twice"
 
 
 def damaged_archives():
-    """Of an archive every byte, one at a time, with a seal that is right again."""
+    """Damage every byte of an archive, one at a time, with a valid seal."""
     seal = _archive._SEAL.search(GOOD)
     blank = GOOD[: seal.start(3)] + b"0" * 64 + GOOD[seal.end(3) :]
-    # a fifth of all, each with one of four values; all of them took a minute, and gave no other
-    # class of error
+    # a fifth of the bytes, each with one of four values; testing all took a minute, and gave no
+    # other class of error
     for i in range(0, seal.start(), 5):
         value = (0, 12, 255, blank[i] ^ 1)[i % 4]
         if value != blank[i]:
@@ -160,7 +163,7 @@ def damaged_archives():
 
 
 def test_damage_under_a_right_seal_is_refused_or_without_meaning(tmp_path):
-    """Compression, sizes, offsets, flags, names, header: whatever a parser may stumble on."""
+    """Damage compression, sizes, offsets, flags, names, header: all that a parser may fail on."""
     path = tmp_path / "x.npz"
     count = 0
     for content in damaged_archives():
@@ -177,7 +180,7 @@ def test_damage_under_a_right_seal_is_refused_or_without_meaning(tmp_path):
     [
         ("[" * 100_000, "it is nested too deeply"),
         ('{"a": ' * 100_000, "it is nested too deeply"),
-        ('{"a": 1, "a": 2}', "a key is there twice"),
+        ('{"a": 1, "a": 2}', "a key occurs twice"),
         ('{"a": NaN}', "a value is NaN"),
         (f'{{"a": 1{"0" * 5000}}}', "Exceeds the limit"),
         ("[1]", "it holds a list, not an object"),
@@ -211,7 +214,7 @@ def test_what_is_not_a_file_of_ours(tmp_path):
     path.write_text("<!doctype html>")
     assert refused(path).startswith("it has no seal of rmt_rank")
     with path.open("wb") as file:
-        file.truncate(2**40)  # none of it on disk, and none of it is read
+        file.truncate(2**40)  # it takes no space on disk, and is not read
     assert refused(path).startswith("it has no seal of rmt_rank")
     os.mkfifo(tmp_path / "pipe")
     for name in ("pipe", "."):

@@ -1,4 +1,4 @@
-"""Arrays as users give them: types that are accepted, kinds that are refused with a sentence."""
+"""Array arguments: types that are accepted, and types that are refused with an explanation."""
 
 import sys
 from fractions import Fraction
@@ -199,7 +199,7 @@ class TestTorch:
         assert rank.dtype == (torch.float64 if default == "float64" else torch.float32)
         assert float(rank) == pytest.approx(RANK, rel=SINGLE)
 
-    @pytest.mark.filterwarnings("ignore:ComplexHalf")  # PyTorch's own, when one is made
+    @pytest.mark.filterwarnings("ignore:ComplexHalf")  # PyTorch warns when a tensor is made
     def test_complex(self, torch):
         a = A + 1j * A[::-1]
         expected = rmt_rank.effective_rank(a)
@@ -213,7 +213,7 @@ class TestTorch:
         np.testing.assert_array_equal(to_numpy(torch.tensor(A).bfloat16()), A)
         np.testing.assert_array_equal(to_numpy(torch.tensor(A, requires_grad=True)), A)
 
-    @pytest.mark.filterwarnings("ignore::UserWarning")  # sparse CSR, quantised, nested: unfinished
+    @pytest.mark.filterwarnings("ignore::UserWarning")  # sparse CSR, quantised, nested: beta
     def test_what_is_refused(self, torch):
         a = torch.tensor(A)
         quantised = torch.quantize_per_tensor(a.float(), 0.1, 0, torch.qint8)
@@ -256,11 +256,11 @@ class TestTorch:
                 torch.set_float32_matmul_precision("medium")
             with torch.autocast("cpu", torch.bfloat16, enabled=setting == "autocast"):
                 lowered = measure(a)
-                # also backwards
+                # the backward pass, too
                 lowered_gradient = torch.autograd.grad(lowered.sum(), a)[0]
         finally:
             torch.set_float32_matmul_precision(before)
-        # bfloat16 would be 4e-3 off
+        # the error of bfloat16 would be 4e-3
         torch.testing.assert_close(lowered, value, rtol=1e-5, atol=1e-6)
         scale = float(gradient.abs().max())
         torch.testing.assert_close(lowered_gradient, gradient, rtol=1e-4, atol=1e-5 * scale)

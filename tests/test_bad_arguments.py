@@ -42,7 +42,7 @@ ENDLESS = 120
 
 
 class Hostile:
-    """Raises on everything that is asked of it."""
+    """An object that raises on every access."""
 
     def __repr__(self):
         raise RuntimeError("no text")
@@ -52,7 +52,7 @@ class Hostile:
 
 
 def junk():
-    """What is never an argument, by what it is called."""
+    """Return values that are invalid for every argument, by name."""
     return {
         "object": object(),
         "hostile": Hostile(),
@@ -73,7 +73,7 @@ def junk():
 
 
 def extremes():
-    """What may be an argument of a kind, or is far out of range."""
+    """Return values that may be arguments of a kind, or are far out of range."""
     return {
         "10**400": 10**400,
         "-10**5000": -(10**5000),
@@ -107,7 +107,7 @@ def extremes():
     }
 
 
-# Of the slow functions at high precision: what is refused, at once.
+# Arguments that slow functions at high precision must refuse at once.
 OF_EXACT = ("10**400", "-10**5000", "-1", "inf", "None", "[]", "dict", "range", "broadcast")
 
 SQUARE = rr.LeastSquaresProblem(np.eye(3)[:2], np.ones((2, 3)))
@@ -371,15 +371,15 @@ def of_exact():
     yield case(exact.dual_activation_closed, activation="erf", **closed)
 
 
-# Junk that an argument of some names takes: any text, a seed as NumPy has it, steps one by one.
+# Junk that arguments with certain names accept: any text, seeds as in NumPy, steps one by one.
 TAKES = {"name": {"text"}, "rng": {"ragged"}, "record": {"generator"}}
-# Other names by which messages call an argument.
+# Other names of arguments in messages.
 ALIASES = {"given": {"activation"}, "first_weight": {"weights"}}
 
 
 @contextlib.contextmanager
 def time_limit():
-    """Raise where a call does not end; not in threads, which get no signals."""
+    """Raise if a call does not end; not in threads, which get no signals."""
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
         yield
         return
@@ -397,7 +397,7 @@ def time_limit():
 
 
 def outcome(function, arguments):
-    """None for a result, the error otherwise."""
+    """Return None for a result, the error otherwise."""
     with time_limit():
         try:
             function(**arguments)
@@ -425,7 +425,7 @@ def check(function, good, values, never):
             assert any(each in message for each in names), f"{where}: {message}"
             assert len(message) < 500, f"{where}: {message[:100]}"
             assert "\n" not in message, where
-            # what NumPy, SciPy and Python say on their own
+            # messages of NumPy, SciPy and Python
             assert "ufunc" not in message, f"{where}: {message}"
 
 

@@ -1,4 +1,4 @@
-"""Commands in surroundings that are not those of a quiet terminal."""
+"""Commands in unusual environments."""
 
 import os
 import pkgutil
@@ -11,12 +11,12 @@ import pytest
 import rmt_rank
 from rmt_rank.figures.style import style
 
-# What is drawn without computing anything.
+# A figure that is drawn without computing anything.
 DRAW = ["figure", "reparameterization", "--out"]
 
 # Each takes a process of its own, so that settings that do not touch one another stand together.
 SURROUNDINGS = {
-    # what every process gets that a notebook starts, where the notebook's packages are elsewhere
+    # inherited by processes that a notebook starts, even if they lack the notebook's packages
     "notebook": {"MPLBACKEND": "module://matplotlib_inline.backend_inline"},
     "unknown backend, no home": {"MPLBACKEND": "nonsense", "HOME": None, "COLUMNS": "abc"},
     "empty backend, home not a folder": {
@@ -169,7 +169,7 @@ print(matplotlib.get_backend(auto_select=False))
     options = {"env": os.environ | {"MPLBACKEND": backend}}
     done = start(sys.executable, "-P", "-c", script, **options).outcome()
     assert (done.returncode, done.stderr) == (0, "")
-    # none is chosen yet where the variable names none
+    # if the variable names no backend, none is chosen yet
     assert done.stdout == ("svg\n" if backend == "svg" else "None\n")
 
 

@@ -193,6 +193,6 @@ def test_interrupted(jobs, tmp_path, start, until):
     os.killpg(process.pid, signal.SIGINT)
     done = process.outcome()
     assert done.returncode == 130
-    assert done.stderr == "rmt-rank experiment: interrupted; run it again to go on\n"
+    assert done.stderr == "rmt-rank experiment: interrupted; run it again to resume\n"
     assert done.stdout == ""
     assert list(folder.glob("*.npz"))

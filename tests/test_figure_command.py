@@ -190,7 +190,7 @@ def test_damage_anywhere_in_numbers(made, tmp_path):
     ],
 )
 def test_numbers_that_cannot_be(made, tmp_path, change, words, capsys):
-    """Though their digest is right."""
+    """Wrong content is refused even if its digest is right."""
     path = tmp_path / "numbers.nc"
     path.write_bytes(netcdf(change(opened(made / f"{NAME}.nc"))))
     with pytest.raises(SystemExit) as stopped:
@@ -346,6 +346,6 @@ def test_interrupted(tmp_path, start, until):
     os.killpg(process.pid, signal.SIGINT)
     done = process.outcome()
     assert done.returncode == 130
-    assert done.stderr == "python -m rmt_rank.figures: interrupted; run it again to go on\n"
+    assert done.stderr == "python -m rmt_rank.figures: interrupted; run it again to resume\n"
     assert done.stdout == ""
     assert list(cells.glob("*.npz"))

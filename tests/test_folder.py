@@ -1,4 +1,4 @@
-"""Folders of results: a kill at any point, what killed processes left, and what is not ours."""
+"""Folders of results: kills at any point, leftovers of killed processes, and foreign files."""
 
 import errno
 import os
@@ -13,8 +13,8 @@ from rmt_rank import _output
 from rmt_rank._folder import begin
 from rmt_rank._output import Output, clear_parts, create, is_part, write
 
-# A child of a child ends at the n-th line of the two files that make folders and write files, as
-# by SIGKILL: nothing is cleaned up or flushed.  The test takes some of the lines; all were tried.
+# A child of a child exits at the n-th line of the two modules that make folders and write files, as
+# if by SIGKILL: nothing is cleaned up or flushed.  The test uses some lines; all were tried once.
 KILLS = textwrap.dedent("""
     import os, sys
     from pathlib import Path
@@ -123,7 +123,7 @@ def test_kills_at_any_point(tmp_path):
 
 
 def part(folder, *, machine=None, process=None, age=0.0):
-    """A file as it is left where a process is killed."""
+    """A file as a killed process leaves it."""
     path = folder / f".rmt_rank-part-{machine or _output._machine()}-{process}-abc_1234"
     path.write_text("{")
     times = path.stat().st_mtime - age
@@ -133,7 +133,7 @@ def part(folder, *, machine=None, process=None, age=0.0):
 
 @pytest.fixture
 def dead():
-    """Number of a process that has ended."""
+    """Identifier of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
@@ -157,7 +157,7 @@ def test_parts_of_the_dead_are_cleared_and_those_of_the_living_stay(tmp_path, de
 
 
 def test_parts_do_not_hinder(tmp_path):
-    """Of a living process, one of several that begin at once, or one on another machine."""
+    """Files of a living process, of one of several that start at once, or of another machine."""
     left = part(tmp_path, process=os.getpid())
     path = begin(tmp_path, "x.json", lambda: b"mine", "a store")
     assert path.read_bytes() == b"mine"

@@ -1,4 +1,4 @@
-"""What the process has one of is as before after any public function, and after eight at once.
+"""Global state is unchanged after any public function, and after eight at once.
 
 The functions are called one by one, then in eight threads, each in an order of its own; all give
 the same numbers to the last bit.
@@ -35,20 +35,20 @@ from rmt_rank.experiments.workers import workers
 from rmt_rank.figures.style import style
 from rmt_rank.verify.command import main as verify
 
-# Seconds after which threads are taken to have stopped for ever.
+# Seconds after which threads count as hanging.
 LIMIT = 300
 
 
 def umask():
-    """Without setting it: the kernel says it on Linux."""
+    """Return the umask without setting it: Linux reports it."""
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return [line for line in lines if line.startswith("Umask")]
 
 
 def state():
-    """Everything that the process has one of, but what belongs to a thread."""
-    generator = np.random.get_state()  # noqa: NPY002  # it is what must not change
+    """Return the global state of the process, except state per thread."""
+    generator = np.random.get_state()  # noqa: NPY002  # this must not change
     return {
         "mpmath": (mpmath.mp.prec, mpmath.mp.dps, mpmath.mp.pretty, mpmath.mp.trap_complex),
         "flint": (flint.ctx.prec, flint.ctx.dps, flint.ctx.pretty, flint.ctx.threads),
@@ -174,7 +174,7 @@ def drawn():
 
 
 def bits(found):
-    """A result as something that compares bit for bit."""
+    """Convert a result so that it can be compared bit for bit."""
     if is_dataclass(found):
         found = asdict(found)
     if isinstance(found, dict):
@@ -259,7 +259,7 @@ def test_one_blas_thread_is_counted_over_threads(in_threads):
     def second():
         with one_blas_thread():
             inside.wait(LIMIT)
-        # the other is inside still
+        # the other thread is still inside
         seen = blas_threads()
         leave.set()
         return seen
@@ -280,7 +280,7 @@ def test_blas_has_its_threads_again_where_a_callers_statistic_raises(kind):
         raise kind("enough")
 
     with threadpool_limits(2, user_api="blas"):
-        # the traceback keeps every generator alive
+        # the traceback keeps all generators alive
         with pytest.raises(kind, match="enough") as caught:
             rr.estimate(statistic, 8, 2, samples=600, rng=0)
         assert caught.traceback

@@ -1,4 +1,4 @@
-"""Who may import whom, what `import rmt_rank` loads, and the doctests."""
+"""Allowed imports between modules, modules loaded by `import rmt_rank`, and the doctests."""
 
 import ast
 import doctest
@@ -114,7 +114,7 @@ def run(code):
 
 
 def loaded_by(*names):
-    """Packages outside the standard library that one loads who asks for names of rmt_rank."""
+    """Third-party packages that are loaded by accessing names of rmt_rank."""
     code = f"""
 import sys
 before = set(sys.modules)

@@ -1,4 +1,4 @@
-"""Damaged and hostile files: each is named with its reason, and none costs the others."""
+"""Damaged and hostile files: each is reported with the reason, and none affects the others."""
 
 import io
 import json
@@ -67,8 +67,8 @@ def measure(tmp_path, capsys):
 HEADERS = {
     "2^63 elements": (HEADER % ("<f8", (2**63,)), b"", "claims 73786976294838206464 bytes"),
     "a product beyond 64 bits": (HEADER % ("<f8", (2**33, 2**33)), b"", "claims"),
-    "more than there is": (HEADER % ("<f8", (3, 5)), b"\0" * 96, "claims 120 bytes of data, and"),
-    "less than there is": (HEADER % ("<f8", (3, 3)), b"\0" * 96, "claims 72 bytes of data, and"),
+    "more than there is": (HEADER % ("<f8", (3, 5)), b"\0" * 96, "claims 120 bytes of data, but"),
+    "less than there is": (HEADER % ("<f8", (3, 3)), b"\0" * 96, "claims 72 bytes of data, but"),
     "negative": (HEADER % ("<f8", (-3, 4)), b"\0" * 96, "shape (-3, 4)"),
     "boolean": (HEADER % ("<f8", (True, 12)), b"\0" * 96, "shape (True, 12)"),
     "a fraction": (HEADER % ("<f8", (3.0, 4)), b"\0" * 96, "shape is not valid"),
@@ -132,7 +132,7 @@ def test_an_empty_array_of_impossible_size_takes_no_memory(measure, tmp_path):
 @pytest.mark.parametrize("array", [A, np.asfortranarray(A), A.astype(">f8"), A.astype(">f4")])
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
 def test_every_order_and_version(measure, tmp_path, array, version):
-    # capitals as other systems write them
+    # capital suffixes, as on other systems
     (tmp_path / "X.NPY").write_bytes(npy(array, version))
     archive(tmp_path / "X.Npz", {"a/x.npy": npy(array, version)}, zipfile.ZIP_DEFLATED)
     expected = float(rank_measures(array.astype(array.dtype.newbyteorder("="))).effective_rank)
@@ -142,7 +142,7 @@ def test_every_order_and_version(measure, tmp_path, array, version):
 
 
 def test_every_flipped_byte_and_every_cut_ends_in_rows(tmp_path):
-    # what is changed without a trace is the bytes of numbers that no checksum covers
+    # only bytes of numbers without a checksum can change unnoticed
     names = {"a", "b"}
     buffers = [io.BytesIO(), io.BytesIO()]
     np.savez(buffers[0], a=A, b=A)
@@ -241,7 +241,7 @@ def test_entries_that_share_their_bytes_are_refused(measure, tmp_path):
     path = archive(tmp_path / "x.npz", {"a.npy": npy(), "b.npy": npy(), "c.npy": npy()})
     content = bytearray(path.read_bytes())
     second = content.index(b"PK\x01\x02", content.index(b"PK\x01\x02") + 1)
-    struct.pack_into("<I", content, second + 42, 0)  # where the first begins
+    struct.pack_into("<I", content, second + 42, 0)  # the offset of the first member
     path.write_bytes(content)
     a, b, c = measure(path)
     assert a["error"] == b["error"] == "it overlaps another part of the archive"
@@ -266,7 +266,7 @@ def test_a_bomb_is_refused_and_sparse_weights_are_not(measure, monkeypatch, tmp_
     bomb, good = measure(path)
     assert "unpacked to 0.0625 MiB, or 100 times its size, at most" in bomb["error"]
     assert good["effective_rank"]
-    # beside weights that do not shrink it takes 40 times the file
+    # beside incompressible weights it takes 40 times the size of the file
     np.savez_compressed(path, zeros=zeros, dense=np.random.default_rng(0).normal(size=(16, 16)))
     assert not any(row["error"] for row in measure(path))
 
@@ -341,7 +341,7 @@ def test_what_a_file_of_another_kind_is(measure, tmp_path, content, words, suffi
     if suffix == ".npz" and content.startswith(b"PK"):
         words = "damaged or cut off"
     if suffix == ".safetensors" and words == "a .safetensors file":
-        words = "not a .safetensors file that is whole"
+        words = "not a .safetensors file or is damaged"
     path = tmp_path / f"x{suffix}"
     path.write_bytes(content)
     (row,) = measure(path)
@@ -436,7 +436,7 @@ def test_many_matrices_are_measured_as_each_alone(measure, tmp_path):
     np.savez(tmp_path / "x.npz", **arrays)
     for row in measure(tmp_path / "x.npz"):
         alone = rank_measures(arrays[row["array"]]).to_dict()
-        # sums over a batch may be taken in another order: rounding, of sums of at most 5 terms
+        # sums over a batch may have another order: rounding of sums of at most 5 terms
         for name, value in alone.items():
             assert row[name] == pytest.approx(float(value), rel=1e-13, abs=1e-13)
 

@@ -1,4 +1,4 @@
-"""Streams and outputs of commands: what they cannot encode, pipes, devices, closed ones."""
+"""Streams and outputs of commands: encodings, pipes, devices, closed streams."""
 
 import csv
 import fcntl
@@ -59,7 +59,7 @@ def shell(line, *arguments):
 
 
 def on_terminal(width, *arguments):
-    """What a command writes on a terminal of a width."""
+    """Return the output of a command on a terminal of a given width."""
     main, end = pty.openpty()
     fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
@@ -71,7 +71,7 @@ def on_terminal(width, *arguments):
         try:
             while piece := os.read(main, 65536):
                 written += piece
-        except OSError:  # the end of a terminal that is closed
+        except OSError:  # the terminal was closed
             pass
         finally:
             os.close(main)
@@ -235,7 +235,7 @@ def test_numbers_are_whole_at_every_width(tmp_path, width, several):
     for name in names:
         assert name in folded.replace(" ", "")
     for name in ("roy", "stable", "threshold", "numerical"):
-        assert name in text  # as a column, or as one that is not shown
+        assert name in text  # as a column, or in the list of those not shown
 
 
 def test_a_pipe_gets_a_line_per_matrix(tmp_path):
@@ -327,7 +327,7 @@ def test_a_full_device_does_not_cost_the_table(archive, tmp_path):
 )
 def test_streams_that_are_closed_or_full(archive, arguments, redirection, code, error):
     line = f"set -o pipefail; COMMAND {redirection}"
-    # nobody reads: wait for the reader to end
+    # there is no reader: wait for it to exit
     line = line.replace("| true", "2>&2 | (exec <&-; sleep 0)")
     done = shell(line, "measure", archive, *arguments)
     assert done.returncode == code
@@ -339,7 +339,7 @@ def test_streams_that_are_closed_or_full(archive, arguments, redirection, code, 
 def test_a_pipe_is_not_opened_before_there_is_something_to_write(tmp_path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    Output("--csv", fifo)  # returns, though nobody reads
+    Output("--csv", fifo)  # this returns although there is no reader
 
 
 def test_links_in_a_circle_and_sockets_are_refused(tmp_path):

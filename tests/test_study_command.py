@@ -51,7 +51,7 @@ def test_workers_give_the_same_numbers(declared, tmp_path, capsys):
 def test_an_incomplete_study_says_so(declared, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(study_run, "compute", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
     assert run(["study", "run", str(declared)]) == 130
-    assert "interrupted; run it again to go on" in capsys.readouterr().err
+    assert "interrupted; run it again to resume" in capsys.readouterr().err
     assert run(["study", "show", str(tmp_path / "grid.study")]) == 0
     printed = capsys.readouterr().out
     assert "not complete: 900 samples per cell are declared" in printed
@@ -65,7 +65,7 @@ def die(_block):
 def test_a_worker_that_dies(declared, monkeypatch, capsys):
     monkeypatch.setattr(study_run, "compute", die)
     assert run(["study", "run", str(declared), "--workers", "2"]) == 1
-    assert "a worker died; run it again to go on" in capsys.readouterr().err
+    assert "a worker died; run it again to resume" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Arguments: what is allowed, and messages that are short whatever was given."""
+"""Checks of arguments, and messages that are short for any value."""
 
 import decimal
 import fractions
@@ -24,7 +24,7 @@ from rmt_rank._validation import (
 
 
 class Hostile:
-    """Raises on everything that is asked of it."""
+    """An object that raises on every access."""
 
     def __repr__(self):
         raise RuntimeError("no text")

@@ -1,4 +1,4 @@
-"""Processes of commands: what ends them, and what does not."""
+"""Worker processes of commands: when they exit, and when they do not."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from rmt_rank.experiments.workers import processes
 
 pytest.importorskip("xarray", reason="xarray is not installed")
 
-# cells and blocks that take minutes together
+# together, these cells and blocks take minutes
 COMMANDS = {
     "experiment": ["convergence", "--quick", "--out", "out", "--jobs", "2"],
     "figure": ["convergence-pdf", "--quick", "--out", "out", "--jobs", "2"],
@@ -28,7 +28,7 @@ statistics = ["effective_rank"]
 
 @pytest.fixture
 def running(start, until, tmp_path):
-    """From a command to its process, when a first result is there."""
+    """Start a command, and return its process when there is a first result."""
 
     def started(*command):
         (tmp_path / "grid.toml").write_text(DECLARED)
@@ -44,7 +44,7 @@ def running(start, until, tmp_path):
 def test_a_command_that_is_killed_leaves_no_worker(running, name):
     process = running(sys.executable, "-P", "-m", "rmt_rank", name, *COMMANDS[name])
     process.send_signal(signal.SIGKILL)
-    # its output ends when the last process that has it ends
+    # its output ends when the last process that holds it exits
     assert process.outcome().returncode == -signal.SIGKILL
 
 

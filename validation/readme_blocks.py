@@ -22,7 +22,7 @@ def blocks(text: str) -> list[str]:
 
 def main() -> int:
     warnings.simplefilter("error")
-    names: dict[str, object] = {}  # the blocks are read in order, as one session
+    names: dict[str, object] = {}  # the blocks run in order, as one session
     found = blocks(README.read_text(encoding="utf-8"))
     for number, block in enumerate(found, 1):
         print(f"block {number} of {len(found)}", flush=True)

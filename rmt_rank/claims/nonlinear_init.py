@@ -171,7 +171,7 @@ def _two_roads(context: Context) -> Iterator[Evidence]:
         f"largest distance over root mean squares: {', '.join(errors)}",
     )
     gap = Fraction(1, 2**40)
-    # arithmetic with a result keeps its digits
+    # arithmetic with a result keeps its precision
     known = 1 - 2 * slow.dual_activation_closed("relu", 1, 1, 1 - gap, digits=40)
     yield at_most(
         "ReLU: 1 - r keeps its digits where it is 2^-40",

@@ -23,7 +23,7 @@ __all__ = ["load_cifar"]
 _SHAPE = (3, 32, 32)
 _OPENML = {10: "CIFAR_10", 100: "CIFAR-100"}
 _FOLDERS = {10: "cifar-10-batches-py", 100: "cifar-100-python"}
-# Values of a pickle that are named again, at most; memory is taken for so many.
+# Limit on the memo indices of a pickle; memory is allocated for so many entries.
 _MOST_KEPT = 1 << 20
 _INTEGERS = [f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)]
 _FILES = {
@@ -93,7 +93,7 @@ def _batch(file: Path, classes: int) -> tuple[Any, Any]:
     with described(file, f"batch of CIFAR-{classes}"):
         for code, value, _place in pickletools.genops(content):
             if code.name.endswith("PUT") and int(value or 0) > _MOST_KEPT:
-                raise ValueError(f"it numbers the values that it names again up to {value}")
+                raise ValueError(f"its pickle has memo indices up to {value}")
         found = _Unpickler(io.BytesIO(content), encoding="bytes").load()
         labels = found[b"labels" if classes == 10 else b"fine_labels"]
         labels = labels.array() if isinstance(labels, _Recorded) else np.asarray(labels)
@@ -107,7 +107,7 @@ def _batch(file: Path, classes: int) -> tuple[Any, Any]:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Of all that a pickle may name, what arrays are made of: recorded, and not called."""
+    """Unpickler that records the types NumPy arrays are made of, and calls nothing."""
 
     def find_class(self, module: str, name: str) -> Any:
         if module.startswith("numpy") and name == "_reconstruct":
@@ -115,14 +115,14 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) == ("numpy", "dtype"):
             return _Recorded
         if (module, name) == ("numpy", "ndarray"):
-            return None  # what `_reconstruct` is to make
+            return None  # the type that `_reconstruct` is to make
         if (module, name) == ("_codecs", "encode"):  # bytes of Python 3 in old protocols
             return lambda text, _coding: text.encode("latin-1")
         raise pickle.UnpicklingError(f"it holds {module}.{name}")
 
 
 class _Recorded:
-    """Record of an array, or of its type, in a pickle."""
+    """Record of an array, or of its type, from a pickle."""
 
     def __init__(self, *arguments: Any) -> None:
         self.arguments = arguments
@@ -132,7 +132,7 @@ class _Recorded:
         self.state = state
 
     def array(self) -> npt.NDArray[Any]:
-        """The array, of integers alone."""
+        """Return the array; only integers are allowed."""
         _version, shape, kind, fortran, content = self.state
         code, order = (
             word.decode() if isinstance(word, bytes) else word

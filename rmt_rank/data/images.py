@@ -19,25 +19,25 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images and what they show.
+    """Images and their labels.
 
     Attributes
     ----------
     name : str
-        Which images.
+        Name of the data set.
     inputs : ndarray, shape (examples, features)
         Pixels; rows are samples.  In [0, 1] as they are loaded.
     labels : ndarray of int, shape (examples,)
-        From 0 to classes - 1.
+        Classes, from 0 to classes - 1.
     shape : tuple of int
-        Of one image: rows and columns, after colours if it has any.
+        Shape of one image: rows and columns, preceded by colours if it has any.
     classes : int
         Number of classes.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type, or they do not fit together.
+        If an argument is of the wrong type, or the arguments do not fit together.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Images:
             raise TypeError(f"labels must be an array of integers, got {shown(self.labels)}")
         if self.inputs.ndim != 2 or self.inputs.shape != (self.labels.size, math.prod(shape)):
             raise ValueError(
-                "inputs and labels must be as many images of the shape "
+                "inputs and labels must have one row and one label per image of the shape "
                 f"{shown(shape)}, got the shapes {self.inputs.shape} and {self.labels.shape}"
             )
         if self.labels.ndim != 1 or not np.all((self.labels >= 0) & (self.labels < classes)):
@@ -111,7 +111,7 @@ class Images:
             order = order[self._balanced(order, count)]
         elif count > len(self):
             raise ValueError(
-                f"count must be at most {len(self)}, the images there are, got {shown(count)}"
+                f"count must be at most {len(self)}, the number of images, got {shown(count)}"
             )
         chosen = order[:count]
         return replace(self, inputs=self.inputs[chosen], labels=self.labels[chosen])
@@ -122,8 +122,8 @@ class Images:
         least = int(np.bincount(self.labels, minlength=self.classes).min())
         if rest or share > least:
             raise ValueError(
-                f"count must be a multiple of the {self.classes} classes, of which one has {least} "
-                f"images, to be balanced, got {shown(count)}"
+                f"count must be a multiple of the {self.classes} classes if balanced, and at most "
+                f"{least} images per class, got {shown(count)}"
             )
         labels = self.labels[order]
         places = [np.flatnonzero(labels == label)[:share] for label in range(self.classes)]

@@ -22,7 +22,7 @@ __all__ = ["load_mnist"]
 
 _SHAPE = (28, 28)
 _OPENML = "mnist_784"
-# Bytes of a file, at most, unpacked; the largest one of MNIST has 47 million.
+# Largest number of unpacked bytes of a file; the largest one of MNIST has 47 million.
 _MOST = 1 << 30
 _PREFIXES = {"train": "train", "test": "t10k"}
 

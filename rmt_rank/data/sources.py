@@ -55,22 +55,22 @@ def folders(path: str | Path | None, names: Sequence[str]) -> list[Path]:
 def openml(
     name: str, title: str, shape: tuple[int, ...], classes: int, *, train: float, part: str
 ) -> Images:
-    """Part of a data set of OpenML, which scikit-learn keeps on disk once it was fetched.
+    """Part of a data set of OpenML, which scikit-learn caches on disk.
 
-    It keeps it in the folder of `RMT_RANK_DATA`, if that is set.  Reading takes minutes each time.
+    The cache is in the folder `RMT_RANK_DATA`, if that is set.  Each reading takes minutes.
 
     Parameters
     ----------
     name : str
-        For messages.
+        Name for messages.
     title : str
-        OpenML's name of the data set, of which the first version is taken.
+        OpenML's name of the data set; the first version is used.
     shape, classes
         As in `Images`.
     train : float
-        Share of the rows, from the first on, that are for training.
+        Share of the rows, counted from the first, that are for training.
     part : {"train", "test"}
-        Which rows.
+        Whether to return the rows for training or the rest.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def openml(
     DataUnavailableError
         If it was never fetched, and there is no network.
     ValueError
-        If what was fetched is damaged.
+        If the cached file is damaged.
     """
     datasets = scikit_learn()
     try:
@@ -87,9 +87,9 @@ def openml(
             title,
             version=1,
             as_frame=False,
-            # slow, but the faster one fails on numbers as classes with pandas 3
+            # this parser is slow, but the faster one fails with pandas 3 if classes are numbers
             parser="liac-arff",
-            # the fewest that there can be; it warns before it tries again
+            # the smallest number of retries; scikit-learn warns before each
             n_retries=1,
             data_home=os.environ.get(VARIABLE) or None,
         )

@@ -25,13 +25,13 @@ Number = Any
 
 # Bits of numerators and denominators: numbers from 1e-1200 to 1e1200, and 1200 digits.
 MOST_BITS = 4000
-# Of the depth of laws that are integrated, and members of a sequence.
+# Limits on the depth of laws that are integrated, and on the members of a sequence.
 LEAST_DEPTH, MOST_DEPTH = Fraction(1, 10**30), Fraction(10**15)
 MOST_MEMBERS = 10**6
 
 
 def shown(value: object) -> str:
-    """Return a short text for a value, of one line, whatever its size and its own text."""
+    """Return a short one-line text for any value, regardless of its size and its repr."""
     if isinstance(value, int) and value.bit_length() > 128:
         return f"about {'-' if value < 0 else ''}1e+{int(math.log10(abs(value)))}"
     try:
@@ -46,7 +46,7 @@ def exact(name: str, value: Number) -> Fraction:
     Parameters
     ----------
     name : str
-        What the caller calls it; used in messages only.
+        Name of the argument, for messages.
     value : int, float, str, Fraction, Decimal or mpf
         A finite real number. Strings are decimals (``"0.1"``) or ratios (``"1/3"``).
 
@@ -59,20 +59,21 @@ def exact(name: str, value: Number) -> Fraction:
     TypeError
         If ``value`` is of another type (bool included).
     ValueError
-        If ``value`` is not finite, or a string that spells no number, or of a size or with more
-        digits than 1e1200.
+        If ``value`` is not finite, is a string that is not a number, is outside 1e-1200 to 1e1200,
+        or has more than 1200 digits.
     """
     number = _fraction(name, value)
     if max(number.numerator.bit_length(), number.denominator.bit_length()) > MOST_BITS:
         raise ValueError(
-            f"{name} is {shown(value)}; allowed: 0, or a size from 1e-1200 to 1e1200 of 1200 digits"
+            f"{name} is {shown(value)}; allowed: 0, or a magnitude from 1e-1200 to 1e1200 with at "
+            "most 1200 digits"
         )
     return number
 
 
 def _fraction(name: str, value: Number) -> Fraction:
     allowed = "a finite int, float, Fraction, Decimal, mpf or a string that spells one"
-    if hasattr(value, "_mpf_"):  # of any of mpmath's contexts
+    if hasattr(value, "_mpf_"):  # an mpf of any of mpmath's contexts
         if not mpmath.isfinite(value):
             raise ValueError(f"{name} is {value}; allowed: {allowed}")
         if abs(int(mpmath.mag(value))) > 2 * MOST_BITS:
@@ -97,7 +98,7 @@ def _fraction(name: str, value: Number) -> Fraction:
 
 
 def _check_exponent(text: str) -> None:
-    """Refuse decimals whose fraction would not end."""
+    """Refuse decimals whose exponent would make an enormous fraction."""
     _, _, exponent = text.lower().partition("e")
     if len(text) > 2 * MOST_BITS or (exponent and abs(int(exponent)) > MOST_BITS):
         raise ValueError("the exponent is too large")
@@ -161,7 +162,7 @@ def members(name: str, value: Any, fewest: int = 1) -> list[Any]:
         count = MOST_MEMBERS + 1
     if not fewest <= count <= MOST_MEMBERS:
         raise ValueError(f"{name} is {shown(value)}; allowed: at least {fewest} members")
-    found: list[Any] = list(value)  # type: ignore[call-overload]  # it has __getitem__
+    found: list[Any] = list(value)  # type: ignore[call-overload]  # value has __getitem__
     return found
 
 

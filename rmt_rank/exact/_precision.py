@@ -1,23 +1,24 @@
-"""The working precision, one thread at a time: a lock, a context of our own, and flint's.
+"""The working precision, for one thread at a time: a lock, a private mpmath context, and flint's.
 
-Why a lock, and not a context per thread.  mpmath keeps the precision in a context, but the tables
-behind its functions (pi, log 2, Bernoulli numbers, coefficients of the gamma function in
-`mpmath.libmp`) belong to the module and are extended in place: each is two assignments, between
-which a second thread could read the new digits with the old length.  python-flint has one precision
-for the whole process, `flint.ctx`, and sympy calls mpmath, too.  So one lock lets in one thread at
-a time, which costs nothing: all of this is Python, which the interpreter runs one thread at a time.
+A lock is needed, and a context per thread does not suffice.  mpmath keeps the precision in a
+context, but the tables behind its functions (pi, log 2, Bernoulli numbers, coefficients of the
+gamma function in `mpmath.libmp`) belong to the module and are extended in place by two assignments,
+between which a second thread could read the new digits with the old length.  python-flint has one
+precision for the whole process, `flint.ctx`, and sympy calls mpmath, too.  So one lock admits one
+thread at a time.  This costs nothing, because all of it is Python code, which the interpreter runs
+one thread at a time.
 
-Why a context of our own as well.  `mpmath.mp` belongs to the caller, and may be changed by another
-thread of theirs at any moment.  `mp` here is touched under the lock only, so that the caller's
-precision is never changed, however a call ends, and never matters.
+A private context is needed as well.  `mpmath.mp` belongs to the caller, and another thread of the
+caller may change it at any moment.  `mp` here is used only under the lock, so that the caller's
+precision has no effect and is never changed, even if a call raises.
 
 The lock is re-entrant, and it is the only one, so that a user's function that calls back into this
 package does not wait for itself.  Such a function runs under the lock; it must not wait for another
-thread that calls this package.  After a fork the child has a fresh lock: the thread that held the
-old one does not exist there.
+thread that calls this package.  After a fork the child has a fresh lock, because the thread that
+held the old one does not exist there.
 
-Results carry their digits: an mpf of `digits` prints that many, and arithmetic that has it on the
-left rounds to that many.  They are instances of `mpmath.mpf`, and can be pickled.
+Results carry their precision: an mpf of `digits` prints that many digits, and arithmetic with it as
+the left operand rounds to that many.  Results are instances of `mpmath.mpf`, and can be pickled.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ __all__ = [
 ]
 
 mp = mpmath.MPContext()
-"""Ours: used inside `working` only."""
+"""The private context of this package; used only inside `working`."""
 
 _lock = threading.RLock()
 
@@ -60,12 +61,12 @@ os.register_at_fork(after_in_child=_renew)
 
 
 def alone() -> Any:
-    """Return the lock: a context manager in which no other thread computes."""
+    """Return the lock, a context manager inside which no other thread computes."""
     return _lock
 
 
 def one_at_a_time(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function, to be run by one thread at a time."""
+    """Decorate a function so that only one thread at a time runs it."""
 
     @wraps(function)
     def called(*arguments: Any, **options: Any) -> Any:
@@ -77,14 +78,14 @@ def one_at_a_time(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def working(digits: int) -> Iterator[None]:
-    """Compute alone, at so many decimal digits of `mp`."""
+    """Hold the lock, and set the precision of `mp` in decimal digits."""
     with alone(), mp.workdps(digits):
         yield
 
 
 @contextmanager
 def working_bits(bits: int) -> Iterator[None]:
-    """Compute alone, at so many bits of flint's precision."""
+    """Hold the lock, and set flint's precision in bits."""
     with alone():
         before = flint_context.prec
         try:
@@ -95,10 +96,10 @@ def working_bits(bits: int) -> Iterator[None]:
 
 
 class _Results(mpmath.MPContext):  # type: ignore[misc]  # mpmath ships no types
-    """A context that never computes here: it is what the results of so many digits belong to."""
+    """The context of results with a given number of digits; this package never computes in it."""
 
     def init_builtins(self) -> None:
-        # this replaces the class of numbers that mpmath has just made by one that callers know
+        # replace mpmath's new class of numbers by a subclass of mpmath.mpf, which callers expect
         def reduce(number: Any) -> Any:
             return _restored, (self.dps, libmp.to_pickable(number._mpf_))
 
@@ -120,19 +121,19 @@ def _restored(digits: int, parts: Any) -> Any:
 
 
 def rounded(value: Any, digits: int) -> Any:
-    """Return a real number rounded to so many digits, which it shows."""
+    """Return a real number rounded to this many digits, which it prints."""
     return _results(digits).mpf(value)
 
 
 def unrounded(value: Any, digits: int) -> Any:
-    """Return an mpf with all of its bits, of which it shows so many digits."""
+    """Return an mpf that keeps all of its bits, but prints this many digits."""
     return _results(digits).make_mpf(value._mpf_)
 
 
 def from_caller(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a caller's function of an mpf as one of ours, for use inside `working`.
+    """Wrap a caller's function of an mpf for use inside `working`.
 
-    It may use mpmath's functions, so while it runs `mpmath.mp` has the working precision.
+    It may use mpmath's functions, so `mpmath.mp` has the working precision while it runs.
     """
 
     @wraps(function)
@@ -144,7 +145,7 @@ def from_caller(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def for_callers(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a function of ours as one that takes and gives numbers at mpmath's precision."""
+    """Wrap one of our functions so that it takes and returns numbers at mpmath's precision."""
 
     @wraps(function)
     def theirs(x: Any) -> Any:

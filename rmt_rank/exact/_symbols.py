@@ -30,7 +30,7 @@ phi = sp.Symbol("phi", positive=True)
 z = sp.Symbol("z", positive=True)
 y = sp.Symbol("y", positive=True)
 HALF = sp.Rational(1, 2)
-# by which sympy's expressions become functions at the working precision
+# functions that sympy's expressions call, at the working precision
 FUNCTIONS = {"exp": mp.exp, "loggamma": mp.loggamma}
 
 

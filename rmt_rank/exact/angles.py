@@ -11,7 +11,7 @@ the end pi/(L+1) of the interval, so for large L it is a spike. In
 the pole has moved to minus infinity, at every depth. And both distances keep their relative
 precision: gap = d (e^y - 1), phi = (pi/L) (1 - e^{-(Y-y)}), where y and Y - y are each known.
 
-Everything here works at the precision of the moment; the callers set it.
+Everything here works at the current precision, which the callers set.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def guard_digits(depth: Any) -> int:
 def _double_exponential(level: int, first: int, last: int, prec: int) -> list[tuple[Any, Any, Any]]:
     """Return u, 1 - u and the weight at the nodes k step of the rule on 0 < u < 1.
 
-    Even k, which coarser steps have, are left out after the first level. ``prec`` is the working
-    precision: a part of the key.
+    After the first level, even k are left out, because coarser steps contain them. ``prec`` is the
+    working precision, as part of the cache key.
     """
     step, nodes = mp.mpf(2) ** (-1 - level), []
     for k in range(first, last + 1):
@@ -52,7 +52,7 @@ def _double_exponential(level: int, first: int, last: int, prec: int) -> list[tu
             continue
         t = k * step
         e = mp.exp(mp.pi * mp.sinh(t))
-        u, rest = e / (1 + e), 1 / (1 + e)  # each with its relative precision
+        u, rest = e / (1 + e), 1 / (1 + e)  # each has full relative precision
         nodes.append((u, rest, step * u * rest * mp.pi * mp.cosh(t)))
     return nodes
 
@@ -93,14 +93,14 @@ def whole(L: Any, power_start: Any = 1) -> Segment:
 
 
 def settle(terms: Callable[[int], list[Any]], L: Any) -> Any:
-    """Return the limit of the trapezoidal sums, where ``terms(k)`` are those new at step 2^(-1-k).
+    """Return the limit of the trapezoidal sums; ``terms(k)`` are the new terms at step 2^(-1-k).
 
     Its error, relative to the sum of the absolute values, is about
     10^-(working digits - 2/3 of the guard digits).
 
     Halving the step of a double-exponential rule nearly squares its error e, to exp(-c N/log N)
-    with N nodes, and the last change is the error of the sum before.  So where two changes in a row
-    have shown that halving takes e to e^(3/2) or less, the error left is below the last change to
+    with N nodes, and the last change is the error of the previous sum.  So if two changes in a row
+    show that halving reduces e to e^(3/2) or less, the remaining error is below the last change to
     the power 3/2.
 
     Raises
@@ -110,7 +110,7 @@ def settle(terms: Callable[[int], list[Any]], L: Any) -> Any:
     """
     tolerance = mp.mpf(10) ** (2 * guard_digits(L) // 3 - mp.dps)
     total = size = mp.mpf(0)
-    before = mp.inf  # the last change but one, relative
+    before = mp.inf  # the previous relative change
     for level in range(FINEST):
         new = terms(level)
         previous = total

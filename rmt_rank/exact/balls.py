@@ -122,7 +122,7 @@ def _arb(number: Fraction) -> arb:
 
 
 def _mpf(point: arb) -> Any:
-    """Return the exact value of a ball of radius 0, which shows the digits of flint's precision."""
+    """Return the exact value of a ball of radius 0, printed at flint's precision."""
     mantissa, exponent = point.man_exp()
     value = mp.make_mpf(libmp.from_man_exp(int(mantissa), int(exponent)))
     return unrounded(value, libmp.prec_to_dps(ctx.prec))

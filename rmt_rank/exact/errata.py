@@ -37,7 +37,7 @@ __all__ = [
 Normalisation = Literal["printed", "maximum", "mean"]
 
 
-# Depths whose integrands are found in seconds.
+# Limits on depths, for which integrands are computed in seconds.
 _LEAST, _MOST = Fraction(1, 10**6), 10**6
 
 
@@ -129,7 +129,7 @@ def integrand_derivative_area(
     _check(normalisation)
     L_exact, digits = exact_depth(depth, least=_LEAST, most=_MOST), check_digits(digits)
     sign = 1 if normalisation == "printed" else -1
-    # at least as many digits as the signs take, with which it shares the law
+    # at least as many digits as for the signs, so that both share the cached law
     with working(max(digits, 15) + guard_digits(L_exact)):
         L = as_mpf(L_exact)
         shift = _maximum_over_mean(L, normalisation)

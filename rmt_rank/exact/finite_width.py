@@ -31,7 +31,7 @@ __all__ = ["complex_covariance", "complex_power_sum", "complex_power_sum_slope"]
 __all__ += ["expected_characteristic_polynomial"]
 
 
-# Each element of a sum is exact: of widths and orders, and of orders that are not 0.
+# Limits on widths, on orders, and on orders that are not 0: each element of a sum is exact.
 MOST_WIDTH, MOST_ORDER, LEAST_ORDER = 10**4, 10**3, Fraction(1, 10**60)
 
 
@@ -76,7 +76,7 @@ def complex_power_sum(widths: Sequence[int], z: Number, *, digits: int = 30) -> 
 
 
 def complex_power_sum_slope(widths: Sequence[int], z: Number, *, digits: int = 30) -> Any:
-    """The derivative of `complex_power_sum` in z, E[(1/N) sum_i s_i^z log s_i].
+    """Derivative of `complex_power_sum` in z, E[(1/N) sum_i s_i^z log s_i].
 
     Parameters, errors: as `complex_power_sum`.
 
@@ -86,7 +86,7 @@ def complex_power_sum_slope(widths: Sequence[int], z: Number, *, digits: int = 3
 
     Notes
     -----
-    By differences at higher precision.
+    It is computed by differences at higher precision.
 
     Examples
     --------

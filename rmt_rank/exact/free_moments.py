@@ -83,7 +83,7 @@ def residual_moments(square: Fraction, count: int) -> list[Fraction]:
     square : Fraction
         a^2.
     count : int
-        How many, from 1 to 1000.
+        Number of moments, from 1 to 1000.
 
     Notes
     -----

@@ -79,9 +79,9 @@ def measures(sigma: list[Any], *, tau: Any = "0.01", digits: int = 30) -> dict[s
 
 
 def _number(name: str, value: Any) -> Any:
-    """Return a real or complex number as mpmath's; TypeError or ValueError otherwise."""
+    """Return a real or complex number as an mpmath number; TypeError or ValueError otherwise."""
     if isinstance(value, numbers.Complex) and not isinstance(value, numbers.Real):
         return mp.mpc(*(as_mpf(exact(name, float(x))) for x in (value.real, value.imag)))
-    if hasattr(value, "_mpc_"):  # of any of mpmath's contexts
+    if hasattr(value, "_mpc_"):  # an mpc of any of mpmath's contexts
         return mp.mpmathify(value)
     return as_mpf(exact(name, value)) if not hasattr(value, "_mpf_") else mp.mpmathify(value)

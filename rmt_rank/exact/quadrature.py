@@ -118,7 +118,7 @@ def angle_of(x: Number, depth: Number, *, squared: bool = True, digits: int = 40
     phi, gap = angles_of(x, depth, squared=squared, digits=min(check_digits(digits) + 5, 2000))
     apart = abs(int(mp.mag(phi)) - int(mp.mag(gap)))
     carried = digits + 7 + math.ceil(apart / 3.32)
-    if phi <= gap:  # the gap is known from phi without loss
+    if phi <= gap:  # phi determines the gap without loss of digits
         return rounded(phi, carried)
     with working(carried):
         return rounded(mp.pi / (as_mpf(exact_depth(depth)) + 1) - gap, carried)
@@ -163,7 +163,7 @@ def law(
         return zero, one, zero
     if side < 0:
         return _density_at_zero(L_exact, squared, digits) if x_exact == 0 else zero, zero, one
-    # in steps, so that values of x share the nodes of the rule
+    # round up to steps of 10 digits, so that all x share the nodes of the rule
     with working(10 * math.ceil((work + 12) / 10)):
         L = as_mpf(L_exact)
         phi, gap, y, eta = solve_angle(L, _log_square_of(x_exact, squared))

@@ -27,7 +27,7 @@ from rmt_rank.exact._precision import mp, rounded, working
 
 __all__ = ["rectangular_effective_rank", "rectangular_law", "rectangular_moment"]
 
-MOST_RATIO = 10**12  # of widths
+MOST_RATIO = 10**12  # largest ratio of widths
 FINEST = 12  # doublings of the nodes of the quadrature before giving up
 
 
@@ -218,7 +218,7 @@ def rectangular_law(x: Number, widths: Sequence[Number], *, digits: int = 30) ->
 def _upper_root(s: Any, y: list[Any]) -> Any:
     """The root in the upper half plane with arg s = 0; None outside the support."""
     coefficients = [mp.mpf(1)]
-    for v in [mp.mpf(0), *y]:  # times w + 1 + v
+    for v in [mp.mpf(0), *y]:  # multiply by w + 1 + v
         shifted = [mp.mpf(0), *coefficients]
         coefficients = [*coefficients, mp.mpf(0)]
         coefficients = [a + (1 + v) * b for a, b in zip(coefficients, shifted, strict=True)]

@@ -58,10 +58,10 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
         "share": found.exponentiated / width,
         "simulated": found.method == "monte-carlo",
     }
-    # that it does not hold everywhere is what is shown
+    # the formulas are evaluated outside their regime on purpose
     for method, formula in (("limit", by_limit), ("corrected", corrected)):
         form = formula(width, depth).value
-        # relative, of the effective rank; far outside its regime a formula is off by any power
+        # relative error of the effective rank; far outside its regime it may be arbitrarily large
         arrays[f"{method}_rank"] = form
         arrays[f"{method}_error"] = abs(math.expm1(min(form - found.value, 99.0)))
     return {name: ((), np.array(value)) for name, value in arrays.items()}

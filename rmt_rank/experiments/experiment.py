@@ -52,10 +52,10 @@ SIZES = ("tiny", "quick", "full")
 
 # NetCDF 3, which figures keep their numbers in, has no larger integers.
 _LARGEST = 2**31 - 1
-# What NumPy takes its own seeds from.
+# Limit on seeds; NumPy's own have 128 bits.
 _LARGEST_SEED = 2**128 - 1
 
-# Kinds of files, for their seals.
+# Kinds of files, as named in their seals.
 _DECLARED, _CELL = "declaration of an experiment", "cell of an experiment"
 
 Cell = dict[str, Any]
@@ -120,7 +120,7 @@ def run_experiment(
     size : {"tiny", "quick", "full"}
         A smoke test, a minute, or the sizes of the paper.
     folder : str or Path, optional
-        Where results of cells are kept; a run of the same experiment goes on there.
+        Folder for the results of cells; a run of the same experiment resumes from it.
     seed : int, default 0
         Seed of all randomness, below 2**128.
     executor : concurrent.futures.Executor, optional
@@ -185,8 +185,8 @@ def run_experiment(
 def _compute(task: tuple[Any, ...]) -> Arrays:
     compute, settings, cell, seed = task
     begun = time.process_time()
-    # the matrices are small: threads of BLAS would wait for each other
-    # only whole cells count
+    # the matrices are small, so BLAS threads would wait for each other; partial results of
+    # interrupted training do not count
     with one_blas_thread(), whole_runs():
         arrays: Arrays = compute(settings, cell, seed)
     return arrays | {"seconds": ((), np.array(time.process_time() - begun))}
@@ -299,7 +299,7 @@ class _Store:
 
 
 def _checked(dimensions: Mapping[str, Any], content: Mapping[str, Any]) -> Arrays:
-    """Arrays of a cell with their dimensions; ValueError if these do not fit together."""
+    """Return the arrays of a cell with their dimensions; ValueError if these do not match."""
     if content.keys() != {f"_{name}" for name in dimensions} or "seconds" not in dimensions:
         raise ValueError(f"it holds the arrays {', '.join(content)}")
     lengths: dict[str, int] = {}

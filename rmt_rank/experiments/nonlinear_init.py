@@ -61,7 +61,7 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
         weight_variance=variance,
         rng=simulated,
     )
-    # shown beyond its regime, too, and judged inside it
+    # the formula is also shown outside its regime, but judged only inside
     predicted = [gram_rank_by_formula(n, d, q, name, weight_variance=variance) for d in depths]
     infinite = np.full(len(depths), math.nan)
     if q <= _LARGEST_KERNEL:

@@ -1,4 +1,4 @@
-"""Running experiments from a command: a bar, and processes that end with their parent."""
+"""Running experiments from a command: progress bar, and workers that exit with their parent."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run_with_bar(
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
-        # not shown before the number of cells is known
+        # show nothing before the number of cells is known
         task = bar.add_task("", total=None, visible=False)
 
         def progress(done: int, total: int) -> None:
@@ -57,7 +57,7 @@ def workers(jobs: int, cells: int) -> Iterator[Executor | None]:
 
 @contextlib.contextmanager
 def processes(jobs: int) -> Iterator[Executor | None]:
-    """Processes that leave Ctrl-C to this one, and end when it ends; None for one job."""
+    """Worker processes that ignore Ctrl-C and exit with this process; None for one job."""
     if jobs == 1:
         yield None
         return
@@ -66,18 +66,18 @@ def processes(jobs: int) -> Iterator[Executor | None]:
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
     with _interrupts_ignored():
-        # workers start with a task, and leave Ctrl-C to their parent from the start
+        # workers start when they get a task, and must ignore Ctrl-C from the start
         for _ in range(jobs):
             pool.submit(int)
     try:
         yield pool
     except BaseException:  # Ctrl-C, too
-        # cancel the cells that wait, and kill the workers: a started cell may take minutes, and its
+        # cancel waiting cells, and kill the workers: a started cell may take minutes, and its
         # result would not be used
         pool.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():
             if child not in others:
-                # not SIGTERM, which is ignored where this process was started ignoring it
+                # not SIGTERM, which workers ignore if this process was started ignoring it
                 child.kill()
                 child.join()
         raise
@@ -86,9 +86,9 @@ def processes(jobs: int) -> Iterator[Executor | None]:
 
 @contextlib.contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """Ctrl-C does nothing, here and in processes that are started here."""
+    """Ignore Ctrl-C, in this process and in processes that are started inside the context."""
     if threading.current_thread() is not threading.main_thread():
-        # only the main thread is interrupted, and may say what an interrupt does
+        # only the main thread is interrupted, and only it may set a signal handler
         yield
         return
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -99,7 +99,7 @@ def _interrupts_ignored() -> Iterator[None]:
 
 
 def _begin() -> None:
-    """Let the process that started a worker say what Ctrl-C means, and end when it ends."""
+    """Leave Ctrl-C to the process that started this worker, and exit when that process exits."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -108,5 +108,5 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        # at once, in the middle of a long call, too: nobody is left who would take its result
+        # exit at once, even in the middle of a long call: there is no process left for its result
         os._exit(1)

@@ -49,11 +49,11 @@ FIGURES = {
 
 
 def _import_matplotlib() -> None:
-    """Import matplotlib, whatever MPLBACKEND says.
+    """Import matplotlib regardless of MPLBACKEND.
 
-    A process started from a notebook inherits the notebook's backend, and where that is not
-    installed, or is none, matplotlib cannot be imported.  Nothing here needs a backend: figures are
-    drawn and saved without pyplot, as PNG by Agg.
+    A process started from a notebook inherits the notebook's backend, and if that is not installed
+    or not valid, matplotlib cannot be imported.  Nothing here needs a backend: figures are drawn
+    and saved without pyplot, as PNG by Agg.
     """
     if "matplotlib" in sys.modules:
         return
@@ -67,7 +67,7 @@ def _import_matplotlib() -> None:
         if backend is not None:
             os.environ["MPLBACKEND"] = backend
     if backend:
-        # what matplotlib does itself, for those who show figures in the same process
+        # set the backend as matplotlib itself does, for users who show figures in this process
         with contextlib.suppress(ValueError):
             mpl.rcParams["backend"] = backend
 

@@ -13,26 +13,26 @@ from rmt_rank.experiments.experiment import SIZES
 
 __all__ = ["KIND", "netcdf", "opened"]
 
-# Kind of the file, for its seal.
+# Kind of the file, as named in its seal.
 KIND = "file of the numbers of a figure"
 
 
 def netcdf(dataset: Any) -> bytes:
-    """A sealed NetCDF file of the Dataset of an experiment."""
+    """Return the content of a sealed NetCDF file with the Dataset of an experiment."""
     with_seal = dataset.assign_attrs({"seal": blank_seal(KIND)})
     with_seal.attrs = {"seal": with_seal.attrs.pop("seal"), **with_seal.attrs}
     return sealed(bytes(with_seal.to_netcdf(engine="scipy")))
 
 
 def opened(path: Path) -> Any:
-    """The Dataset that `netcdf` wrote.
+    """Return the Dataset that `netcdf` wrote.
 
     Raises
     ------
     OSError
         If there is no such file, or the system cannot read it.
     ValueError
-        If it is damaged, was written by another version, or is something else.
+        If it is damaged, was written by another version, or is another kind of file.
     """
     import xarray
 

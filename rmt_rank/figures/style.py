@@ -17,7 +17,7 @@ __all__ = ["STYLES", "TASK", "depth_colours", "ground", "ink", "markers", "style
 
 STYLES = ("paper", "screen", "dark")
 
-# matplotlib has one set of parameters for all threads
+# matplotlib's parameters are shared by all threads
 _lock = threading.RLock()
 
 # Lines at the rank of a task, green as in the paper.
@@ -48,7 +48,7 @@ _COMMON: dict[str, Any] = {
 def style(name: str = "screen") -> AbstractContextManager[None]:
     """Context in which figures are drawn and saved, by one thread at a time.
 
-    What a matplotlibrc file says does not matter.
+    A matplotlibrc file has no effect.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ KERNELS = (
     "euclidean",
     "arccosine",
 )
-# Kernels that scale with the features as a whole.
+# Kernels whose Gram matrix scales with the features.
 _HOMOGENEOUS = ("linear", "euclidean", "arccosine")
 
 Kernel = str | Callable[[Any], Any]
@@ -57,8 +57,8 @@ def gram_matrix(
         "arccosine" of order 0 or 1 [1]_; or a function from features to a Gram matrix.
     gamma : float, optional
         Inverse scale of "rbf", "laplacian" and "polynomial", > 0.  By default 1/(2 m^2) and 1/m for
-        the first two, m being the median distance between two different samples (in the norm of
-        the kernel), or the mean where more than half of them are 0, and 1/features for the last.
+        the first two, where m is the median distance between two different samples (in the norm of
+        the kernel), or the mean if more than half of them are 0; 1/features for the last.
     degree : int, default 3
         Of "polynomial", at least 1.
     coef0 : float, default 1
@@ -66,30 +66,30 @@ def gram_matrix(
     order : {0, 1}, default 1
         Of "arccosine".
     stack : bool, default False
-        Take all but the last two axes of an array of more than three as a stack, as in
+        Treat all but the last two axes of an array with more than three as a stack, as in
         `effective_rank`.
 
     Returns
     -------
     array, shape (..., samples, samples)
-        Symmetric.  A sample that is zero has cosine, correlation and arccosine 0 with all, itself
-        included.  A sample that is not finite has nan with all; under "rbf", "laplacian" and
-        "euclidean", whose distances are taken together, so have all others.  Nothing over- or
-        underflows but an entry that is itself out of range, which is infinite or 0.
+        Symmetric.  A zero sample has cosine, correlation and arccosine 0 with all samples, itself
+        included.  The entries of a sample that is not finite are nan; under "rbf", "laplacian" and
+        "euclidean", whose distances are computed together, so are all others.  An entry overflows
+        to infinity or underflows to 0 only if its true value is out of range.
 
     Raises
     ------
     TypeError, ValueError
         If features are complex or have fewer than two axes or, without stack, more than three; if
-        the kernel is unknown, an option is out of its range, or a function returns another shape
-        than (..., samples, samples).
+        the kernel is unknown; if an option is out of its range; or if a function returns a shape
+        other than (..., samples, samples).
 
     Notes
     -----
-    Distances are taken by one product of matrices under "rbf" and "euclidean": two samples nearer
-    to each other than about 1e-8 of the cloud's size (3e-4 in single precision) count as equal.
-    So do directions under "arccosine".  Where samples are equal or parallel, "euclidean",
-    "laplacian" and "arccosine" of order 0 have a kink; derivatives are 0 there.
+    Under "rbf" and "euclidean", distances come from one matrix product: two samples nearer to each
+    other than about 1e-8 of the extent of all samples (3e-4 in single precision) count as equal.
+    The same holds for directions under "arccosine".  Where samples are equal or parallel,
+    "euclidean", "laplacian" and "arccosine" of order 0 have a kink; derivatives are 0 there.
 
     References
     ----------
@@ -176,10 +176,10 @@ def gram_effective_rank(
         return matrix.effective_rank(small, exponentiate=exponentiate, stack=True)
     finite = xp.all(xp.isfinite(small), axis=(-2, -1))
     healthy = known(xp.all(finite))
-    if not healthy:  # the decomposition may refuse nan
+    if not healthy:  # the decomposition may raise on nan
         small = xp.where(finite[..., None, None], small, xp.zeros_like(small))
     values = in_full_precision(xp, xp.linalg.eigvalsh, small)
-    values = xp.where(values > 0, values, xp.zeros_like(values))  # rounding
+    values = xp.where(values > 0, values, xp.zeros_like(values))  # negative by rounding only
     sides_shape = (small.shape[-1], small.shape[-1])
     s = prepared(xp, values, sides_shape, finite=None if healthy else finite)
     return spectrum.effective_rank(s, exponentiate=exponentiate)
@@ -195,7 +195,7 @@ def _features(features: Any, kernel: Kernel, stack: bool) -> tuple[Any, Any]:
 
 
 def _own(xp: Any, x: Any, kernel: Callable[[Any], Any]) -> Any:
-    """Gram matrix by the caller's function, of the right shape."""
+    """Gram matrix by the caller's function, with its shape checked."""
     with without_autocast(xp, x):
         result = kernel(x)
     _, gram = as_floating("the kernel's result", result, least_dimensions=2)

@@ -1,7 +1,7 @@
-"""Kernels of real features, each without over- or underflow and with finite derivatives.
+"""Kernels of real features, without overflow or underflow and with finite derivatives.
 
-Samples may be zero, equal, parallel or of scales far apart; what is infinite in a Gram matrix is so
-because the entry itself is out of range.
+Samples may be zero, equal, parallel or of very different scales; an entry of a Gram matrix is
+infinite only if its true value is out of range.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from rmt_rank.metrics.scaling import (
 
 __all__ = ["INNER_PRODUCTS", "Options", "directions", "gram"]
 
-# Kernels that are inner products of normalised features: the non-zero spectrum of the samples by
-# samples matrix is that of a features by features one.
+# Kernels that are inner products of normalised features: the samples x samples matrix has the same
+# non-zero spectrum as a features x features matrix.
 INNER_PRODUCTS = ("cosine", "linear", "correlation")
 
-# Numbers in a block of differences.
+# Number of entries in a block of differences.
 _BLOCK_SIZE = 2**22
 
 _LARGEST_DEGREE = 1_000_000
-# exp(-x/2) is 0 in double precision beyond.
+# Beyond this x, exp(-x/2) is 0 in double precision.
 _EXP_IS_ZERO = 1500.0
 
 
@@ -57,8 +57,8 @@ class Options(NamedTuple):
 
 
 def gram(xp: Any, x: Any, kernel: str, options: Options, *, any_scale: bool = False) -> Any:
-    """Gram matrix of real features; with any_scale, up to a factor where that helps."""
-    if x.shape[-1] == 0:  # all inner products and distances are 0, as of one feature 0
+    """Gram matrix of real features; with any_scale, up to a factor that avoids overflow."""
+    if x.shape[-1] == 0:  # inner products and distances are 0, as for a single feature of 0
         device = array_api_compat.device(x)
         x = xp.zeros((*x.shape[:-1], 1), dtype=x.dtype, device=device)
     if x.shape[-2] == 0:
@@ -86,9 +86,9 @@ def gram(xp: Any, x: Any, kernel: str, options: Options, *, any_scale: bool = Fa
 
 
 def directions(xp: Any, x: Any, kernel: str) -> tuple[Any, Any, Any]:
-    """Samples over their lengths, 0 for zero ones, and the lengths over 2^exponents (None for 0).
+    """Samples over their lengths (0 for zero samples), and lengths over 2^exponents (None for 0).
 
-    For "correlation", of the samples less their means.
+    For "correlation" the means of the samples are subtracted first.
     """
     if 0 in x.shape:
         return x, x[..., :1], None
@@ -128,7 +128,7 @@ def _products(xp: Any, x: Any) -> tuple[Any, Any]:
 def _polynomial(
     xp: Any, x: Any, gamma: float, degree: int, coef0: float, *, any_scale: bool
 ) -> Any:
-    """Return (gamma x.y + coef0)^degree; with any_scale, over its largest entry."""
+    """Return (gamma x.y + coef0)^degree; with any_scale, divided by its largest entry."""
     if abs(coef0) > float(xp.finfo(x.dtype).max):
         raise ValueError(f"coef0 must lie in the range of {x.dtype}, got {coef0!r}")
     product, exponent = _products(xp, x)
@@ -139,7 +139,7 @@ def _polynomial(
         mantissa, power = math.frexp(gamma)
         exponent = xp.zeros_like(product) if exponent is None else exponent
         exponent, product, shift = exponent + float(power), mantissa * product, coef0
-        if any_scale:  # over the power of two of the largest term
+        if any_scale:  # divide by the power of two of the largest term
             shift, power = math.frexp(coef0)
             terms = xp.where(product == 0, xp.full_like(exponent, -math.inf), exponent)
             top = xp.max(terms, axis=(-2, -1), keepdims=True)
@@ -156,7 +156,7 @@ def _polynomial(
 
 
 def _decay(xp: Any, distance: Any, exponent: Any, gamma: float | None, rate: float) -> Any:
-    """Return exp(-gamma d), d being distance 2^exponent; by default gamma is rate/median."""
+    """Return exp(-gamma d) with d = distance 2^exponent; by default gamma is rate/median."""
     if gamma is not None:
         bound = far(xp, distance.dtype)
         if exponent is None and 1 / bound < gamma < bound:
@@ -172,15 +172,15 @@ def _decay(xp: Any, distance: Any, exponent: Any, gamma: float | None, rate: flo
 
 
 def _rounding(xp: Any, x: Any) -> float:
-    """Relative error of inner products of samples: below it, a difference of two is rounding."""
+    """Relative error of inner products of samples; smaller differences of two are rounding."""
     return (4 + math.sqrt(x.shape[-1])) * float(xp.finfo(x.dtype).eps)
 
 
 def _squared_distances(xp: Any, x: Any) -> Any:
-    """|x-y|^2 = |x|^2 + |y|^2 - 2 x.y of centred samples: one product of matrices.
+    """|x-y|^2 = |x|^2 + |y|^2 - 2 x.y of centred samples, by one matrix product.
 
-    Samples nearer to each other than 1e-8 of the cloud's size lose their distance to rounding; it
-    is 0 then.
+    For samples nearer to each other than 1e-8 of the extent of all samples, the distance is lost
+    to rounding; it is then set to 0.
     """
     x = x - xp.mean(x, axis=-2, keepdims=True)
     square = xp.sum(x * x, axis=-1, keepdims=True)
@@ -191,7 +191,7 @@ def _squared_distances(xp: Any, x: Any) -> Any:
 
 
 def _sums_of_distances(xp: Any, x: Any) -> Any:
-    """|x-y|_1, a block of features at a time: memory is that of the result, a few times over."""
+    """|x-y|_1, one block of features at a time: memory is a few times that of the result."""
     samples, features = x.shape[-2:]
     block = max(1, _BLOCK_SIZE // max(1, samples * samples))
     total = xp.zeros((*x.shape[:-1], samples), dtype=x.dtype, device=array_api_compat.device(x))
@@ -213,13 +213,13 @@ def _root(xp: Any, x: Any) -> Any:
 
 
 def _median(xp: Any, distance: Any) -> Any:
-    """Median over pairs of different samples, (..., 1, 1); the mean where it is 0, or else 1."""
+    """Median over pairs of different samples, (..., 1, 1); the mean if that is 0; 1 if both are."""
     samples = distance.shape[-1]
     pairs = samples * (samples - 1)
     if pairs == 0:
         return xp.ones_like(distance)
     flat = xp.sort(xp.reshape(distance, (*distance.shape[:-2], samples * samples)), axis=-1)
-    # the diagonal's zeros come first
+    # the zeros of the diagonal come first
     low, high = samples + (pairs - 1) // 2, samples + pairs // 2
     median = (flat[..., low] + flat[..., high])[..., None, None] / 2
     if known(xp.all(median > 0)):
@@ -239,7 +239,7 @@ def _arccosine(xp: Any, x: Any, order: int) -> Any:
     one = xp.ones_like(cosine)
     cosine = xp.where(parallel, xp.where(cosine > 0, one, -one), cosine)
     sine = _root(xp, (1 - cosine) * (1 + cosine))
-    angle = xp.atan2(sine, cosine)  # whose slope stays finite, unlike that of acos
+    angle = xp.atan2(sine, cosine)  # its slope stays finite, unlike that of acos
     if order == 0:
         scale = xp.where(zero, xp.zeros_like(length), xp.ones_like(length))
         return (1 - angle / math.pi) * scale * xp.matrix_transpose(scale)

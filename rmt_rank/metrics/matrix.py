@@ -44,7 +44,7 @@ __all__ = [
 
 
 class _Scaled(NamedTuple):
-    """Matrices over a power of two, 0 where they are not finite."""
+    """Matrices divided by a power of two; 0 where they are not finite."""
 
     xp: Any
     a: Any
@@ -80,14 +80,14 @@ def decompose(a: Any, *, name: str = "a", stack: bool = False) -> Prepared:
 
 
 _STACK = """    stack : bool, default False
-        Take all but the last two axes of an array of more than three as a stack of matrices (and
-        all but two of a parameter of a PyTorch module); without it these are a ValueError, for the
-        weight of a convolution is not a stack of matrices.
+        Treat all but the last two axes of an array with more than three as a stack of matrices
+        (and of a PyTorch parameter with three); otherwise these raise ValueError, because
+        the weight of a convolution is not a stack of matrices.
 """
 
 
 def _of_matrices(measure: Callable[..., Any]) -> Callable[..., Any]:
-    """The twin on matrices of a measure on singular values, with its options and documentation."""
+    """Turn a measure of singular values into one of matrices, with its options and docstring."""
 
     @functools.wraps(measure)
     def of_matrices(a: Any, *options: Any, stack: bool = False, **named: Any) -> Any:
@@ -264,7 +264,7 @@ def effective_rank_gradient(a: Any, *, power: float = 1, stack: bool = False) ->
     -------
     array, shape (..., m, n)
         G with d rho = Re sum(conj(G) da), in nats per unit of a: the convention of PyTorch; JAX
-        returns its conjugate for complex a.  nan where a is not finite, or zero.  It scales as 1/a:
+        returns its conjugate for complex a.  nan where a is zero or not finite.  G scales as 1/a:
         an entry that exceeds the largest float, as at 1e-310, is inf with its sign, never nan.
 
     Raises
@@ -280,7 +280,7 @@ def effective_rank_gradient(a: Any, *, power: float = 1, stack: bool = False) ->
     values repeat.  At a singular value 0 (to rounding) the entropy has an infinite slope for power
     1; there G is the gradient among matrices of the same rank, h_i = 0.
     """
-    power = min(real("power", power, above=0), 1e30)  # beyond, the largest value decides alone
+    power = min(real("power", power, above=0), 1e30)  # beyond 1e30 only the largest value matters
     xp, a, exponent, finite = scaled(a, stack=stack)
     if 0 in a.shape[-2:]:
         return a
@@ -297,7 +297,7 @@ def effective_rank_gradient(a: Any, *, power: float = 1, stack: bool = False) ->
     entropy = -xp.sum(p * log_p, axis=-1, keepdims=True)
     h = -power * p / safe * (log_p + entropy)
     gradient = matmul(xp, u * xp.astype(h, u.dtype)[..., None, :], vh)
-    if exponent is None:  # and so finite and not zero
+    if exponent is None:  # the matrix is then finite and not zero
         return gradient
     bad = ~finite | (largest[..., 0] == 0)
     return times_power_of_two(xp, nan_where(xp, bad[..., None, None], gradient), -exponent)

@@ -1,7 +1,7 @@
-"""Singular values over their largest, and which spectra are not finite, zero or missing.
+"""Singular values divided by the largest, and masks of spectra that are not finite, zero or empty.
 
-Whatever a spectrum is, a measure may then compute without a warning, and `finish` puts in what such
-a spectrum has.
+A measure can then compute on any spectrum without a warning, and `finish` fills in the results of
+such special spectra.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ class Prepared(NamedTuple):
 
     xp: Any
     values: Any  # (..., k), in [0, 1]; zeros where the spectrum is not finite
-    absolute: Any  # (..., k), as they are, over 2^exponent; zeros where it is not finite
+    absolute: Any  # (..., k), singular values over 2^exponent; zeros where they are not finite
     exponent: Any  # (..., 1), None for 0
     finite: Any  # (...)
     nonzero: Any  # (...)
     sound: bool  # all are known to be finite and not zero
-    shape: tuple[int, int]  # of the matrix
+    shape: tuple[int, int]  # shape of the matrix
 
     def divisor(self, sums: Any) -> Any:
         """Sums over the spectrum, 1 in place of those that `finish` replaces."""
@@ -49,15 +49,15 @@ class Prepared(NamedTuple):
 
 
 def prepare(singular_values: Any) -> Prepared:
-    """Check singular values and divide by the largest; a Prepared is returned as it is.
+    """Check singular values and divide by the largest; return a Prepared unchanged.
 
     Raises
     ------
     TypeError
         If they are not numbers, or complex.
     ValueError
-        If they have no axis, or one is negative (where values can be looked at: a tracer has none,
-        and the result is nan there).
+        If they have no axis, or one is negative (under tracing, where values cannot be inspected,
+        the result is nan instead).
     """
     if isinstance(singular_values, Prepared):
         return singular_values
@@ -84,10 +84,10 @@ def prepared(
 ) -> Prepared:
     """Divide values >= 0, in units of 2^exponent, by the largest.
 
-    `finite`, of shape (...), is False where the answer is to be nan whatever the values.
+    `finite`, of shape (...), is False where the result must be nan regardless of the values.
     """
     if sigma.shape[-1] == 0:
-        # the spectrum of an empty matrix is that of the zero matrix
+        # an empty matrix has the spectrum of the zero matrix
         device = array_api_compat.device(sigma)
         sigma = xp.zeros((*sigma.shape[:-1], 1), dtype=sigma.dtype, device=device)
         exponent = finite = None
@@ -99,7 +99,7 @@ def prepared(
     healthy = xp.isfinite(largest)
     finite = healthy if finite is None else healthy & finite
     sigma = xp.where(finite[..., None], sigma, xp.zeros_like(sigma))
-    # at extreme scales, derivatives are finite only if the scale comes out first
+    # at extreme scales, derivatives are finite only if the scale is divided out first
     scaled, _ = to_unit_scale(xp, sigma, -1)
     largest = xp.max(scaled, axis=-1)
     nonzero = largest > 0

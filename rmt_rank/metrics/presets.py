@@ -18,7 +18,7 @@ __all__ = ["rankme", "reptrix_rankme", "srank", "weightwatcher_entropy"]
 
 
 def rankme(features: Any, *, eps: float = 1e-7, stack: bool = False) -> Any:
-    """RankMe: exponential of the entropy of sigma/sum + eps, features as they are.
+    """RankMe: exponential of the entropy of sigma/sum + eps, of features without centring.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def rankme(features: Any, *, eps: float = 1e-7, stack: bool = False) -> Any:
 
 
 def reptrix_rankme(features: Any, *, eps: float = 1e-7, stack: bool = False) -> Any:
-    """What reptrix calls RankMe: of the PCA's explained variance ratios, so squared and centred.
+    """RankMe as in reptrix: from PCA's explained variance ratios, thus squared and centred.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def srank(features: Any, *, delta: float = 0.01, stack: bool = False) -> Any:
 
 
 def weightwatcher_entropy(weights: Any, *, eps: float = 1e-10, stack: bool = False) -> Any:
-    """WeightWatcher's matrix entropy: of the eigenvalues sigma^2, over the log of the rank.
+    """WeightWatcher's matrix entropy: that of the eigenvalues sigma^2, over the log of the rank.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Powers of two that keep squares and products within the range of floats.
 
-A scale is kept as its exponent, a float, and applied in three factors, so that neither a scale nor
-an intermediate result leaves the range before the final one does.  Exponents have slope 0: a
-derivative sees a scale as a constant.
+A scale is stored as its exponent, a float, and applied in three factors, so that neither a scale
+nor an intermediate result leaves the range before the final result does.  Exponents have slope 0:
+scales are constants for differentiation.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ __all__ = ["centred", "exponents", "far", "largest", "times_power_of_two", "to_u
 
 
 def far(xp: Any, dtype: Any) -> float:
-    """Magnitude below which, and above whose inverse, no sum of squares leaves the range."""
+    """Magnitude t such that sums of squares of numbers from 1/t to t stay in range."""
     return math.sqrt(math.sqrt(float(xp.finfo(dtype).max)))
 
 
 def exponents(xp: Any, magnitudes: Any) -> Any:
-    """Exponents of the powers of two next below, as floats; 0 for zero and for nan."""
+    """Exponents of the next lower powers of two, as floats; 0 for zero and for nan."""
     info = xp.finfo(magnitudes.dtype)
     low, high = (math.frexp(float(x))[1] - 1 for x in (info.smallest_normal, info.max))
     one = xp.ones_like(magnitudes)
@@ -32,9 +32,9 @@ def exponents(xp: Any, magnitudes: Any) -> Any:
 
 
 def times_power_of_two(xp: Any, x: Any, exponent: Any) -> Any:
-    """Return x 2^exponent for integers of any size, rounded once; inf where that is too large."""
+    """Return x 2^exponent for integer exponents of any size, rounded once; inf on overflow."""
     info = xp.finfo(exponent.dtype)
-    # further ones take the smallest number beyond the largest, or the largest to 0
+    # beyond this limit even the smallest number overflows, or even the largest underflows to 0
     limit = math.log2(float(info.max)) - math.log2(float(info.smallest_normal) * float(info.eps))
     exponent = xp.clip(exponent, -math.ceil(limit) - 2.0, math.ceil(limit) + 2.0)
     third = xp.floor(exponent / 3)
@@ -45,22 +45,22 @@ def times_power_of_two(xp: Any, x: Any, exponent: Any) -> Any:
 
 
 def largest(xp: Any, x: Any, axis: int | tuple[int, ...]) -> Any:
-    """max |x| with axes of length 1; of complex numbers, of their parts, which cannot overflow."""
+    """max |x|, keeping axes with length 1; for complex x over both parts, to avoid overflow."""
     if xp.isdtype(x.dtype, "complex floating"):
         return xp.maximum(largest(xp, xp.real(x), axis), largest(xp, xp.imag(x), axis))
-    # no array of absolute values is written
+    # this avoids an array of absolute values
     return xp.maximum(xp.max(x, axis=axis, keepdims=True), -xp.min(x, axis=axis, keepdims=True))
 
 
 def to_unit_scale(xp: Any, x: Any, axis: int | tuple[int, ...]) -> tuple[Any, Any]:
-    """Bring the largest entry along axes to 1 ... 2, if any is so large or small that it matters.
+    """Scale the largest entry along axes to [1, 2) if any could cause overflow or underflow.
 
     Returns
     -------
     x : array
-        The given one, or that over powers of two.
+        The given array, or the array divided by powers of two.
     exponent : array or None
-        What x was divided by is 2 to this power; it has axes of length 1.  None for nothing.
+        x was divided by 2 to this power; the reduced axes have length 1.  None if x is unchanged.
     """
     top = largest(xp, x, axis)
     bound = far(xp, x.dtype)

@@ -1,12 +1,12 @@
 """Measures of rank that start from singular values.
 
 Every function takes an array of shape (..., k), non-negative and in any order, from any library
-that follows the array API standard, and returns one of shape (...) of the same library, on the same
-device, floating: a count is an integer as a float, so that nan may stand where the input was not
+that follows the array API standard, and returns an array of floats of shape (...) of the same
+library on the same device.  Counts are floats, too, so that they can be nan where the input was not
 finite.  Integers become floats, half precision and less become single.  Nothing is changed in
-place, no scale over- or underflows, and no warning is raised.  The zero spectrum has rank 0 (its
-entropy is -inf).  Complex values are a TypeError, negative ones a ValueError (nan where a library
-traces a function and values cannot be looked at).
+place, no scale overflows or underflows, and no warning is raised.  The zero spectrum has rank 0
+(its entropy is -inf).  Complex values raise TypeError, negative ones ValueError (nan where a
+library traces a function and values cannot be inspected).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RELATIVE_TO = ("sum", "max", "absolute")
 # Renyi orders nearer to 1 than this are written around Shannon's entropy, which they approach.
 NEAR_ONE = 0.5
 
-# The largest of normalised values decides alone, to rounding, at orders and powers beyond these.
+# Beyond these orders and powers only the largest normalised value matters, to rounding.
 _INFINITE_ORDER = 1e18
 _LARGEST_POWER = 1e30
 
@@ -73,7 +73,7 @@ def effective_rank(
         Added to every normalised value, as some tools do, without normalising again; from 0 to
         1.
     base : float, default e
-        Base of the logarithm, > 1; of no effect with `exponentiate`.
+        Base of the logarithm, > 1; ignored with `exponentiate`.
 
     Returns
     -------
@@ -109,7 +109,7 @@ def effective_rank(
 
 
 def _powers(s: Prepared, power: float) -> Any:
-    """Values to a power > 0; slope 0 at 0, where that of a power below 1 is infinite."""
+    """Values to a power > 0, with slope 0 at 0 even for powers below 1."""
     if power >= 1:
         return s.values if power == 1 else s.values ** min(power, _LARGEST_POWER)
     zero = s.values == 0
@@ -127,7 +127,7 @@ def _entropy(s: Prepared, power: float, order: float, eps: float) -> Any:
     p = weights / total[..., None] + eps
     if order == 1:
         return -xp.sum(p * _log(xp, p), axis=-1)
-    if order == 0:  # a value that is 0 relative to the largest alone still counts
+    if order == 0:  # a value that rounds to 0 relative to the largest still counts
         counted = (p > 0) | (s.absolute > 0)
         return xp.log(xp.sum(xp.astype(counted, p.dtype), axis=-1) + xp.astype(~s.nonzero, p.dtype))
     largest = xp.max(p, axis=-1)
@@ -255,7 +255,7 @@ def _relative(s: Prepared, relative_to: str) -> Any:
 
 
 def _in_range(s: Prepared, tau: float) -> float:
-    """A threshold among the floats of the values: what exceeds all is inf, none but 0 is 0."""
+    """Threshold in the values' type: inf if it is above all floats, never 0 unless it is 0."""
     info = s.xp.finfo(s.values.dtype)
     if tau > float(info.max):
         return math.inf

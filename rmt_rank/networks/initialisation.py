@@ -29,7 +29,7 @@ __all__ = ["INITIALISATIONS", "initial_parameters", "orthonormal"]
 
 Array = npt.NDArray[np.float64]
 
-# Of a layer, and of a product that it stands for.
+# Limits on the scale of a layer, and on the depth of a product that it stands for.
 LARGEST_SCALE, MOST_FACTORS = 1e100, 10**5
 
 
@@ -49,7 +49,7 @@ def initial_parameters(
     network : LinearNetwork or NonlinearNetwork
         Their shape.
     count : int
-        Number B of networks, as many as fit into memory.
+        Number B of networks, limited by memory.
     stream : numpy.random.Generator
         Source of randomness.
     initialisation : str, default "normal"
@@ -60,9 +60,9 @@ def initial_parameters(
         "marginals": every weight has independent entries with the law of an entry of a product
         of `as_depth` Gaussian matrices, times scale.
     scale : float, default 1
-        Scale of each layer, from 0 to 1e100; of the whole product for "balanced".  Of a layer
-        that is a product of weights, each has its k-th root.  sqrt(2) keeps the mean square of a
-        signal through ReLUs.
+        Scale of each layer, from 0 to 1e100; for "balanced", scale of the whole product.  In a
+        layer that is a product of k weights, each has the k-th root of the scale.  sqrt(2)
+        preserves the mean square of a signal through ReLUs.
     as_depth : int, optional
         Depth D for "balanced" and "marginals": the two readings of "initialised with the
         distribution of the D-layer network" (Section 3.3 of the paper).  At most 10^5.
@@ -82,7 +82,7 @@ def initial_parameters(
     instance("stream", stream, np.random.Generator)
     choice("initialisation", initialisation, INITIALISATIONS)
     scale = real("scale", scale, at_least=0, at_most=LARGEST_SCALE)
-    # the parts and the whole
+    # the parts, and their concatenation
     require_memory("count and the network's widths", 16.0 * count * network.size)
     if as_depth is not None:
         as_depth = integer("as_depth", as_depth, at_least=1, at_most=MOST_FACTORS)

@@ -54,7 +54,7 @@ class Network(Protocol):
 
 
 def check_parameters(network: Network, parameters: Any) -> None:
-    """Refuse what is not an array of a network's parameters, such as its weights."""
+    """Refuse arguments that are not an array of a network's parameters, such as its weights."""
     wanted = f"parameters must be an array (..., {network.size}), such as a result's `parameters`"
     if not hasattr(parameters, "shape"):
         raise TypeError(f"{wanted}, got a {type(parameters).__name__}")
@@ -63,7 +63,7 @@ def check_parameters(network: Network, parameters: Any) -> None:
 
 
 def check_data(network: Network, name: str, data: Any) -> None:
-    """Refuse problems in the position of their data, and data of another size."""
+    """Refuse a problem given instead of its data, and data of another size."""
     if not isinstance(data, ReducedData):
         raise TypeError(
             f"{name} must be one of `training, held_out = network.data(problem)`, got a "
@@ -73,7 +73,7 @@ def check_data(network: Network, name: str, data: Any) -> None:
 
 
 def check_problem(network: Network, problem: Any) -> None:
-    """Refuse problems of another size than the network."""
+    """Refuse problems whose size differs from the network's."""
     instance("problem", problem, LeastSquaresProblem)
     _check_ends(network, "problem", problem.features, problem.outputs)
 
@@ -81,13 +81,13 @@ def check_problem(network: Network, problem: Any) -> None:
 def _check_ends(network: Network, name: str, features: int, outputs: int) -> None:
     if (features, outputs) != (network.widths[0], network.widths[-1]):
         raise ValueError(
-            f"{name} must have {network.widths[0]} features and {network.widths[-1]} outputs, as "
+            f"{name} must have {network.widths[0]} features and {network.widths[-1]} outputs, like "
             f"the network, got {features} and {outputs}"
         )
 
 
 def check_weights(network: Network, weights: Any) -> None:
-    """Refuse what is not a sequence of arrays of the shapes of a network's weights."""
+    """Refuse arguments that are not a sequence of arrays with the shapes of a network's weights."""
     found = [
         tuple(getattr(w, "shape", ()))[-2:]
         for w in sequence("weights", weights, "arrays", axes=None)

@@ -39,7 +39,7 @@ from rmt_rank.networks.problem import LeastSquaresProblem, ReducedData
 
 __all__ = ["NonlinearNetwork"]
 
-# Weights whose product a layer may be.
+# Largest number of weights whose product is a layer.
 MOST_FACTORS = 10**6
 # Numbers in an array of activations of a block of networks.
 _BLOCK_NUMBERS = 1 << 15
@@ -58,8 +58,8 @@ class NonlinearNetwork:
         function that works entry by entry, or an `rmt_rank.Activation` of it with its derivative,
         without which the network has no gradient.
     expansion : int, default 1
-        Number k of weights whose product a layer is, at most 10^6.  Between them are n_(l-1)
-        numbers, so that the network can represent what it could without.
+        Number k of weights whose product is a layer, at most 10^6.  The inner dimension is n_(l-1),
+        so that the network can represent the same functions as without.
     criterion : {"squared", "cross-entropy"}
         The loss: half the mean squared error, or the mean cross-entropy of targets that are
         probabilities (such as one-hot labels) with the softmax of the outputs, in nats.

@@ -235,7 +235,7 @@ class LeastSquaresProblem:
         return squared_error(self._weight(weight), None, self.reduced_test)[()]
 
     def _weight(self, weight: npt.ArrayLike) -> Array:
-        # that of a network that diverged may hold nan
+        # the weight of a network that diverged may hold nan
         array = np.asarray(weight if hasattr(weight, "shape") else real_array("weight", weight))
         if array.dtype.kind not in "iuf":
             raise TypeError(f"weight must be real numbers, got {shown(weight)}")
@@ -271,7 +271,7 @@ def least_squares_problem(
     Parameters
     ----------
     width : int
-        Number of inputs and of outputs, as large as memory allows.
+        Number of inputs and of outputs, limited by memory.
     task_rank : int
         Rank of W*, from 1 to width: a product of two Gaussian matrices whose inner dimension it is,
         scaled so that an output has mean square 1 for Gaussian inputs.
@@ -320,7 +320,7 @@ def least_squares_problem(
     q = integer("examples", examples, at_least=1, at_most=LARGEST_INTEGER)
     q_test = integer("test_examples", test_examples, at_least=1, at_most=LARGEST_INTEGER)
     noise = real("noise", noise, at_least=0, at_most=1e100)
-    # W* and what it is a product of; inputs, targets and noise
+    # W* and its two factors; inputs, targets and noise
     require_memory(
         "width, examples and test_examples",
         8.0 * (n * n + 2 * n * task_rank + 2 * n * (q + q_test) + n * q),

@@ -25,7 +25,7 @@ __all__ = ["block_sizes", "chain_blocks", "in_threads", "require_room"]
 # device that draws its own numbers wants more at a time.
 BLOCK_BYTES = 2**19
 DEVICE_BLOCK_BYTES = 2**26
-# Matrices that are kept at once: a factor, its entries, two products and what LAPACK needs.
+# Matrices in memory at once: a factor, its entries, two products and LAPACK's workspace.
 _MATRICES, _LOG_MATRICES = 5, 8
 
 
@@ -41,7 +41,7 @@ def chain_blocks(
     log: bool = False,
     log_diagonal: bool = False,
 ) -> Iterator[Callable[[], Block]]:
-    """The work of each block: singular values of the products W_l ... W_1 along the chains.
+    """Yield the work of each block: singular values of the products W_l ... W_1 along the chains.
 
     Parameters
     ----------
@@ -51,17 +51,17 @@ def chain_blocks(
         The l at which singular values are wanted, increasing; other than the last one for equal
         widths only.
     size : int or None
-        Number of chains; None for no end of them.
+        Number of chains; None for an unbounded stream.
     rng, xp, device, dtype, log
         As in `sample_singular_values`.
     log_diagonal : bool, default False
-        Whether these are wanted; "dense" has none.
+        Whether logarithms of the diagonals are wanted; "dense" has none.
 
     Returns
     -------
     iterator of callable
-        Each computes a `Block`.  Each has a stream of its own, so they may run in any order, in any
-        thread.  The k-th matrices of all depths belong to the same chain, so that differences
+        Each computes a `Block` from its own stream, so they may run in any order, in any thread.
+        The k-th matrices of all depths belong to the same chain, so that differences
         between depths have little variance.
     """
     xp = namespace_or_default(xp)
@@ -88,7 +88,7 @@ def _block_size(chain: Chain, on_device: bool) -> int:
 def require_room(
     chain: Chain, size: int, *, on_device: bool = False, log: bool = False, kept: bool = False
 ) -> None:
-    """Refuse chains for which there is no memory, before they are computed.
+    """Refuse chains that do not fit into memory, before they are computed.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def require_room(
     size : int
         Number of products.
     on_device : bool
-        As for `block_sizes`.
+        As in `block_sizes`.
     log : bool
         Whether logarithms of singular values are wanted.
     kept : bool
@@ -112,16 +112,16 @@ def require_room(
     largest = max(m * n for m, n in pairwise(chain.widths)) if dense else chain.width**2
     block = min(size, _block_size(chain, on_device)) * largest
     matrices = _LOG_MATRICES if log else _MATRICES
-    results = 2 * 8 * size * chain.width if kept else 0  # in parts, and together
+    results = 2 * 8 * size * chain.width if kept else 0  # the parts, and their concatenation
     name = "width" if len(set(chain.widths)) == 1 else "widths"
     nbytes = matrices * (8 if chain.field == "real" else 16) * block
     require_memory("size" if results > nbytes else name, nbytes + results)
 
 
 def in_threads(work: Iterator[Callable[[], Block]], workers: int) -> Generator[Block]:
-    """Results of the work in its order, by some threads, with BLAS held to one thread each.
+    """Yield the results in the order of the work, computed by threads with one BLAS thread each.
 
-    To be closed by the caller, `contextlib.closing`, so that nothing outlives an exception there.
+    The caller must close it, see `contextlib.closing`, so that no thread outlives an exception.
     """
     with one_blas_thread():
         if workers == 1:

@@ -22,8 +22,8 @@ METHODS = ("auto", "dense", "triangular")
 # Below so many entries of all factors together, loading the compiled loops is not worth it.
 COMPILED_WORK = 2**25
 
-# What is sampled at most: a layer takes some 20 us, however small, and a million entries 2.5 ms, so
-# that the longest jobs take hours; what is longer is a study, or a slip.
+# Limits on a sample: a layer takes at least about 20 us, and a million entries 2.5 ms, so that the
+# longest jobs take hours; a longer one should be a study, or is a mistake.
 LARGEST_WIDTH, LARGEST_DEPTH, LARGEST_SIZE, LARGEST_WORK = 10**6, 10**6, 10**9, 10**13
 LARGEST_WORKERS = 1024
 
@@ -79,7 +79,7 @@ def new_chain(
 ) -> Chain:
     """Refuse bad arguments of `sample_singular_values` and choose how to compute.
 
-    `least_size` of the chains must be feasible; all by default.
+    At least `least_size` of the chains must be feasible; all of them by default.
     """
     if widths is None:
         width = integer("width", width, at_least=1, at_most=LARGEST_WIDTH)
@@ -122,14 +122,14 @@ def new_chain(
 
 
 def entries(chain: Chain) -> int:
-    """Numbers that a product is made from."""
+    """Number of entries that a product is made from."""
     if chain.method == "dense":
         return sum(m * n for m, n in pairwise(chain.widths))
     return chain.width**2 * chain.depth
 
 
 def threads(workers: int) -> int:
-    """Return a number of threads, checked."""
+    """Check and return a number of threads."""
     return integer("workers", workers, at_least=1, at_most=LARGEST_WORKERS)
 
 
@@ -137,7 +137,7 @@ def precision(dtype: Any, xp: ModuleType) -> Any:
     """Return float64 or float32 of xp, float64 for None; ValueError for anything else."""
     if dtype is None:
         return xp.float64
-    with contextlib.suppress(Exception):  # whatever comparing a user's object raises
+    with contextlib.suppress(Exception):  # comparing a user's object may raise anything
         for allowed in (xp.float64, xp.float32):
             if dtype == allowed:
                 return allowed

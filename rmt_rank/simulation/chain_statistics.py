@@ -31,8 +31,8 @@ POINTS_PER_LEVEL = 4
 class ChainStatistics(ByContent):
     """Sample means along a chain of products, each with one standard error.
 
-    Errors of few samples are to be taken with Student's quantiles of samples - 1 degrees of
-    freedom, see `rmt_rank.claims.finite_width.errors_allowed`.
+    For few samples, use the errors with Student's quantiles for samples - 1 degrees of freedom, see
+    `rmt_rank.claims.finite_width.errors_allowed`.
 
     Attributes
     ----------
@@ -147,7 +147,7 @@ def simulate_chain(
     below = [_Mean() for _ in depths]
     with closing(in_threads(blocks, workers)) as computed:
         for block in computed:
-            # the effective rank sees no scale
+            # the effective rank does not depend on the scale
             ranks = np.stack([to_numpy(effective_rank(s.values)) for s in block.values], axis=-1)
             rank.add(ranks)
             decrease.add(np.diff(ranks, axis=-1))

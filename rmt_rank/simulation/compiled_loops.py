@@ -1,7 +1,7 @@
-"""The compiled loops, where numba works, and where their code is kept.
+"""Loading of the compiled loops, and the cache of their machine code.
 
-Asked to keep code, numba fails where it may write nowhere, as in many containers, where a disk is
-full, and where a file is damaged.  Here it then compiles without keeping the code.
+If asked to cache code, numba fails where it cannot write, as in many containers, where a disk is
+full, and where a file is damaged.  In these cases the loops are compiled without a cache.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ __all__ = ["compiled", "compiled_loops"]
 
 @functools.cache
 def compiled_loops() -> ModuleType | None:
-    """The module of compiled loops; None where numba is not installed or does not work.
+    """Return the module of compiled loops; None if numba is not installed or does not work.
 
-    What is computed with it is the same without it, to rounding.
+    Results with and without it are the same to rounding.
     """
     if importlib.util.find_spec("numba") is None:
         return None
-    # numba does not load beside a NumPy that it does not know, which is no ImportError everywhere,
-    # nor with some of the settings that it reads from the environment
+    # numba does not load with an unsupported NumPy (not always with an ImportError), nor with
+    # certain settings that it reads from the environment
     with contextlib.suppress(Exception):
         if not importlib.import_module("numba").config.DISABLE_JIT:
             return importlib.import_module("rmt_rank.simulation.kernels")
@@ -36,12 +36,12 @@ def compiled_loops() -> ModuleType | None:
 
 
 def compiled(**options: Any) -> Callable[[Any], Any]:
-    """Decorate a function with `numba.njit`, and keep what it compiles where that is possible."""
+    """Decorate a function with `numba.njit`, and cache its machine code where that is possible."""
     import numba
 
     def decorate(function: Any) -> Any:
         dispatcher = numba.njit(**options)(function)
-        # where it can be kept nowhere, numba says so with a RuntimeError or what the system says
+        # if there is no place for a cache, numba raises RuntimeError or the system's own error
         with contextlib.suppress(RuntimeError, OSError):
             dispatcher._cache = _cache(function)
         return dispatcher
@@ -50,12 +50,12 @@ def compiled(**options: Any) -> Callable[[Any], Any]:
 
 
 def _cache(function: Any) -> Any:
-    """What `numba.njit(cache=True)` keeps code in, but that no file in it can do harm."""
+    """The cache of `numba.njit(cache=True)`, made safe against damaged files."""
     from numba.core.caching import CompileResultCacheImpl, FunctionCache
     from numba.core.serialize import dumps
 
     class Checked(CompileResultCacheImpl):
-        """Code with its digest: damaged machine code would crash, or compute something else."""
+        """Code with its digest: damaged machine code would crash, or compute wrong numbers."""
 
         def reduce(self, result: Any) -> Any:
             content = dumps(super().reduce(result))

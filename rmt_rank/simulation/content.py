@@ -11,13 +11,13 @@ __all__ = ["ByContent"]
 
 
 class ByContent:
-    """Base of dataclasses (with eq=False) that are equal if their fields are, arrays included.
+    """Base of dataclasses (with eq=False) that are equal if all fields are, arrays included.
 
     nan equals nan, so that every object equals its copy.
     """
 
     def __eq__(self, other: object) -> bool:
-        """Whether another object is of the same class and holds the same."""
+        """Return whether another object is of the same class and has equal content."""
         if type(other) is not type(self):
             return NotImplemented
         return all(
@@ -25,7 +25,7 @@ class ByContent:
         )
 
     def __hash__(self) -> int:
-        """Of the fields that are neither arrays nor floats."""
+        """Hash of the fields that are neither arrays nor floats."""
         values = (getattr(self, name) for name in _compared(type(self)))
         return hash(tuple(each for each in values if isinstance(each, str | int | tuple)))
 

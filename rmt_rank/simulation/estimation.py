@@ -1,4 +1,4 @@
-"""Estimate the mean of a statistic of random products, to a number of samples or to an error."""
+"""Estimate the mean of a statistic of random products, from a sample size or a target error."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Estimate(ByContent):
     value : float or ndarray, shape (q,)
         The estimate.
     standard_error : float or ndarray, shape (q,)
-        One standard error; nan from fewer than 32 samples.  Of what never varied it is the length
-        of the interval of possible values over the samples, or 0 where none is known.
+        One standard error; nan for fewer than 32 samples.  If a statistic never varied, it is the
+        length of the interval of possible values over the samples, or 0 if that is unknown.
     samples : int
         Number of independent products.
     variance_reduction : float or ndarray, shape (q,)
@@ -46,11 +46,11 @@ class Estimate(ByContent):
     controls : tuple of str
         The control variates.
     seconds : float
-        Time that it took; estimates of the same numbers are equal whatever it was.
+        Elapsed time; it is ignored when estimates are compared.
     how : str
-        All that in a sentence.
+        All of this in one sentence.
     reached : bool
-        Whether the standard error is as small as `target_error`; True where none was given.
+        Whether the standard error is as small as `target_error`; True if none was given.
     """
 
     value: Any
@@ -95,22 +95,23 @@ def estimate(
         Number of products, from 2 to 10**9; this or `target_error` must be given.  Below 32 no
         standard error is stated.
     target_error : float, optional
-        Stop when the largest standard error is at most this; one of 0, where nothing was seen to
-        vary, does not count.  At least 2.3e-16, the rounding of float64, for ranks and shares.
+        Stop when the largest standard error is at most this; an error of 0, because nothing has
+        varied, does not count.  At least 2.3e-16, the rounding of float64, for ranks and shares.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Source of randomness, as for `numpy.random.default_rng`.
     control_variates : bool, default True
-        Whether to use numbers with known means to lower the error; "triangular" only, and from 128
-        samples on.
+        Whether to use numbers with known means to lower the error; for "triangular" only, and from
+        128 samples on.
     power, order : float, default 1
-        Of "effective_rank", see `effective_rank`.
+        Options of "effective_rank", see `effective_rank`.
     bins : sequence of float, optional
         Edges of the bins of "spectral_measure", increasing.
     max_samples : int, optional
-        With `target_error`, stop after so many, at least 512.  By default 10**8, or as many as have
-        10**12 entries in their factors if these are fewer, and at once where so many would not do:
-        where twice as many are needed, or the target is below the rounding of the mean, or a
-        statistic of unknown size never varied in 4096 samples.
+        With `target_error`, stop after this many samples, at least 512.  By default 10**8, or as
+        many as have 10**12 entries in their factors if that is fewer; and by default sampling also
+        stops as soon as this appears insufficient: when more than twice as many are needed, when
+        the target is below the rounding of the mean, or when a statistic of unknown size never
+        varied in 4096 samples.
     progress : bool, default False
         Show a progress bar, and how the error shrinks, on a terminal.
 
@@ -132,9 +133,9 @@ def estimate(
     Notes
     -----
     Memory does not grow with the number of samples.  The estimate is unbiased, see
-    `rmt_rank.simulation.joint_moments`; its error is asymptotic in the number of samples, as every
-    standard error is: the mean of 32 normal values is off by more than 5 standard errors with
-    probability 2.4e-5, that of very many with 5.7e-7.
+    `rmt_rank.simulation.joint_moments`; its error is asymptotic in the number of samples, like
+    every standard error: the mean of 32 normal values is off by more than 5 standard errors with
+    probability 2.4e-5, the mean of very many with 5.7e-7.
 
     Examples
     --------
@@ -187,7 +188,7 @@ def monte_carlo(
     workers: int = 1,
     progress: bool = False,
 ) -> Estimate:
-    """Compute `estimate` of arguments that were checked; a target out of reach does not warn.
+    """Compute `estimate` from checked arguments, without the warning for an unreached target.
 
     Parameters
     ----------
@@ -196,7 +197,7 @@ def monte_carlo(
     chosen : Statistic
         What is estimated.
     until : int or Target
-        Number of products, or the error that is asked for.
+        Number of products, or the target error.
     rng, control_variates, workers, progress
         As in `estimate`.
 
@@ -209,7 +210,7 @@ def monte_carlo(
     most = until.most if isinstance(until, Target) else until
     require_room(chain, most, log=chosen.log)
     controlled = control_variates and chain.method == "triangular"
-    # a bad rng is refused before the controls are computed
+    # refuse a bad rng before the controls are computed
     work = chain_blocks(
         chain, (chain.depth,), most, rng=rng, log=chosen.log, log_diagonal=controlled
     )

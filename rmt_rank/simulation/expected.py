@@ -109,8 +109,8 @@ def expected_effective_rank(
         "corrected": with its finite-width corrections.  "auto" takes the first of "exact",
         "corrected" and "monte-carlo" that holds to target_error.
     target_error : float, default 1e-3
-        Error that is asked for, in nats, at least 2.3e-16.  "monte-carlo" ends before it is reached
-        where it is out of reach, see `max_samples` of `estimate`; `why` says so.
+        Target error in nats, at least 2.3e-16.  If it is out of reach, "monte-carlo" stops early,
+        see `max_samples` of `estimate`, and `why` says so.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Source of randomness of "monte-carlo".
 
@@ -121,8 +121,9 @@ def expected_effective_rank(
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type or out of its range, there is no exact value, or not
-        enough memory for "monte-carlo"; complex corrections go up to width and depth 10**6.
+        If an argument is of the wrong type or out of its range, there is no exact value, or there
+        is not enough memory for "monte-carlo"; complex corrections are limited to width and depth
+        10**6.
 
     Warns
     -----
@@ -209,9 +210,9 @@ def _in_regime(N: int, L: float, power: float) -> bool:
 
 
 def _correction(N: int, L: int, field: str, power: float) -> FiniteWidthCorrection:
-    """The finite-width correction; ValueError where it is too large a problem, or a number."""
+    """The finite-width correction; ValueError if it takes too long or is not a float."""
     if field == "complex":
-        # sums over the width (2e-5 s and 120 bytes each) and over the factors
+        # sums over the width (2e-5 s and 120 bytes per term) and over the factors
         integer("width", N, at_least=1, at_most=LARGEST_WIDTH)
         integer("depth", L, at_least=1, at_most=LARGEST_DEPTH)
     try:
@@ -224,7 +225,7 @@ def _correction(N: int, L: int, field: str, power: float) -> FiniteWidthCorrecti
 
 
 def corrected(N: int, L: int, field: str = "real", power: float = 1) -> ExpectedRank:
-    """The limit with its corrections, within its regime or not."""
+    """The limit with its corrections, inside or outside its regime."""
     correction = _correction(N, L, field, power)
     limit = math.log(N) + float(differential_effective_rank(L, power=power))
     # What is left out, as Monte Carlo sees it at widths 8 to 128, depths up to a quarter of them
@@ -242,7 +243,7 @@ def corrected(N: int, L: int, field: str = "real", power: float = 1) -> Expected
 
 
 def by_limit(N: int, L: float, field: str = "real", power: float = 1) -> ExpectedRank:
-    """The limit of infinite width, within its regime or not."""
+    """The limit of infinite width, inside or outside its regime."""
     limit = math.log(N) + float(differential_effective_rank(L, power=power))
     error = math.inf
     if L <= LARGEST_DEPTH_PER_WIDTH * N:

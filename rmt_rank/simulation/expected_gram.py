@@ -141,7 +141,7 @@ def expected_gram_effective_rank(
     -----
     RegimeWarning
         If a formula is forced where it is not known to hold: depth > width/10, samples < width/2,
-        a user's activation, or where its value is no entropy of min(samples, width) eigenvalues.
+        a user's activation, or a value that min(samples, width) eigenvalues cannot have as entropy.
     TargetWarning
         If 4096 networks do not reach target_error.
 
@@ -248,7 +248,7 @@ class _Case(NamedTuple):
 def gram_rank_by_formula(
     width: int, depth: int, samples: int, activation: str, *, weight_variance: float
 ) -> ExpectedGramRank:
-    """What `expected_gram_effective_rank` gives by the best formula, within its regime or not."""
+    """Result of `expected_gram_effective_rank` by the best formula, even outside its regime."""
     found = _activations.activation(activation)
     case = _Case(width, depth, samples, found, "cosine", weight_variance)
     return _by_formula(case, _best_formula(found), "it was asked for")

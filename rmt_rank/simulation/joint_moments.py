@@ -2,10 +2,10 @@ r"""Joint moments of statistics and control variates, and the means and errors t
 
 Control variates x of known mean mu are subtracted with coefficients b: y - b (x - mu) has the mean
 of y and, for the best b, 1 - R^2 of its variance.  b is fitted on the other half of the samples:
-samples fall into two halves in turns, and each is corrected with the coefficients of the other.
-So the estimate is unbiased for every number of samples, and its error, taken from how the corrected
-values vary, includes the error of b.  No error is stated from fewer than 32 samples, see
-`rmt_rank.simulation.standard_errors`.
+blocks of samples alternate between two halves, and each half is corrected with the coefficients of
+the other.  So the estimate is unbiased for every number of samples, and its error, computed from
+the spread of the corrected values, includes the error of b.  No error is stated for fewer than 32
+samples, see `rmt_rank.simulation.standard_errors`.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ __all__ = ["JointMoments", "added", "combined", "observe"]
 
 Array = npt.NDArray[np.float64]
 
-# Samples for each coefficient that is fitted, at least: fitting p of them on n samples adds p/n of
+# Minimum number of samples per fitted coefficient: fitting p coefficients on n samples adds p/n of
 # the variance.
 _SAMPLES_PER_CONTROL = 8
-# Samples before controls are used.  With 32 (16 a half, two controls) the errors of real 2 x 2
-# matrices were seen to be exceeded 3.3-fold in 13 of 1000 runs, as Student's law is in 1; with 128
-# that is 3 or less, as it is without controls.
+# Minimum number of samples for controls.  With 32 (16 per half, two controls), the means of real
+# 2 x 2 matrices were off by more than 3.3 errors in 13 of 1000 runs, against 1 by Student's law;
+# with 128 in 3 or fewer, as without controls.
 _FIRST_CONTROLLED = 128
 
 
 @dataclass(frozen=True, eq=False)
 class JointMoments(ByContent):
-    """Means and central products of controls and statistics, which add up.
+    """Means and central products of controls and statistics, which can be added.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class JointMoments(ByContent):
     mean : ndarray, shape (p + q,)
         Means of the p controls and the q statistics.
     products : ndarray, shape (p, p + q)
-        Sums of products of deviations of the controls with all.
+        Sums of products of the deviations of the controls with those of all.
     squares : ndarray, shape (q,)
         Sums of squares of deviations of the statistics.
     """
@@ -60,7 +60,7 @@ class JointMoments(ByContent):
 
     @classmethod
     def of(cls, controls: Array, values: Array) -> JointMoments:
-        """Moments of samples, shapes (samples, p) and (samples, q)."""
+        """Return the moments of samples of shapes (samples, p) and (samples, q)."""
         both = np.column_stack([controls, values])
         mean = both.mean(axis=0)
         both -= mean
@@ -68,7 +68,7 @@ class JointMoments(ByContent):
         return cls(len(both), mean, both[:, :p].T @ both, np.sum(both[:, p:] ** 2, axis=0))
 
     def __add__(self, other: JointMoments) -> JointMoments:
-        """Moments of both samples (Chan, Golub and LeVeque's update)."""
+        """Return the moments of both samples together (update of Chan, Golub and LeVeque)."""
         count = self.count + other.count
         gap = other.mean - self.mean
         weight = self.count * other.count / count
@@ -86,7 +86,7 @@ def combined(
 ) -> tuple[Array, Array, Array, tuple[str, ...]]:
     """Value, standard error and variance reduction from the two halves, and the controls used.
 
-    `spans` are lengths of intervals that hold the values of each statistic; nan for unknown ones.
+    `spans` are lengths of intervals that contain all values of each statistic; nan if unknown.
     """
     present = [half for half in halves if half is not None]
     total = present[0] if len(present) == 1 else present[0] + present[1]
@@ -94,7 +94,7 @@ def combined(
     plain_variance = total.squares / max(1, total.count - 1)
     value, variance = total.mean[-q:], plain_variance / total.count
     names: tuple[str, ...] = ()
-    # coefficients are fitted on a half
+    # coefficients are fitted on one half
     fitted = min(half.count for half in present) / _SAMPLES_PER_CONTROL
     if controls is not None and total.count >= _FIRST_CONTROLLED:
         used = next((p for p in (len(controls.means), controls.core, 1) if p <= fitted), 0)
@@ -109,7 +109,7 @@ def combined(
 def _corrected(
     halves: Sequence[JointMoments], controls: Controls, used: int
 ) -> tuple[Array, Array]:
-    """Mean and its variance, each half with the coefficients of the other."""
+    """Mean and its variance; each half is corrected with the coefficients of the other."""
     q = halves[0].squares.size
     count = halves[0].count + halves[1].count
     value, variance = np.zeros(q), np.zeros(q)
@@ -127,7 +127,7 @@ def _corrected(
 
 
 def _error(total: JointMoments, value: Array, variance: Array, spans: Any) -> Array:
-    """Standard error: not below rounding, nor of few samples or of what never varied."""
+    """Standard error, at least the rounding error; nan for few samples, span/n if none varied."""
     if total.count < FEWEST_SAMPLES:
         return np.full(value.shape, np.nan)
     rounding = np.finfo(np.float64).eps * np.abs(value)
@@ -141,7 +141,7 @@ def _coefficients(half: JointMoments, used: int, q: int) -> Array:
     size = np.sqrt(np.diagonal(products[:, :used]))
     size = np.where(size > 0, size, 1)
     scaled = products[:, :used] / np.outer(size, size)
-    # controls that depend on one another to rounding are left out
+    # leave out controls that are linearly dependent to rounding
     b = np.linalg.lstsq(scaled, products[:, -q:] / size[:, np.newaxis], rcond=1e-10)[0]
     result: Array = b / size[:, np.newaxis]
     return result
@@ -165,7 +165,7 @@ def observe(
     for each in statistics:
         given = logs if each.log else values if each.scale_free else unscaled
         given = given.view()
-        given.flags.writeable = False  # others see the same numbers
+        given.flags.writeable = False  # the array is shared
         results.append(each(given))
     y = np.column_stack(results)
     return [JointMoments.of(x[i::2], y[i::2]) if samples > i else None for i in (0, 1)]
@@ -174,7 +174,7 @@ def observe(
 def added(
     first: Sequence[JointMoments | None], second: Sequence[JointMoments | None]
 ) -> list[JointMoments | None]:
-    """Halves of both."""
+    """Sum of two pairs of halves."""
     return [
         b if a is None else a if b is None else a + b for a, b in zip(first, second, strict=True)
     ]

@@ -194,7 +194,7 @@ def _inputs(inputs: Any, xp: ModuleType, dtype: Any) -> tuple[Any, tuple[int, in
 
 
 def _require_room(networks: _Networks, size: int, block: int) -> None:
-    """Refuse networks for which there is no memory, or no time."""
+    """Refuse networks that need too much memory or time."""
     (samples, features), n = networks.shape, networks.width
     work = size * (samples + n) * (features + max(networks.depths) * n)
     if work > LARGEST_WORK:
@@ -202,7 +202,7 @@ def _require_room(networks: _Networks, size: int, block: int) -> None:
             f"inputs, width, depths and size must be such that all networks have at most 1e13 "
             f"weights and activations, got {work:.3g}"
         )
-    # activations before and after a layer, weights, and a Gram matrix for each depth
+    # activations before and after a layer, weights, and one Gram matrix per depth
     wide = max(features, n)
     gram = min(samples, wide) ** 2 * (3 + len(networks.depths))
     numbers_at_once = min(size, block) * (3 * samples * wide + 2 * wide * n + gram)
@@ -327,6 +327,6 @@ def _weights(networks: _Networks, shape: tuple[int, ...], stream: np.random.Gene
 
 
 def _compiled_box_muller(numbers: int) -> Any:
-    """The compiled transform, if numba works and there are numbers enough for its start."""
+    """The compiled transform, if numba works and the work is worth loading it."""
     loops = compiled_loops() if numbers >= _COMPILED_NUMBERS else None
     return None if loops is None else loops.box_muller

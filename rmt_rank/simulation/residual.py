@@ -41,7 +41,7 @@ Array = npt.NDArray[np.float64]
 BLOCK_BYTES = 2**21
 # Logarithm of the largest float.
 LARGEST_LOG = 709.7
-# So that no matrix overflows; whether singular values do is seen from their logarithms.
+# Limits such that no matrix overflows; overflow of singular values is detected by their logarithms.
 _LARGEST_TIME, _LARGEST_SCALE = 1e100, 1e300
 
 
@@ -121,9 +121,9 @@ def sample_residual_singular_values(
     size : int
         Number of chains, at least 1.
     scale : float
-        a, from 0 to 1e300.
+        Scale a, from 0 to 1e300.
     layers : int, default 1
-        k, the number of matrices in a block.
+        Number k of matrices in a block.
     field : {"real", "complex"}, default "real"
         Field of the entries.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
@@ -177,10 +177,10 @@ def sample_residual_singular_values(
 
 
 def _sizes(width: int, size: int, *, per_network: int) -> tuple[int, int]:
-    """Width and size, checked; memory for spectra per network, in parts and together."""
+    """Check width and size, and the memory for spectra, as parts and concatenated."""
     N = integer("width", width, at_least=1, at_most=LARGEST_WIDTH)
     size = integer("size", size, at_least=1, at_most=LARGEST_SIZE)
-    # the matrices of a block: complex, the product, a branch and what LAPACK needs
+    # complex matrices of a block: the product, a branch and LAPACK's workspace
     block = 5 * 16 * N * N * min(size, max(1, BLOCK_BYTES // (16 * N * N)))
     results = 3 * 8 * size * per_network * N
     require_memory("width" if block > results else "size", block + results)

@@ -44,7 +44,7 @@ def sample_singular_values(
     size : int
         Number of products, from 1 to 10**9.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
-        Source of randomness, as for `numpy.random.default_rng`; streams are of its kind, SFC64 for
+        Source of randomness, as for `numpy.random.default_rng`; streams have its type, SFC64 for
         a seed.  The numbers depend on its state and on the arguments only, not on the machine's
         memory or threads.  An object, such as a SeedSequence, moves on by spawning, so that a
         second call with it gives other numbers.
@@ -64,7 +64,7 @@ def sample_singular_values(
     device : device of xp, optional
         Where to compute; the library's default.
     return_log : bool, default False
-        Return logarithms of singular values, of full accuracy at any depth.
+        Return logarithms of singular values, which are accurate at any depth.
     workers : int, default 1
         Number of threads, at most 1024.  The numbers do not depend on it.
 
@@ -115,12 +115,12 @@ def sample_singular_values(
 
 
 def _require_device(xp: ModuleType, device: Any) -> None:
-    """ValueError if the library has no such device."""
+    """Raise ValueError if the library has no such device."""
     if device is None:
         return
     try:
         array_api_compat.to_device(xp.zeros(1), device)
-    except Exception as error:  # each array library raises errors of its own
+    except Exception as error:  # each array library raises its own errors
         raise ValueError(
             f"device must be one of {xp.__name__}, got {shown(device)}: {shown(error)}"
         ) from error

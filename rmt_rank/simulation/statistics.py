@@ -28,7 +28,7 @@ class Statistic:
     Attributes
     ----------
     name : str
-        What it is called.
+        Name of the statistic.
     function : callable
         From singular values, shape (samples, N), to an array of shape (samples,) or (samples, q).
     log : bool
@@ -36,8 +36,8 @@ class Statistic:
     scale_free : bool
         Whether a common factor of the singular values does not change it.
     span : callable
-        From the number of singular values to the length of an interval that holds all values of the
-        statistic; nan where none is known.
+        From the number of singular values to the length of an interval that contains all values of
+        the statistic; nan if none is known.
     """
 
     name: str
@@ -52,8 +52,8 @@ class Statistic:
         Raises
         ------
         ValueError
-            If the function returns another shape than it should, or what is not finite.  What it
-            raises itself is raised, with a note that names it.
+            If the function returns a wrong shape or values that are not finite.  Its own exceptions
+            are passed on, with a note that names the statistic.
         """
         try:
             found = self.function(values)
@@ -119,7 +119,7 @@ def statistic(
     name = which if isinstance(which, str) else ""
     for option, present in given.items():
         if present and (name in STATISTICS or callable(which)) and option not in used.get(name, ()):
-            raise ValueError(f"{option} is no option of the statistic {shown(which)}")
+            raise ValueError(f"{option} is not an option of the statistic {shown(which)}")
     if not isinstance(which, str) and callable(which) and not isinstance(which, type):
         return Statistic(str(getattr(which, "__name__", "user")), which)
     if name not in STATISTICS:
@@ -145,12 +145,12 @@ def statistic(
 
 
 def _is_not_1(option: object) -> bool:
-    """Whether an option was given another value than its default; arrays and all else were."""
+    """Return whether an option differs from its default 1; arrays and other types always do."""
     return not (isinstance(option, int | float | np.number) and option == 1)
 
 
 def _kind(found: object, result: npt.NDArray[Any]) -> str:
-    """What a function returned, for messages."""
+    """Describe the result of a function, for messages."""
     return shown(found) if result.dtype.kind in "OUS" else str(result.dtype)
 
 

@@ -28,14 +28,14 @@ from rmt_rank.simulation.statistics import STATISTICS, Statistic, statistic
 
 __all__ = ["Study", "label"]
 
-# Products per cell, and what NumPy takes its own seeds from.
+# Limits on products per cell, and on seeds (NumPy's own have 128 bits).
 _LARGEST_SAMPLES, _LARGEST_SEED = 10**12, 2**128 - 1
 _KEYS = ("name", "power", "order", "bins")
 
 
 @dataclass(frozen=True)
 class Study:
-    """A grid of random products and what is estimated at each of its cells.
+    """A grid of random products, and the statistics to estimate in each cell.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Study:
         _without_repetition("statistics", tuple(map(label, self.statistics)))
 
     def __hash__(self) -> int:
-        """Of all but what a statistic's label leaves out, so that equal studies have one hash."""
+        """Hash of the fields, by the labels of statistics, so that equal studies have one hash."""
         labels = tuple(map(label, self.statistics))
         return hash((self.widths, self.depths, self.samples, self.fields, labels, self.seed))
 
@@ -98,7 +98,7 @@ class Study:
         OSError
             If the file cannot be read.
         TypeError, ValueError
-            If it is not TOML in UTF-8, has no such table, or a key or a value is wrong.
+            If the file is not TOML in UTF-8, has no such table, or a key or a value is wrong.
         """
         path = user_path("path", path)
         try:
@@ -130,7 +130,7 @@ class Study:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """The declaration in JSON's types; the order inf is there as text, which `Study` reads."""
+        """The declaration in JSON's types; the order inf is stored as text, which `Study` reads."""
         content = dataclasses.asdict(self)
         for each in content["statistics"]:
             if each.get("order") == math.inf:

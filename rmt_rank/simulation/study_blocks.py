@@ -79,7 +79,7 @@ def blocks(study: Study, compiled: bool, cell: tuple[str, int, int]) -> Iterator
 
 
 def components(statistic: Mapping[str, Any], width: int) -> int:
-    """Numbers that a statistic has at a width."""
+    """Number of values of a statistic at a width."""
     if statistic["name"] == "effective_rank":
         return 1
     return len(statistic["bins"]) - 1 if statistic["name"] == "spectral_measure" else width

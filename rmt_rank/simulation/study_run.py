@@ -34,7 +34,7 @@ from rmt_rank.simulation.study_store import Store
 
 __all__ = ["open_study", "run_study"]
 
-# Blocks of a study, each a file.
+# Largest number of blocks of a study; each is a file.
 _MOST_BLOCKS = 10**6
 # Blocks that are submitted before results are waited for.
 _IN_FLIGHT = 64
@@ -78,7 +78,7 @@ def run_study(
     Notes
     -----
     What is done is written at once.  Interrupted or killed at any point, and run again, the study
-    goes on, and ends with the same numbers to the last bit on machines of the same kind.
+    resumes, and gives the same numbers to the last bit on machines of the same kind.
     """
     instance("study", study, Study)
     path = user_path("store", store)
@@ -104,7 +104,7 @@ def run_study(
 
 
 def _require_feasible(study: Study) -> None:
-    """Refuse studies of too many blocks, or of blocks that do not fit into memory."""
+    """Refuse studies with too many blocks, or with blocks that do not fit into memory."""
     log = any(each.log for each in study.functions())
     count = 0
     for cell in cells(study):
@@ -160,14 +160,14 @@ def open_study(store: str | os.PathLike[str]) -> Any:
     Parameters
     ----------
     store : path
-        Folder of a study that was begun.
+        Folder of a study that was started.
 
     Returns
     -------
     xarray.Dataset
         Over field, width and depth: for every statistic its mean under its name, and with the
         endings _error (one standard error, nan below 32 samples) and _variance_reduction; and
-        `samples`, how many of them are done.  Cells without samples are nan.  Attributes hold the
+        `samples`, the number of samples done.  Cells without samples are nan.  Attributes hold the
         declaration and provenance.
 
     Raises
@@ -175,7 +175,7 @@ def open_study(store: str | os.PathLike[str]) -> Any:
     ImportError
         If xarray is not installed (the extra `study`).
     StoreError
-        If it is no store, or a file is truncated or belongs to another study.
+        If the folder is not a store, or a file is truncated or belongs to another study.
     """
     xarray = _xarray()
     opened = Store.open(user_path("store", store))

@@ -35,7 +35,7 @@ __all__ = ["Store", "StoreError"]
 
 
 _DECLARATION = "study.json"
-# Kinds of files, for their seals.
+# Kinds of files, as named in their seals.
 _DECLARED, _BLOCK = "declaration of a study", "block of a study"
 
 
@@ -60,7 +60,7 @@ class Store:
 
     @classmethod
     def open(cls, path: Path) -> Store:
-        """Open a store that was started; StoreError if there is none, or it is damaged."""
+        """Open an existing store; StoreError if there is none, or it is damaged."""
         declared = path / _DECLARATION
         if not declared.exists():
             raise StoreError(f"{path} is not a store of a study: there is no {declared.name}")
@@ -93,7 +93,7 @@ class Store:
         return store
 
     def save(self, block: StudyBlock, halves: Sequence[JointMoments | None]) -> None:
-        """Write the result of a block, whole or not at all; StoreError if it is not a result."""
+        """Write the result of a block atomically; StoreError if it is not a valid result."""
         arrays = {
             f"{each.name}_{i}": np.asarray(getattr(half, each.name))
             for i, half in enumerate(halves)
@@ -107,7 +107,7 @@ class Store:
         write(path, pack(_BLOCK, place | arrays))
 
     def load(self, block: StudyBlock) -> list[JointMoments | None] | None:
-        """The result of a block; None if it is not done.
+        """Return the result of a block, or None if it is not done.
 
         Raises
         ------
@@ -139,7 +139,7 @@ def _store_errors(remedy: str = "") -> Iterator[None]:
 
 
 def _halves(arrays: Mapping[str, Any], block: StudyBlock) -> list[JointMoments | None]:
-    """The halves of a block from its arrays; ValueError if they are not what it can have."""
+    """Return the halves of a block from its arrays; ValueError if they are not valid."""
     names = [each.name for each in dataclasses.fields(JointMoments)]
     present = [i for i in (0, 1) if f"count_{i}" in arrays]
     if arrays.keys() != {f"{name}_{i}" for name in names for i in present}:
@@ -172,7 +172,7 @@ def _controls(chain: Chain) -> int:
 
 
 def _bounds(statistic: str, width: int) -> tuple[float, float]:
-    """Bounds of the mean of a statistic, but for rounding of a sum of positive terms."""
+    """Bounds of the mean of a statistic, widened by the rounding of a sum of positive terms."""
     slack = 1e-9
     if statistic == "effective_rank":
         return -slack, math.log(width) + slack

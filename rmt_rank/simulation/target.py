@@ -1,9 +1,9 @@
-r"""When an estimate ends that is asked for an error: reached, out of reach, or enough samples.
+r"""Stopping rules for an estimate with a target error: reached, out of reach, or enough samples.
 
-With n samples of standard error e, a target t takes about n (e/t)^2.  Where that is more than twice
-what may be drawn, the rest would not help, and the estimate ends at once; twice, because the error
-of the first samples is itself uncertain.  A target below the rounding of the mean, eps |mean|, is
-not an error that float64 can have.
+If n samples have the standard error e, a target t takes about n (e/t)^2 samples.  If that is more
+than twice the maximum, further samples would not help, and the estimate stops at once; the factor
+is two because the error of the first samples is itself uncertain.  A target below the rounding of
+the mean, eps |mean|, cannot be reached in float64.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ __all__ = ["FIRST_SAMPLES", "SMALLEST_TARGET", "Target", "TargetWarning"]
 
 Array = npt.NDArray[np.float64]
 
-# Samples before an error is believed.
+# Minimum number of samples before an error is trusted.
 FIRST_SAMPLES = 512
-# By default no more samples than this, and no more than have so many entries in their factors:
-# about an hour.
+# Default limits on the number of samples, and on the number of entries in their factors: about an
+# hour.
 _MOST_SAMPLES, _MOST_ENTRIES = 10**8, 10**12
-# Samples of a statistic of unknown size that never varied: another value is unlikely to be found.
+# After this many samples, a statistic of unknown size that never varied is unlikely to vary.
 _NEVER_VARIED = 2**12
-# Rounding of a mean rank, which is at least that of 1.
+# Rounding of a mean rank: at least that of 1.
 SMALLEST_TARGET = sys.float_info.epsilon
 
 
 class TargetWarning(UserWarning):
-    """An estimate ended before its standard error was as small as asked for."""
+    """An estimate stopped before its standard error reached the target."""
 
 
 class Target:
-    """An error that is asked for, and when to stop.
+    """A target error, and the rules for stopping.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Target:
     chain : Chain
         What is sampled.
     max_samples : int, optional
-        Stop after so many, and no sooner unless the target is reached.
+        Stop after this many samples, and not earlier unless the target is reached.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Target:
     ) -> None:
         self.span = chosen.span(chain.width)
         known = not math.isnan(self.span)
-        # of numbers of known size; others may be as small as they like
+        # for statistics of known size; others may be arbitrarily small
         least = SMALLEST_TARGET if known else sys.float_info.min
         self.error = real("target_error", error, at_least=least)
         self.given = max_samples is not None
@@ -78,29 +78,29 @@ class Target:
             )
 
     def end(self, done: int, mean: Array, error: Array) -> str | None:
-        """Why to stop: "" if the target is reached; None to draw more.
+        """Return the reason to stop: "" if the target is reached; None to draw more.
 
         Parameters
         ----------
         done : int
             Number of samples.
         mean, error : ndarray, shape (q,)
-            Their means and standard errors; 0 where nothing varied, of numbers of unknown size.
+            Their means and standard errors; 0 if a statistic of unknown size never varied.
         """
         largest = float(np.max(error))
         known = largest > 0 or not math.isnan(self.span)
         if known and largest <= self.error:
             return ""
         if done >= self.most:
-            return f"{done} samples are the most"
+            return f"{done} samples were drawn, the maximum"
         if self.given:
             return None
         if not known:
-            never = f"nothing varied in {done} samples, which says nothing of the error"
+            never = f"nothing varied in {done} samples, so the error is unknown"
             return never if done >= _NEVER_VARIED else None
         if self.error < sys.float_info.epsilon * float(np.max(np.abs(mean))):
-            return "it is below the rounding of float64"
+            return "it is below the rounding error of float64"
         ratio = largest / self.error
         if (needed := done * ratio * ratio) > 2 * self.most:
-            return f"it would take about {needed:.1g} samples, and {self.most} are the most"
+            return f"it would take about {needed:.1g} samples, the maximum is {self.most}"
         return None

@@ -80,7 +80,7 @@ def complex_covariance(widths: Sequence[int], z: float, w: float) -> float:
     TypeError, ValueError
         If an argument is of the wrong type or out of its range.
     TooLargeForFloatError
-        A ValueError, if the covariance is too large for a float.
+        If the covariance is too large for a float; this is a ValueError.
 
     Notes
     -----

@@ -37,7 +37,7 @@ Array = npt.NDArray[np.float64]
 # (i, j): D^j f(k-i)/f(k) over k
 _Differences = dict[tuple[int, int], npt.NDArray[np.complex128]]
 
-# Arrays of sums over the width, and factors that are counted one by one.
+# Limits on arrays of sums over the width, and on factors that are counted one by one.
 BYTES_PER_WIDTH, MOST_FACTORS = 200.0, 10**6
 # Where sums by parts have products of as many numbers, all of them floats.
 _LARGEST_POWER = 64
@@ -78,7 +78,7 @@ def complex_power_sum(widths: Sequence[int], z: float) -> PowerSum:
     Returns
     -------
     PowerSum
-        Its `value` is inf where the mean is too large for a float; `log` is there always.
+        Its `value` is inf where the mean is too large for a float; `log` is always given.
 
     Raises
     ------

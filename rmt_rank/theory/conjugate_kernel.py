@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-# Each takes a quadrature.
+# Largest number of layers; each takes a quadrature.
 MOST_LAYERS = 10**5
 # Logarithms of variances from and to which a fixed point is looked for, and what is rounding.
 _LOG_VARIANCES, _ROUNDING = (-12.0, 12.0), 1e-10
@@ -75,7 +75,7 @@ def conjugate_kernel(
     Parameters
     ----------
     samples_per_width : float
-        gamma = q/n > 0, number of inputs over width.
+        gamma = q/n > 0, the number of inputs over the width.
     depths : sequence of int
         Numbers l of layers, at least one, each from 0 to 10^5.
     activation : str, Activation or callable

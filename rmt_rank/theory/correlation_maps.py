@@ -36,7 +36,7 @@ Result = npt.NDArray[np.float64] | np.float64
 Given = str | Callable[[Any], Any] | Activation
 
 
-# That are passed one by one.
+# Largest number of layers, which are passed one by one.
 MOST_LAYERS = 10**6
 
 
@@ -241,7 +241,7 @@ def correlations(
         before = v, gap
         v, gap = next_layer(found, v, gap, sw2, sb2)
         variances[layer], gaps[layer] = v, gap
-        if before == (v, gap):  # a fixed point, of all layers that follow
+        if before == (v, gap):  # a fixed point: all later layers are equal
             variances[layer:], gaps[layer:] = v, gap
             break
     if found.homogeneous and sb2 == 0:

@@ -25,7 +25,7 @@ __all__ = ["DepthRatio"]
 
 Array = npt.NDArray[np.float64]
 
-# Of numbers of factors, and of a moment's order times that.
+# Limits on numbers of factors, and on the order of a moment times that number.
 LARGEST_DEPTH, LARGEST_PRODUCT = 1e300, 1e307
 # Below this y/L' the poles of the Levy density at y = 0 are taken out, above it nothing cancels.
 POLES_BELOW = 0.5
@@ -127,7 +127,7 @@ class DepthRatio:
         Raises
         ------
         TypeError, ValueError
-            If order is not real, or not in its range, or order * deeper is above 1e307.
+            If order is not real or not in its range, or if order * deeper is above 1e307.
         """
         most = LARGEST_PRODUCT / max(self.deeper, 1.0)
         z = real_array("order", order, above=-1 / (self.deeper + 1), at_most=most)
@@ -198,7 +198,7 @@ class DepthRatio:
             If an argument is of the wrong type or out of its range.
         """
         size = integer("size", size, at_least=1, at_most=LARGEST_INTEGER)
-        # of each sample some numbers, and of each of its jumps
+        # several numbers for each sample, and for each of its jumps
         require_memory("size", size * (80 + 64 * self._second_rate))
         stream = next(streams(rng))
         first = self.deeper * stream.standard_exponential(size)

@@ -117,7 +117,7 @@ class _ByDrops:
 
     def gap(self, first: Array, second: Array, gap: Array) -> Array:
         scale = np.sqrt(self.second_moment(first)) * np.sqrt(self.second_moment(second))
-        if not np.all(scale):  # of variances that are not told from 0, where phi is linear
+        if not np.all(scale):  # a second moment underflows to 0, where phi is linear
             tiny = np.finfo(np.float64).tiny
             straight = self.gap(np.maximum(first, 4 * tiny), np.maximum(second, 4 * tiny), gap)
             return np.asarray(straight)

@@ -42,7 +42,7 @@ __all__ = ["differential_effective_rank", "differential_effective_rank_derivativ
 
 Array = npt.NDArray[np.float64]
 
-# Of depth times power/2 times order, which are arguments of gamma functions.
+# Limit on depth times power/2 times order, which are arguments of gamma functions.
 _LARGEST_PRODUCT = 1e308
 # Orders in this interval are averaged, others use the quotient, which there loses at most a bit.
 MEAN_ORDERS = (0.5, 2.0)
@@ -250,7 +250,7 @@ def _digamma_increment(y: Array, d: float) -> Array:
 
 def _derivative_of_min_entropy(L: Array, z: float) -> Array:
     x = L * z
-    # where 1/L may be no float, the 1 beside it is lost
+    # where 1/L would overflow, adding 1 makes no difference
     log_of_rise = np.where(L < 1e-300, -np.log(L), np.log1p(1 / np.maximum(L, 1e-300)))
     # psi(x+z+1) - psi(x+2) - d log(s_max)/dL
     return z * (_digamma_increment(x, z) - 1 / (1 + x) - log_of_rise)

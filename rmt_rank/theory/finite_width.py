@@ -40,7 +40,7 @@ __all__ = ["LARGEST_DEPTH_PER_WIDTH", "FiniteWidthCorrection", "finite_width_cor
 LARGEST_DEPTH_PER_WIDTH = 0.25
 
 
-# Of singular values.
+# Limits on the power of singular values.
 _POWERS = (1e-6, 100.0)
 
 
@@ -96,7 +96,7 @@ def finite_width_correction(
 
 
 def _largest_log(z: float, L: int) -> float:
-    """The logarithm of s_max^z, which bounds moments."""
+    """Logarithm of s_max^z, an upper bound of moments."""
     return z * float(L * np.log1p(1 / L) + np.log1p(L))
 
 

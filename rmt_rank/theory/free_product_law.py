@@ -37,7 +37,7 @@ class FreeProductLaw(IntervalLaw):
     Raises
     ------
     TypeError, ValueError
-        As `free_product_law`.
+        As in `free_product_law`.
     """
 
     factors: tuple[Factor, ...]

@@ -62,7 +62,7 @@ def effective_rank_of_free_product(
     factors : sequence of GaussianFactor, ResidualFactor, OrthogonalFactor or FreeFactor
         In any sequence.
     power : float, default 1
-        Power of the singular values that is normalised, at most 1e6; 2 is the Gram matrix.
+        Power of the singular values that is normalised, at most 1e6; 2 is for the Gram matrix.
     order : float, default 1
         Renyi order, 0 <= order <= inf. 1 is Shannon's entropy, inf the min-entropy.
 
@@ -246,9 +246,9 @@ def deep_effective_rank(factors: Sequence[Factor], *, power: float = 1) -> float
     Parameters
     ----------
     factors : sequence of GaussianFactor, ResidualFactor, OrthogonalFactor or FreeFactor
-        In any sequence; not all orthogonal.
+        In any order; not all orthogonal.
     power : float, default 1
-        Power of the singular values that is normalised, at most 1e6; 2 is the Gram matrix.
+        Power of the singular values that is normalised, at most 1e6; 2 is for the Gram matrix.
 
     Returns
     -------

@@ -76,8 +76,8 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
         return np.where(self._argcheck(depth), depth, np.nan)
 
     def rvs(self, *args: Any, **kwds: Any) -> Any:
-        """Draw from the law, as `scipy.stats.rv_continuous.rvs`, in any thread."""
-        # SciPy keeps the call's random_state in the object for as long as it draws
+        """Draw from the law, as `scipy.stats.rv_continuous.rvs` does, but safely in any thread."""
+        # SciPy stores the call's random_state in the object while it draws
         return super(_SpectralLaw, copy.copy(self)).rvs(*args, **kwds)
 
     def _munp(self, n: Any, depth: Any) -> Any:
@@ -115,7 +115,7 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
                 f"expect() needs one depth, args=(depth,), or a frozen law, {self.name}(depth)."
                 f"expect(func), got args={shown(args)}"
             )
-        # SciPy's answer to a depth that is nan is nan
+        # SciPy returns nan for a depth that is nan
         depth = np.nan if given[0] is np.nan else real("depth", given[0], finite=False)
         loc, scale = real("loc", loc), real("scale", scale, finite=False)
         if func is not None:
@@ -149,22 +149,22 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
         return value
 
     def fit(self, data: Any, *args: Any, **kwds: Any) -> tuple[float, ...]:
-        """Estimates of depth, loc and scale from data, most likely ones by default.
+        """Estimate depth, loc and scale from data, by default by maximum likelihood.
 
-        Parameters and result are those of `scipy.stats.rv_continuous.fit`; give ``floc=0``.  For
-        depth > 1 the density is infinite at 0, and so is the likelihood of a value that is exactly
-        0, whatever the other values say.  An exact 0 is what a smaller number was rounded to, or a
-        rank that is not full, and tells nothing of the depth: for maximum likelihood zeros are left
-        out, with a UserWarning that gives their number.  Singular values that are known to
-        rounding errors of the largest one are not 0; cut them before.
+        Parameters and result are those of `scipy.stats.rv_continuous.fit`; pass ``floc=0``.  For
+        depth > 1 the density is infinite at 0, and so is the likelihood if one value is exactly 0,
+        regardless of the others.  An exact 0 is a rounded smaller number or comes from a rank that
+        is not full, and has no information on the depth: maximum likelihood leaves zeros out, with
+        a UserWarning that gives their number.  Singular values at the rounding error of the
+        largest one are not exactly 0; remove them first.
 
         Raises
         ------
         TypeError
-            If data, or a parameter, are not real numbers.
+            If data or a parameter is not made of real numbers.
         ValueError
-            If data are empty, not finite, below ``floc``, or all at it; if they are all equal, and
-            neither depth nor scale is fixed.
+            If data are empty, not finite, below ``floc``, or all equal to it; if they are all equal
+            and neither depth nor scale is fixed.
         """
         for name, value in kwds.items():
             if name in ("f0", "fdepth", "fix_depth", "depth", "fscale", "scale"):
@@ -186,14 +186,14 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
         return self._fit(values, *args, **kwds)
 
     def _fit(self, data: Any, *args: Any, **kwds: Any) -> tuple[float, ...]:
-        """SciPy's fit, whose search passes parameters that have no density."""
+        """SciPy's fit, whose search also visits parameters without a density."""
         with np.errstate(all="ignore"):
             found: tuple[float, ...] = super().fit(data, *args, **kwds)
         return found
 
 
 def _above(values: Array, loc: float) -> Array:
-    """Values above loc; those at loc are left out with a warning, those below refused."""
+    """Values above loc; values at loc are left out with a warning, values below are refused."""
     if (below := values[values < loc]).size:
         raise ValueError(f"data must be >= floc = {loc!r}, got {float(below[0])!r}")
     kept = values[values > loc]

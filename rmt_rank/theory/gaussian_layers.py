@@ -177,6 +177,6 @@ def _conditional(
 
 @lru_cache(maxsize=8)
 def _legendre(nodes: int) -> tuple[Array, Array]:
-    # the second takes a matrix of all nodes squared
+    # leggauss needs a nodes x nodes matrix
     x, w = (special.roots_legendre if nodes > 512 else np.polynomial.legendre.leggauss)(nodes)
     return x, w

@@ -102,14 +102,14 @@ class IntervalLaw(ABC):
         return result[()]
 
     def rvs(self, size: int, *, rng: RNG = None) -> Array:
-        """Independent singular values, by the quantiles of uniform numbers.
+        """Independent singular values, as quantiles of uniform numbers.
 
-        They do not repel each other: those of a matrix do.
+        They do not repel each other, unlike the singular values of a matrix.
 
         Parameters
         ----------
         size : int
-            How many, as far as they fit into memory.
+            Number of values, limited by memory.
         rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
             Source of randomness, as for `numpy.random.default_rng`.
 

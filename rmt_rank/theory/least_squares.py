@@ -51,7 +51,7 @@ def one_layer_effective_rank(
     features : int
         Number n of inputs of the layer, from 1 to 2^53.
     examples : int
-        Number q of examples, with linearly independent inputs.  From n on nothing is left free.
+        Number q of examples, with linearly independent inputs.  q >= n determines the layer.
     scale : float, default 1
         Initial entries have variance scale^2/n, and mean 0.
     power : {1, 2}, default 1

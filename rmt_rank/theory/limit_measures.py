@@ -51,7 +51,7 @@ _EPS, _EPS_WEIGHTS = _V**4, 2 * _weights * _V**3
 # log(eps/theta) between which the values that may be missing end.
 _FIRST, _LAST = -140.0, 40.0
 
-# Of measures that need the law itself, and the largest power of its values.
+# Limits for measures that need the law itself: depths, and the largest power of its values.
 _DEPTHS, _LARGEST_EXPONENT = (1e-100, 1e15), 10.0
 # Depths between which the greatest share above a threshold is looked for.
 _PEAK_RANGE = (1e-8, 1e8)

@@ -88,7 +88,7 @@ def effective_rank_decay_rate(width: int, field: str = "real") -> float:
     Parameters
     ----------
     width : int
-        Side N, from 2 to 10^9, where the rate is lost in rounding errors.
+        Side N, from 2 to 10^9; beyond, the rate is lost to rounding.
     field : {"real", "complex"}
         Field of the entries.
 

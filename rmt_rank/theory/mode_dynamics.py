@@ -39,10 +39,10 @@ _END = 500.0
 
 
 class _Beta:
-    """Incomplete beta function int_0^r x^gamma/(1 - x) dx less first^(gamma+1)/(gamma+1).
+    """Incomplete beta function int_0^r x^gamma/(1 - x) dx minus first^(gamma+1)/(gamma+1).
 
-    gamma >= -1.  What is taken off drops out of differences; for great depths, where gamma tends
-    to -1, it is what they would lose their digits by.
+    gamma >= -1.  The subtracted term cancels in differences; at great depth, where gamma tends to
+    -1, it would be so large that the differences would lose their digits.
     """
 
     def __init__(self, gamma: float, first: Array) -> None:
@@ -75,8 +75,8 @@ def mode_singular_values(
     targets : array_like of float
         Singular values s of the task, >= 0.
     initial : array_like of float
-        Singular values of the network at time 0, > 0; not beyond 1e100 times the targets that are
-        not 0, nor below 1e-100 times.  All three are broadcast against each other.
+        Singular values of the network at time 0, > 0, and from 1e-100 to 1e100 times the target
+        where that is not 0.  All three are broadcast against each other.
     depth : float
         Number d of layers, from 1 to 1e300.
 
@@ -280,10 +280,10 @@ def _checked(
 
 
 def _scaled(time: Array, speed: Array) -> Array:
-    """Their product, where one may round to 0 and the other overflow."""
+    """Product of two factors, one of which may underflow while the other overflows."""
     known = np.isfinite(time) & np.isfinite(speed)
     product = np.where(known, time, 0) * np.where(known, speed, 0)
-    # the ends of the way: none of it at time 0, all of it otherwise
+    # with an infinite factor the product is 0 at time 0, and infinite otherwise
     return np.where(known, product, np.where(time > 0, np.inf, 0.0))
 
 
@@ -304,7 +304,7 @@ def _risen(first: Array, first_rest: Array, elapsed: Array, gamma: float) -> Arr
     # above 1/2 the slope is r^gamma/first^gamma, r^gamma being from 1 to 2^-gamma
     span = elapsed * first**gamma * max(1.0, 2.0**gamma)
     end = np.maximum(begin, 0) + np.minimum(span, _END)
-    # below 1/2 not beyond where the power alone would take as long
+    # below 1/2, not beyond the point that the power alone would take as long to reach
     with np.errstate(all="ignore"):
         most = first * special.inv_boxcox(elapsed, gamma) * (1 + 4 * np.finfo(np.float64).eps)
         end = np.where(most < 0.5, np.clip(np.log(most) - np.log1p(-most), begin, end), end)

@@ -35,7 +35,7 @@ Array = npt.NDArray[np.float64]
 QUADRATURE_BELOW = 0.25
 DIRECT_BELOW = 10.0
 
-# Powers of singular values: what is left of digits that cancel is eps times the power, and the
+# Largest power of singular values: cancellation leaves an error of eps times the power, and the
 # results are of order 1 to 100.
 LARGEST_POWER = 1e6
 

@@ -59,7 +59,7 @@ def neural_kernel(
     inputs : array_like of float, shape (samples, dimension)
         Rows are samples, none of them 0.
     depth : int
-        Number of hidden layers, from 0 to 10^6; 0 gives the Gram matrix over the dimension.
+        Number of hidden layers, from 0 to 10^6; 0 gives the Gram matrix divided by the dimension.
     activation : str, callable or Activation
         phi: a name, a function of arrays that is smooth, or an Activation that lists its kinks.
     weight_variance : float, default 1
@@ -249,12 +249,12 @@ def _propagated(
         variance, gap = after_activation(dual, *affine(variance, gap, sw2, sb2))
         np.fill_diagonal(gap, 0.0)
         if np.array_equal(last[0], variance) and np.array_equal(last[1], gap):
-            break  # a fixed point, of all layers that follow
+            break  # a fixed point: all later layers are equal
     return variance, gap, 0.0
 
 
 def _scaled(layers: int, factor: float) -> float:
-    """layers log(factor), where a factor may round to 0."""
+    """Return layers * log(factor), where a factor may round to 0."""
     if layers == 0:
         return 0.0
     return layers * math.log(factor) if factor > 0 else -math.inf

@@ -69,12 +69,12 @@ class Phase(NamedTuple):
         Parameters
         ----------
         samples : int
-            Their number, from 1 to 2^53.
+            Number of samples, from 1 to 2^53.
 
         Returns
         -------
         float or None
-            In nats; None where it depends on the samples.
+            Limit in nats; None where it depends on the samples.
         """
         q = integer("samples", samples, at_least=1, at_most=LARGEST_INTEGER)
         if self.correlation is None:

@@ -25,7 +25,7 @@ __all__ = ["RectangularLaw", "rectangular_effective_rank", "rectangular_law", "r
 Array = npt.NDArray[np.float64]
 Complex = npt.NDArray[np.complex128]
 
-# Probabilities below it are extrapolated.
+# Probabilities below this are extrapolated.
 _LEAST_TAIL = 1e-250
 # The largest logarithm of a float.
 LARGEST_LOG = 709.0
@@ -104,9 +104,9 @@ def rectangular_effective_rank(
     Parameters
     ----------
     widths : sequence of float
-        n_0, ..., n_L, positive; only their ratios matter, and not their sequence.
+        n_0, ..., n_L, positive; only their ratios matter, not their order.
     power : float, default 1
-        Power of the singular values that is normalised, at most 1e6; 2 is the Gram matrix.
+        Power of the singular values that is normalised, at most 1e6; 2 is for the Gram matrix.
     order : float, default 1
         Renyi order, 0 <= order <= inf. 1 is Shannon's entropy, inf the min-entropy.
 
@@ -120,8 +120,8 @@ def rectangular_effective_rank(
     TypeError
         If an argument is not real, or power or order is not one number.
     ValueError
-        If there are fewer than 2 widths, one is not positive and finite or above 1e150 times
-        another, power <= 0 or > 1e6, order < 0 or nan.
+        If there are fewer than 2 widths, one is not positive and finite or is above 1e150 times
+        another, power is <= 0 or > 1e6, or order is < 0 or nan.
 
     See Also
     --------
@@ -180,7 +180,7 @@ class RectangularLaw(IntervalLaw):
     Raises
     ------
     TypeError, ValueError
-        As `rectangular_law`.
+        As in `rectangular_law`.
     """
 
     widths: tuple[float, ...]
@@ -224,7 +224,7 @@ class RectangularLaw(IntervalLaw):
         return self._curve.sf(self._curve.from_log_ratio(log_ratio))
 
     def _from_tails(self, below: Array, above: Array) -> Array:
-        # the law is a power law below, or its lower edge
+        # below _LEAST_TAIL the law is a power law, or the value is its lower edge
         known = np.maximum(below, _LEAST_TAIL)
         logs = np.asarray(self._curve.log_ratio(self._curve.from_tails(known, above)))
         if self._curve.zeros:

@@ -93,7 +93,7 @@ class Quadrature(NamedTuple):
         return top + math.log(terms.sum())
 
 
-# Of widths, whose products are floats.
+# Largest ratio of widths, so that their products are floats.
 _LARGEST_RATIO = 1e150
 
 

@@ -44,9 +44,9 @@ class ResidualFactor:
     Parameters
     ----------
     scale : float
-        a, of the branch: 0, or from 1e-100 to 1e75.
+        Scale a of the branch: 0, or from 1e-100 to 1e75.
     layers : int, default 1
-        k from 1 to 2^53, matrices in the branch.
+        Number k of matrices in the branch, from 1 to 2^53.
 
     Raises
     ------

@@ -195,7 +195,7 @@ class ResidualLimitLaw(IntervalLaw):
         return np.where(log_s > 0, at.tail, 0.5 + at.middle)
 
     def _from_tails(self, below: Array, above: Array) -> Array:
-        # smaller tails are at the edges, to rounding
+        # smaller tails lie at the edges, to rounding
         tail = np.maximum(np.minimum(below, above), 1e-290)
         at = self._curve.from_probability(np.abs(below - 0.5), tail)
         return np.where(below > 0.5, at.log_s, -at.log_s)

@@ -34,7 +34,7 @@ from rmt_rank._validation import LARGEST_INTEGER, choice, integer, real
 
 __all__ = ["ExactRank", "exact_expected_effective_rank"]
 
-# Of the integral: beyond them its digits cancel.
+# Limits on the power in the integral: beyond them its digits cancel.
 _POWERS = (1e-100, 1e4)
 _CATALAN = 0.915965594177219015
 
@@ -56,7 +56,7 @@ def exact_expected_effective_rank(
     width : int
         Side N of the square matrices, from 1 to 2^53.
     depth : int
-        Their number L, from 0 to 2^53.
+        Number L of the matrices, from 0 to 2^53.
     field : {"real", "complex"}
         Field of the Gaussian entries.
     power : float, default 1

@@ -33,8 +33,8 @@ import numpy.typing as npt
 __all__ = ["Angle", "Array", "Constants", "cdf", "constants", "constants_of_one", "density_factor"]
 __all__ += ["largest_value", "minus_log_w", "point", "sf", "slope", "value"]
 
-# Python floats run through the same code, see `constants_of_one`, and so does complex128 where a
-# caller differentiates by a complex step
+# Python floats run through the same code, see `constants_of_one`; so does complex128 if a caller
+# differentiates by a complex step
 Array: TypeAlias = npt.NDArray[np.float64]
 
 # Below this w a value is computed as a power, above it as an exponential: the exponential of a
@@ -51,7 +51,7 @@ class Angle(NamedTuple):
 
 
 class _Floats:
-    """The functions used here for Python floats: NumPy needs a microsecond for each call."""
+    """The functions used here, for Python floats, since NumPy takes a microsecond for each call."""
 
     sin, tan = math.sin, math.tan
     exp, expm1, log, log1p = math.exp, math.expm1, math.log, math.log1p
@@ -89,9 +89,9 @@ def constants(depth: npt.ArrayLike) -> Constants:
 
 
 def constants_of_one(depth: float) -> Constants:
-    """Prepare one depth for one point: with these the functions below take Python floats.
+    """Constants of one depth, with which the functions below take Python floats.
 
-    Python's functions raise where NumPy's return infinity, so that the caller keeps the point
+    Python's functions raise where NumPy's return infinity, so the caller must keep the point
     away from both ends of the support.
     """
     L = depth
@@ -104,7 +104,7 @@ def constants_of_one(depth: float) -> Constants:
 def largest_value(depth: npt.ArrayLike, exponent: float) -> Array:
     """Return s_max**exponent, exponent 1 or 1/2, with s_max = (L+1) (1 + 1/L)^L."""
     if np.ndim(depth) == 0:
-        # np.ndim says that it is one number, which the type checker does not know
+        # np.ndim ensures that it is one number, which the type checker cannot infer
         return _largest_of_one(float(depth), exponent)  # type: ignore[arg-type]
     L = np.asarray(depth, dtype=np.float64)
     growth = np.where(L < 1, np.log1p(L) - np.log(L), np.log1p(1 / np.maximum(L, 1)))
@@ -114,8 +114,8 @@ def largest_value(depth: npt.ArrayLike, exponent: float) -> Array:
 
 @lru_cache(256)
 def _largest_of_one(depth: float, exponent: float) -> Array:
-    # NumPy's functions, whose last bit may differ from Python's: the edge must not depend on the
-    # shape of the depth
+    # use NumPy's functions, whose last bit may differ from Python's: the edge must not depend on
+    # the shape of the depth
     L = np.float64(depth)
     growth = np.log1p(L) - np.log(L) if L < 1 else np.log1p(1 / L)
     largest: Array = (L + 1) * np.exp(L * growth)

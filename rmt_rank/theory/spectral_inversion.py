@@ -152,7 +152,7 @@ def _newton(ratio: Array, step: Callable[[Angle], Array], c: Constants, least: i
     for count in range(1, MAX_STEPS + 1):
         change = step(_angle(ratio))
         ratio = ratio * c.xp.exp(change)
-        # fmax and `not >=`: a nan in one place neither stops the others nor lasts for ever
+        # fmax and `not >=`: nan in one place neither stops the others nor prevents convergence
         largest = np.fmax.reduce(np.abs(change), axis=None) if c.xp is np else abs(change)
         if count >= least and not largest >= LAST_STEP:
             break

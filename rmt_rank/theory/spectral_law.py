@@ -1,7 +1,7 @@
 """Densities, probabilities and quantiles of the Fuss-Catalan law, inside its support.
 
 Three implementations agree to rounding: Python floats for one point, since NumPy needs a
-microsecond for each of some three hundred calls; arrays for some points, or one depth per point;
+microsecond for each of about three hundred calls; arrays for a few points, or one depth per point;
 and tables (`spectral_tables`) for many points at one depth.
 """
 
@@ -18,21 +18,21 @@ from rmt_rank.theory.spectral_angle import Array, Constants
 __all__ = ["CDF", "ISF", "PDF", "PPF", "SF", "Method", "evaluate"]
 
 # Where the angle eps is this small, relative to the width m of the layer near s = 0, the law is a
-# power law to all digits.
+# power law to working precision.
 POWER_LAW_BELOW = 1e-18
 # Points per block: the twenty or so temporaries of a block then stay in a 1-2 MB cache.
 BLOCK = 8192
-# Making a table takes about as long as Newton's method at this many points, and at so many more for
-# each of the nodes.
+# Making a table takes about as long as Newton's method at this many points, plus this many for
+# each node.
 TABLE_FROM, POINTS_PER_NODE = 4096, 4
 # One point is computed with Python floats between these depths, and from this share of the
-# largest value, or of 1 for a probability, upwards: nothing under- or overflows there.
+# largest value (for a probability, of 1) upwards: nothing underflows or overflows there.
 FLOAT_DEPTHS = (1e-3, 1e4)
 FLOAT_SMALLEST = 1e-140
 
 
 class Method(NamedTuple):
-    """A function of the law by two implementations, for points x and exponent h."""
+    """Function of the law in two implementations, for points x and exponent h."""
 
     general: Callable[[Array, Constants, float], Array]
     tabulated: Callable[[float, float], spectral_tables.Table]
@@ -57,7 +57,7 @@ def _of_one(method: Method, x: float, depth: float, h: float) -> float | None:
     largest = 1.0 if method.of_probability else float(spectral_angle.largest_value(depth, h))
     if not FLOAT_SMALLEST * largest <= x < largest:
         return None
-    # the formulas are typed for arrays, and take Python floats with the constants of one depth
+    # the formulas are typed for arrays, but take Python floats with the constants of one depth
     return float(method.general(x, spectral_angle.constants_of_one(depth), h))  # type: ignore[arg-type]
 
 
@@ -92,7 +92,7 @@ def _density(x: Array, c: Constants, h: float) -> Array:
     angle = spectral_inversion.angle_from_value(x, c, h)
     if c.xp is not np:
         return spectral_angle.density_factor(angle, c) / ((np.pi * h) * x)
-    # infinite at x = 0, and where it is above the largest float
+    # the density is infinite at x = 0, and where it is above the largest float
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         result = spectral_angle.density_factor(angle, c) / ((np.pi * h) * x)
         bottom = angle.eps.real < POWER_LAW_BELOW * c.m

@@ -10,12 +10,12 @@ and its inverse, with p = cdf and v = sf^(2/3),
 
     w = p g(p) below the median,               -log(r) = v g(v) above it.
 
-1 - r has no rounding error of its own near the upper edge, whatever w has lost there.
+1 - r is accurate near the upper edge, even where w has lost digits.
 
 Each of n equal intervals has a polynomial of degree 5 through the values that Newton's method
 gives at 6 Chebyshev points.  With radius r = 1/(2n) and distance D to the nearest singularity, the
 error falls by (r/(2D)) with every degree.  The singularities are roots of w^(L+1) = 1: next to
-[0, 1] is exp(2 pi i m), so D >= min(1, 4m), m = min(L, 1)/(L+1), and n >= 16/m makes
+[0, 1] is exp(2 pi i m), so D >= min(1, 4m), m = min(L, 1)/(L+1), and n >= 16/m ensures
 (r/(2D))^6 <= 4e-15.
 """
 
@@ -38,21 +38,21 @@ DEGREE = 5
 LEAST_INTERVALS = 128
 # 4096 intervals are a table of 192 kB, which still fits the cache beside a block of points.
 MOST_INTERVALS = 4096
-# Tables that are kept: five methods of both laws at a few depths.
+# Number of cached tables: five methods of both laws at a few depths.
 KEPT = 64
-# Below this share of the largest value w/x may overflow.
+# Below this share of the largest value, w/x may overflow.
 SMALLEST_RATIO = 1e-140
 
 
 class Table(NamedTuple):
-    """A function of points from `smallest` to the edge of the support."""
+    """Function of points from `smallest` to the edge of the support."""
 
     values: Callable[[Array], Array]
     smallest: float
 
 
 def nodes(c: Constants) -> int | None:
-    """Number of values that a table rests on; None where the layer near s = 0 is too thin."""
+    """Number of values that a table needs; None where the layer near s = 0 is too thin."""
     n = _intervals(c)
     return n * (DEGREE + 1) if n <= MOST_INTERVALS else None
 
@@ -80,11 +80,11 @@ def _chebyshev_points() -> Array:
 def _polynomials(values: Array) -> Array:
     """Coefficients, shape (DEGREE + 1, n + 1), of the polynomials through values at `_points`.
 
-    The last interval holds nothing but the point 1.
+    The last interval contains only the point 1.
     """
     values = values.reshape(-1, DEGREE + 1)
     middle = values[:, DEGREE // 2]
-    # the differences are small, and so is what the solution of the system loses
+    # the differences are small, and so are the rounding errors of the linear system's solution
     powers = np.vander(_chebyshev_points(), increasing=True)
     coefficients = np.linalg.solve(powers, (values - middle[:, np.newaxis]).T)
     coefficients[0] += middle
@@ -94,11 +94,11 @@ def _polynomials(values: Array) -> Array:
 
 
 def _evaluate(coefficients: Array, t: Array) -> Array:
-    """Polynomial number floor(t) at the rest of t."""
+    """Value of polynomial number floor(t) at the fractional part of t."""
     floor = np.floor(t)
     k = floor.astype(np.intp)
     u = t - floor
-    # the index is in range; mode="clip" spares a copy
+    # the index is in range; mode="clip" avoids a copy
     result: Array = coefficients[-1].take(k, mode="clip")
     for coefficient in coefficients[-2::-1]:
         result *= u
@@ -145,7 +145,7 @@ def _tails(depth: float, h: float) -> Callable[[Array], tuple[Array, npt.NDArray
     g[:, :median] /= n
 
     def tails(x: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
-        """Smaller tail, and whether it is the lower one."""
+        """Return the smaller tail, and whether it is the lower one."""
         ratio = x / largest
         t = ratio**power
         t *= n
@@ -212,7 +212,7 @@ def _quantiles(depth: float, h: float) -> Callable[[Array, Array], Array]:
 
 
 def _root(low: Array, high: Array, c: Constants) -> tuple[Array, Array]:
-    """w and -log(w) at which cdf = low and sf = high; the second for w > 1/4 only."""
+    """Return w and -log(w) at which cdf = low and sf = high; the latter for w > 1/4 only."""
     p = spectral_angle.point(angle_from_tails(low, high, c), c)
     w = c.scale * p.sin / (p.small.sin**c.m * p.large.sin**c.M)
     with np.errstate(divide="ignore", invalid="ignore"):  # z rounds to 1 far below the top

@@ -39,7 +39,7 @@ def trace_moments(
     TypeError, ValueError
         If an argument is of the wrong type or out of its range.
     TooLargeForFloatError
-        A ValueError, if a mean is too large for a float.
+        If a mean is too large for a float; this is a ValueError.
 
     Notes
     -----

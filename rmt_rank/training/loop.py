@@ -1,4 +1,4 @@
-"""The training loop: batches of networks run by an optimizer, and recorded on the way."""
+"""The training loop: an optimizer runs batches of networks, which are recorded along the way."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Run:
     objective : Objective
         Network and data.
     observer : Observer
-        From parameters to the numbers that are recorded.
+        Computes the recorded numbers from parameters.
     optimizer : str
         Name of the optimizer, for the progress bar.
     steps, tolerance, divergence
@@ -38,7 +38,7 @@ class Run:
     schedule : tuple of int
         Steps that are recorded.
     xp, dtype
-        Array API namespace, and its type in which networks are trained.
+        Array API namespace, and the type in which networks are trained.
     progress : bool
         Whether to show progress on a terminal.
     """
@@ -58,7 +58,7 @@ class Run:
 def run_batches(
     run: Run, standing: Standing, batches: Sequence[tuple[int, Array]], methods: Sequence[Any]
 ) -> tuple[dict[str, Array], bool]:
-    """Run each batch by its method, and update where the networks stand.
+    """Run each batch by its method, and update the state of the networks.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def run_batches(
             )
             interrupted = False
             try:
-                with np.errstate(over="ignore", invalid="ignore"):  # the ledger finds divergence
+                with np.errstate(over="ignore", invalid="ignore"):  # the ledger detects divergence
                     method.run(run.objective, ledger)
             except KeyboardInterrupt:
                 interrupted = True
@@ -117,7 +117,7 @@ def run_batches(
 
 @contextmanager
 def _bar(run: Run, batches: Sequence[tuple[int, Array]]) -> Iterator[Callable[[int], None]]:
-    """Progress on a terminal; yields a function of the step."""
+    """Show progress on a terminal; yield a function of the step that updates it."""
     if not (run.progress and batches):
         yield lambda _step: None
         return

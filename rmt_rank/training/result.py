@@ -25,7 +25,7 @@ __all__ = ["TrainingResult"]
 
 Array = npt.NDArray[Any]
 
-# Kind of the file, for its seal.
+# Kind of the file, as named in its seal.
 _KIND = "training result"
 
 
@@ -33,16 +33,16 @@ _KIND = "training result"
 class TrainingResult:
     """Networks at the end of a run, and their history; made by `rmt_rank.train`.
 
-    Two results are equal if they hold the same numbers, nan being equal to itself.
+    Two results are equal if they hold the same numbers, where nan equals nan.
 
     Attributes
     ----------
     network : LinearNetwork or NonlinearNetwork
-        Their shape.
+        Shape of the networks.
     settings : dict
-        How they were trained.
+        Settings of the training.
     arrays : dict of str to (dimensions, ndarray)
-        What `dataset` shows.
+        Content of `dataset`.
     state : list of ndarray, shape (networks, size)
         Parameters, then what the optimizer remembers, in the order of learning_rate, seed.
     """
@@ -158,15 +158,15 @@ class TrainingResult:
 
     @classmethod
     def load(cls, path: str | Path) -> TrainingResult:
-        """Read what `save` wrote.
+        """Read a result that `save` wrote.
 
         Raises
         ------
         OSError
             If there is no such file, or the system cannot read it.
         ValueError
-            If the file is truncated or damaged, was written by another version, or holds what a run
-            cannot have: a state that is nan, a status that does not exist.
+            If the file is truncated or damaged, was written by another version, or has content that
+            no run can have: a state that is nan, a status that does not exist.
         """
         path = Path(path)
         content = unpack(path, _KIND)

@@ -27,7 +27,7 @@ def recording_schedule(steps: int, count: int = 50) -> tuple[int, ...]:
 
 
 def wanted_steps(record: int | Iterable[int]) -> int | list[int]:
-    """Return a number of steps or a sorted list of them, checked."""
+    """Check and return a number of steps, or a sorted list of steps."""
     if isinstance(record, numbers.Number | str | bytes) or not hasattr(record, "__iter__"):
         return integer("record", record, at_least=1, at_most=LARGEST_INTEGER)
     if not hasattr(record, "__len__"):

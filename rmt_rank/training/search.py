@@ -28,21 +28,21 @@ _FACTOR = 2.0
 
 @dataclass(frozen=True, eq=False)
 class LearningRateSearch:
-    """How networks did at every learning rate of a grid; made by `learning_rate_search`.
+    """Outcome of training at every learning rate of a grid; made by `learning_rate_search`.
 
     Attributes
     ----------
     best : float
-        The rate with which the most networks converged; among those, in the fewest steps (median
-        over the converged ones); where none converged, that of the least median final loss.
+        The rate at which the most networks converged; among ties, in the fewest steps (median over
+        the converged networks); if none converged, the rate with the least median final loss.
     at_edge : bool
-        Whether it is the least or the largest of the grid, so that a better one may lie outside.
+        Whether it is the smallest or largest of the grid, so that a better one may lie outside.
     learning_rate : ndarray, shape (k,)
         The grid, ascending.
     converged, diverged : ndarray of int, shape (k,)
-        Numbers of networks, of `seeds`.
+        Numbers of networks, out of `seeds`.
     median_steps : ndarray, shape (k,)
-        Median number of steps of those that converged; nan where none did.
+        Median number of steps of networks that converged; nan where none did.
     median_loss : ndarray, shape (k,)
         Median final loss, where a network that diverged counts as inf.
     seeds : int
@@ -86,12 +86,12 @@ def learning_rate_search(
     steps : int, default 4000
         Budget of each network.
     extensions : int, default 0
-        How often the grid may grow by a factor of 2, beyond the end on which the best rate lies, at
-        most 100.
+        How often the grid may be extended by a factor of 2 beyond the end where the best rate lies,
+        at most 100.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, default 0
         Source of the initial weights; with an int they are those of `train` with that int.
     **settings
-        Options of `train`: tolerance, initialisation, scale and so on; not record, start,
+        Options of `train`: tolerance, initialisation, scale and so on, except record, start,
         learning_rate and unconverged.
 
     Returns

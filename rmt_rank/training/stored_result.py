@@ -1,7 +1,7 @@
-"""Check what a file of a training result holds: settings, arrays and states that a run can have.
+"""Check the content of a training result's file: settings, arrays and states that a run can have.
 
-Functions raise ValueError or TypeError where something is missing, of another shape or kind, or out
-of its range; who reads the file adds its name.
+Functions raise ValueError or TypeError if something is missing, has a wrong shape or type, or is
+out of its range; the caller that reads the file adds its name.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _BATCH = ("learning_rate", "seed")
 _NEEDED = {*_BATCH, "step", "threshold", "status", "taken", "initial_loss", "initial_parameters"}
 _NEEDED |= {"final_loss"}
 _INTEGERS = {"seed", "step", "status", "taken"}
-# Of what an optimizer remembers, the place of an array without negative entries.
+# Index, in an optimizer's memory, of the array without negative entries.
 _NOT_NEGATIVE = {"adam": 2, "cma_es": 2}
-# Settings, and whether a value can be one.
+# Settings, and a test of each value.
 _SETTINGS: dict[str, Callable[[Any], object]] = {
     "optimizer": lambda value: choice("optimizer", value, tuple(OPTIMIZERS)),
     "steps": lambda value: integer("steps", value, at_least=0),
@@ -46,7 +46,7 @@ _SETTINGS: dict[str, Callable[[Any], object]] = {
 
 
 def checked_settings(settings: Any, network: Network) -> dict[str, Any]:
-    """Settings of a run of a network."""
+    """Check the settings of a run of a network."""
     if not isinstance(settings, dict):
         raise TypeError(f"its settings must be an object, got a {type(settings).__name__}")
     if missing := sorted({*_SETTINGS, "depth"} - settings.keys()):
@@ -59,7 +59,7 @@ def checked_settings(settings: Any, network: Network) -> dict[str, Any]:
 
 
 def checked_arrays(dimensions: Any, content: Mapping[str, Array], network: Network) -> Arrays:
-    """Arrays of a run of a network, with the names of their dimensions."""
+    """Check the arrays of a run of a network, and the names of their dimensions."""
     if not isinstance(dimensions, dict) or dimensions.keys() != content.keys():
         raise ValueError(f"it names other arrays than it holds: {', '.join(content)}")
     if missing := sorted(_NEEDED - content.keys()):
@@ -92,7 +92,7 @@ def checked_arrays(dimensions: Any, content: Mapping[str, Array], network: Netwo
 def checked_state(
     state: Sequence[Array], status: Array, network: Network, optimizer: str
 ) -> list[Array]:
-    """Parameters of networks, and what the optimizer remembers of them."""
+    """Check the parameters of networks, and the optimizer's memory."""
     remembered = getattr(OPTIMIZERS[optimizer], "remembers", 0)
     if len(state) not in (1, 1 + remembered):
         raise ValueError(f"its state must have {1 + remembered} arrays, got {len(state)}")
@@ -101,7 +101,7 @@ def checked_state(
         check(f"state_{i}", array, "f", (status.size, network.size))
         least = 0 if i == _NOT_NEGATIVE.get(optimizer) else -math.inf
         kept, name = array[going], f"state_{i} of networks that have not diverged"
-        # what is remembered may overflow, as a square of a gradient does before the loss
+        # the optimizer's memory may overflow: the square of a gradient does so before the loss
         check(name, kept, "f", kept.shape, finite=i == 0, at_least=least)
         if np.isnan(kept).any():
             raise ValueError(f"its {name} must not be nan")

@@ -44,7 +44,7 @@ __all__ = ["train", "whole_runs"]
 
 Array = npt.NDArray[Any]
 
-# Layers of a network that is given by its depth.
+# Largest number of layers of a network that is given by its depth.
 MOST_LAYERS = 10**5
 _WITHOUT_GRADIENT = ("cma_es", "random_search")
 _UNCONVERGED = ("warn", "raise", "ignore")
@@ -83,7 +83,7 @@ def train(
     progress: bool = False,
     unconverged: str = "warn",
 ) -> TrainingResult:
-    """Train networks and record their rank on the way.
+    """Train networks and record their rank during training.
 
     Parameters
     ----------
@@ -110,10 +110,10 @@ def train(
     initialisation, scale, as_depth
         See `rmt_rank.networks.initialisation.initial_parameters`.
     record : int or iterable of int, default 50
-        Number of steps at which networks are measured, denser at the beginning, or the steps, at
-        most 10^6 of them.
+        Number of steps at which networks are measured, denser at the beginning, or a list of
+        steps; at most 10^6 of them.
     layers : bool, default False
-        Whether the singular values of every layer are recorded; of a layer that is a product of
+        Whether the singular values of every layer are recorded; for a layer that is a product of
         weights, those of the product.
     start : TrainingResult, optional
         Resume that run, each network from its own step and with the optimizer's memory (except that
@@ -129,7 +129,7 @@ def train(
         Show progress on a terminal.
     unconverged : {"warn", "raise", "ignore"}
         Response to networks that end above the tolerance.  Ranks should be compared among converged
-        networks only; ``result.arrays["status"]`` tells them apart.
+        networks only; ``result.arrays["status"]`` identifies them.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def train(
     rates = _rates(optimizer, learning_rate)
     shape = len(rates), integer("seeds", seeds, at_least=1, at_most=LARGEST_INTEGER)
     steps = integer("steps", steps, at_least=0, at_most=LARGEST_INTEGER)
-    # where they begin and are, gradients, and the results
+    # initial and current parameters, gradients, and the results
     require_memory("network, learning_rate and seeds", 32.0 * shape[0] * shape[1] * network.size)
     layers, progress = boolean("layers", layers), boolean("progress", progress)
     tolerance = real("tolerance", tolerance, at_least=0)
@@ -210,7 +210,7 @@ def train(
     else:
         standing = _resumed(start, network, shape, optimizer, tolerance)
         initial = start.arrays["initial_parameters"][1].reshape(-1, network.size)
-        # new random numbers, not those of the run before
+        # use new random numbers, not those of the previous run
         own = [_another(stream, int(standing.taken.max())) for stream in own]
     batches = standing.batches()
     methods = [
@@ -308,7 +308,7 @@ def train(
 
 
 def _unconverged_message(status: Array, tolerance: float, steps: int) -> str | None:
-    """Sentence on the networks above the tolerance; None where there are none, or no goal."""
+    """Message on networks above the tolerance; None if all converged, or there is no goal."""
     missed = status[status != Status.CONVERGED]
     if not len(missed) or tolerance == 0 or steps == 0:
         return None
@@ -349,7 +349,7 @@ def _resumed(
     optimizer: str,
     tolerance: float,
 ) -> Standing:
-    """State from which a run resumes; networks within the tolerance stay as they are."""
+    """State from which a run resumes; networks within the tolerance stay unchanged."""
     instance("start", start, TrainingResult)
     theirs = start.arrays["status"][1].shape
     if start.network != network or theirs != shape:
@@ -374,5 +374,5 @@ def _resumed(
 
 
 def _another(stream: np.random.Generator, number: int) -> np.random.Generator:
-    """Derive a stream from another one and a number."""
+    """Derive a stream from another stream and a number."""
     return np.random.Generator(np.random.SFC64([int(stream.integers(2**63)), number]))

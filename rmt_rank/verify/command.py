@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank
 def _run(
     claims: list[Claim], context: Context, outputs: list[Output], options: argparse.Namespace
 ) -> int:
-    # where the evidence goes to standard output, what fails is said elsewhere
+    # if the evidence goes to standard output, failures are reported on standard error
     standard = any(output.standard for output in outputs)
     report = Report(quiet=options.quiet or standard, file=sys.stderr if standard else None)
     context.progress = report.progress
@@ -82,7 +82,7 @@ def _run(
     try:
         return _report(claims, context, outputs, options, report)
     finally:
-        # only where it changed: it changes in no thread but the first, which alone may change it
+        # only if it changed: it changes only in the main thread, which alone may set it
         if signal.getsignal(signal.SIGINT) is not previous:
             signal.signal(signal.SIGINT, previous)
 
@@ -152,7 +152,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--backend", choices=BACKENDS, default="numpy", help="array library of the matrices"
     )
     parser.add_argument(
-        "--json", type=Path, metavar="PATH", help="write the evidence there (-: to standard output)"
+        "--json", type=Path, metavar="PATH", help="write the evidence to PATH (-: standard output)"
     )
     parser.add_argument(
         "--figure", type=Path, metavar="PATH", help="draw Theorem 1, or singular-values, there"

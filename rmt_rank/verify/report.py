@@ -38,7 +38,7 @@ _NARROW = 60
 
 
 class Report:
-    """Collects evidence and prints it claim by claim; a context manager for the progress bar.
+    """Collect evidence and print it claim by claim; a context manager for the progress bar.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Report:
 
     def __init__(self, *, quiet: bool, file: TextIO | None = None) -> None:
         self.quiet = quiet
-        out = file or sys.stdout or io.StringIO()  # there is none where it was closed
+        out = file or sys.stdout or io.StringIO()  # sys.stdout is None if it was closed
         self.terminal = out.isatty()
         self.console = Console(
             file=out,
@@ -284,7 +284,7 @@ def _number(value: float | None) -> str:
 
 
 def _lines_shown(text: str) -> str:
-    """Text whose lines are its own, such as the message of any exception."""
+    """Escape a text line by line, such as the message of any exception."""
     return "\n".join(map(shown, text.split("\n")))
 
 

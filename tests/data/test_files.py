@@ -140,9 +140,9 @@ def test_files_that_unpack_to_more_than_there_can_be(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("end", ["", ".gz"])
 def test_idx_files_with_damage_anywhere(tmp_path, end):
-    """Flipped bits and lost ends: an error that names the file, or pixels that differ alone.
+    """Flipped bits and lost ends cause an error that names the file, or change pixels only.
 
-    Bytes without a checksum cannot tell; compressed ones are found, or are the same.
+    Damage to bytes without a checksum cannot be detected; in compressed files it is, if it matters.
     """
     write_idx(tmp_path, "train", end=end)
     file = tmp_path / f"train-images-idx3-ubyte{end}"
@@ -155,7 +155,7 @@ def test_idx_files_with_damage_anywhere(tmp_path, end):
         try:
             found = load_mnist(tmp_path)
         except ValueError as error:
-            # an error is allowed, not required, so that pytest.raises does not fit
+            # an error is allowed, not required, so pytest.raises does not apply
             assert str(file) in str(error)  # noqa: PT017
         else:
             assert found.inputs.shape == whole.inputs.shape
@@ -235,7 +235,7 @@ class Harm:
         pickle.dumps({b"data": COLOURS, b"fine_labels": [0] * 12})[:-300],
         b"text",
         b"",
-        # parts that C code would take as they are: memory for 2**31 values, or of an array's size
+        # parts that C code would accept unchecked: memory for 2**31 values, or for a whole array
         b"\x80\2}r\xff\xff\xff\x7f.",
         b"\x80\4\x95\xff\xff\xff\xff\xff\xff\0\0}.",
         b"\x80\4\x8e\xff\xff\xff\xff\xff\xff\0\0}.",
@@ -340,7 +340,7 @@ def test_damage_to_what_scikit_learn_has_fetched(tmp_path, monkeypatch, damage):
     write_openml(tmp_path, "mnist_784", 554, DIGITS.reshape(14, 784), LABELS)
     (file,) = tmp_path.rglob("*.arff.gz")
     file.write_bytes(damage(file.read_bytes()))
-    # it may want to fetch it again
+    # scikit-learn may try to download it again
     with pytest.raises((ValueError, DataUnavailableError), match=r"MNIST (cannot|is in no local)"):
         load_mnist()
 
@@ -365,7 +365,7 @@ def test_pixels_that_are_scaled_already(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("offline")
-# of scikit-learn, which tries again
+# scikit-learn warns before it tries again
 @pytest.mark.filterwarnings("ignore:A network error occurred", "ignore:Invalid cache")
 @pytest.mark.parametrize("load", [load_mnist, load_cifar])
 def test_offline_it_says_what_to_do(load, tmp_path, monkeypatch):

@@ -63,11 +63,11 @@ def test_all_of_them():
 @pytest.mark.parametrize(
     ("count", "balanced", "error", "message"),
     [
-        (31, False, ValueError, "count must be at most 30, the images there are, got 31"),
+        (31, False, ValueError, "count must be at most 30, the number of images, got 31"),
         (0, False, ValueError, "count must be an integer >= 1, got 0"),
         (2.0, False, TypeError, "count must be an integer >= 1, got 2.0"),
-        (4, True, ValueError, "count must be a multiple of the 3 classes, .* balanced, got 4"),
-        (21, True, ValueError, "of which one has 6 images, to be balanced, got 21"),
+        (4, True, ValueError, "count must be a multiple of the 3 classes if balanced, .* got 4"),
+        (21, True, ValueError, "if balanced, and at most 6 images per class, got 21"),
     ],
 )
 def test_bad_counts(count, balanced, error, message):

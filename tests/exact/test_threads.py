@@ -1,4 +1,4 @@
-"""Exact numbers: in threads, in forks, from a caller's functions; and the digits they show."""
+"""Exact numbers in threads, in forks and from a caller's functions; the digits they print."""
 
 import copy
 import inspect
@@ -16,7 +16,7 @@ import pytest
 from rmt_rank import exact
 from rmt_rank.exact import balls
 
-# Seconds after which something is taken to have stopped for ever; it is over in a few.
+# Seconds after which a test counts as hanging; it takes a few.
 LIMIT = 300
 
 # every public function that takes digits
@@ -62,7 +62,7 @@ CALLS = {
     "singular_value": lambda d: exact.singular_value("1/3", 3, digits=d),
     "singular_values": lambda d: exact.singular_values([[3, 1], [1, 2]], digits=d),
 }
-# those that take seconds for 50 digits: double integrals, many nodes, many steps
+# functions that take seconds for 50 digits: double integrals, many nodes, many steps
 SLOW = (
     "integrand_derivative",
     "levy_khintchine",
@@ -75,6 +75,7 @@ SLOWEST = (
     "integrand_derivative_area",
     "one_layer_effective_rank",
 )
+# quick functions that cover every way in which precision is set
 MIXED = (
     "angles_of",
     "dual_activation_closed",
@@ -87,7 +88,7 @@ MIXED = (
 
 
 def numbers(found):
-    """The numbers of a result, one after another."""
+    """Yield the numbers of a result, one after another."""
     if isinstance(found, exact.Enclosure):
         return [found.lower, found.upper]
     if isinstance(found, dict):
@@ -101,7 +102,7 @@ def precisions():
 
 @pytest.fixture
 def hasty():
-    """Threads that take turns every few microseconds."""
+    """Make threads switch every few microseconds."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     yield
@@ -150,7 +151,7 @@ def test_arithmetic_with_a_result_keeps_its_digits():
     one = exact.moment(1, 2, digits=50)
     assert str(one / 3) == "0." + 50 * "3"
     assert str(1 - one / 3) == "0." + 49 * "6" + "7"
-    # as anywhere in mpmath, what stands on the left decides
+    # as everywhere in mpmath, the left operand decides
     assert str(mpmath.mpf(1) / (one * 3)) == "0." + 15 * "3"
 
 
@@ -170,7 +171,7 @@ def test_eight_threads_with_different_digits(in_threads):
     plan = list(alone)
 
     def work(thread):
-        # each in an order of its own
+        # each thread has its own order
         order = plan[thread:] + plan[:thread]
         return {key: repr(CALLS[key[0]](key[1])) for key in order}
 
@@ -245,7 +246,7 @@ def test_errors_of_a_callers_function(kind):
         seen.clear()
         with pytest.raises(kind, match="enough"):
             call()
-        # such a function computes at the working precision
+        # a caller's function computes at the working precision
         assert min(seen) > 33
         assert precisions() == before
 
@@ -281,7 +282,7 @@ def test_s_transforms_work_at_the_callers_precision():
         value = exact.residual("1/2")(mpmath.mpf("-0.25"))
         root = mpmath.sqrt(mpmath.mpf(25) / 16 - mpmath.mpf(1) / 4)
         assert abs(value - 4 / ((1 + root) ** 2 - mpmath.mpf(1) / 16)) < mpmath.mpf(10) ** -38
-    # one of ours inside one of the caller's
+    # one of our functions inside one of the caller's
     mine = exact.gaussian(2)
     wrapped = exact.effective_rank_of_free_product([lambda u: mpmath.mpf(1) * mine(u)], digits=25)
     assert wrapped == exact.effective_rank_of_free_product([mine], digits=25)
@@ -321,7 +322,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 def test_fork_while_another_thread_computes():
     command = [sys.executable, "-P", "-W", "ignore::DeprecationWarning", "-c", FORK]
-    # a session of its own, so that a child that hangs is ended with its parent
+    # a separate session, so that a hanging child is killed with its parent
     process = subprocess.Popen(command, start_new_session=True)
     try:
         assert process.wait(LIMIT) == 0

@@ -8,7 +8,7 @@ from rmt_rank.experiments.findings import Verdict
 from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
 from rmt_rank.training.train import train
 
-# short budgets are meant here; tests/training/test_train.py has the tests of the warning
+# budgets are short on purpose; tests/training/test_train.py tests the warning
 pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
 
 xarray = pytest.importorskip("xarray", reason="xarray is not installed")

@@ -18,7 +18,7 @@ from rmt_rank.training.ledger import Status
 from rmt_rank.training.recording import Observer
 from rmt_rank.training.train import train
 
-# short budgets are meant here; tests/training/test_train.py has the tests of the warning
+# budgets are short on purpose; tests/training/test_train.py tests the warning
 pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
 
 xarray = pytest.importorskip("xarray", reason="xarray is not installed")
@@ -172,7 +172,7 @@ def test_cells_are_not_swapped(tmp_path):
     ],
 )
 def test_cells_that_cannot_be(tmp_path, change, words):
-    """Though their digest is right."""
+    """Wrong content is refused even if its digest is right."""
     run_experiment(TOY, "tiny", folder=tmp_path)
     path = tmp_path / "task-a_depth-2.npz"
     with np.load(path) as archive:
@@ -195,7 +195,7 @@ def test_interrupted(tmp_path, monkeypatch):
 
     def interrupted(settings, cell, seed):
         if cell == {"task": "a", "depth": 2}:
-            # by itself, a training run would warn, and keep what it has
+            # outside an experiment, a training run would warn, and keep its partial result
             problem = least_squares_problem(4, task_rank=1, examples=3, rng=0)
             with monkeypatch.context() as patch:
                 patch.setattr(Observer, "__call__", ctrl_c)

@@ -1,4 +1,4 @@
-"""Derivatives by the libraries: finite everywhere, and right where there is one."""
+"""Derivatives by the libraries: finite everywhere, and right where one exists."""
 
 import numpy as np
 import pytest
@@ -66,7 +66,7 @@ def torch():
 
 
 def weighted(xp, value, weights):
-    """Sum of what is finite, with weights."""
+    """Weighted sum of the finite entries."""
     return xp.sum(xp.where(xp.isfinite(value), value, xp.zeros_like(value)) * weights)
 
 
@@ -130,7 +130,7 @@ def test_jax_gradients_agree_with_torch_and_make_no_nan(torch, name):
     measure = MEASURES[name]
     before = jax.config.jax_debug_nans
     jax.config.update("jax_enable_x64", True)
-    jax.config.update("jax_debug_nans", True)  # a nan on the way is an error
+    jax.config.update("jax_debug_nans", True)  # an intermediate nan is an error
     try:
         for case in ("equal", "antiparallel", "zero"):
             x = FEATURES[case]
@@ -143,7 +143,7 @@ def test_jax_gradients_agree_with_torch_and_make_no_nan(torch, name):
             value = weighted(torch, measure(a), torch.tensor(weights))
             (expected,) = torch.autograd.grad(value, a)
             batched = jax.jit(jax.vmap(jax.grad(total)))(jax.numpy.asarray(x)[None])
-            # singular values that are 0 to rounding have slopes that are not unique
+            # singular values that are 0 to rounding do not have unique slopes
             if not name.startswith("rank of") and measure is not MEASURES["entropy"]:
                 np.testing.assert_allclose(batched[0], expected, rtol=1e-7, atol=1e-7)
         jax.vmap(measure)(jax.numpy.asarray(BASE)[None])

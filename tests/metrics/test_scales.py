@@ -1,4 +1,4 @@
-"""No scale over- or underflows: every measure and kernel, in both precisions."""
+"""No scale overflows or underflows, for every measure and kernel, in both precisions."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from rmt_rank.metrics.gram import KERNELS
 from rmt_rank.metrics.scaling import times_power_of_two
 
 FEATURES = np.random.default_rng(0).normal(size=(7, 4))
-# a polynomial with a constant has a scale of its own
+# a polynomial with a constant has its own scale
 OPTIONS = {"polynomial": {"coef0": 0.0}}
 FREE_MATRICES = ("cosine", "correlation", "rbf", "laplacian")
 
@@ -40,7 +40,7 @@ def test_ranks_of_gram_matrices_see_no_scale(kernel, drawn, order):
     expected = rmt_rank.gram_effective_rank(FEATURES, kernel, **options)
     rank = rmt_rank.gram_effective_rank(x, kernel, **options)
     assert rank.dtype == drawn[0]
-    # the kernel's rounding near equal directions adds what single precision has
+    # near equal directions the kernel's rounding adds an error of single precision
     assert rank == pytest.approx(expected, rel=tolerance, abs=tolerance)
     if kernel in FREE_MATRICES:
         gram = rmt_rank.gram_matrix(x, kernel)
@@ -72,7 +72,7 @@ def test_the_gradient_scales_inversely(drawn):
     inside = np.isfinite(gradient) & (np.abs(gradient) > np.finfo(drawn[0]).smallest_normal)
     back = np.ldexp(gradient[inside], drawn[1])
     np.testing.assert_allclose(back, expected[inside], rtol=0, atol=20 * tolerance)
-    # and what is infinite is out of range
+    # and infinite entries are out of range
     with np.errstate(over="ignore"):
         outside = np.ldexp(expected, -drawn[1])[np.isinf(gradient)]
     assert np.all(np.abs(outside) > 0.9 * np.finfo(drawn[0]).max)
@@ -94,7 +94,7 @@ def test_spectra_see_no_scale(drawn, seed):
         lambda s: spectrum.threshold_rank_area(s, 0.1, 0.3, relative_to="max"),
     ):
         assert measure(given_) == pytest.approx(measure(sigma), rel=tolerance)
-    # exactly representable, so exactly counted
+    # the values are exactly representable, so counts are exact
     assert spectrum.threshold_rank(given_, float(given_.min()), relative_to="absolute") == 5
 
 
@@ -103,7 +103,7 @@ def test_the_nuclear_norm_is_infinite_only_where_it_overflows():
     assert rmt_rank.nuclear_norm(np.full((2, 2), 0.8e308)) == pytest.approx(1.6e308)
     assert spectrum.nuclear_norm([1e308, 0.5e308]) == 1.5e308
     assert spectrum.nuclear_norm([1e308, 1e308]) == np.inf
-    # entries whose modulus overflows
+    # the modulus of the entries overflows
     a = np.diag([1.7e308 + 1.7e308j, 1.7e308])
     assert rmt_rank.effective_rank(a) == pytest.approx(
         rmt_rank.effective_rank(np.diag([1 + 1j, 1])), rel=1e-14
@@ -130,14 +130,14 @@ def test_kernels_reach_their_limits():
     for kernel in ("rbf", "laplacian"):
         np.testing.assert_array_equal(rmt_rank.gram_matrix(far, kernel, gamma=0.3), np.eye(3))
         np.testing.assert_array_equal(rmt_rank.gram_matrix(near, kernel, gamma=0.3), 1)
-        # gamma and the scale beyond the range, their product not
+        # gamma and the scale are beyond the range, their product is not
         gamma, scale = (1e-300, 1e150) if kernel == "rbf" else (1e-200, 1e200)
         np.testing.assert_allclose(
             rmt_rank.gram_matrix(x * scale, kernel, gamma=gamma),
             rmt_rank.gram_matrix(x, kernel, gamma=1.0),
             rtol=1e-12,
         )
-    # orthogonal samples: no difference of infinities (a power of two, as products are then exact)
+    # orthogonal samples: no difference of infinities (with a power of two products are exact)
     far = x * 2.0**700
     infinite = np.array([[np.inf, 0, np.inf], [0, np.inf, -np.inf], [np.inf, -np.inf, np.inf]])
     np.testing.assert_array_equal(rmt_rank.gram_matrix(far, "linear"), infinite)
@@ -189,7 +189,7 @@ def test_default_bandwidth_where_most_samples_are_equal():
     for kernel, distance in (("rbf", 0.5), ("laplacian", 1.0)):
         for scale in (1e-160, 1.0, 1e160):
             gram = rmt_rank.gram_matrix(x * scale, kernel)
-            # the mean of 15 pairs, of which 5 differ, is a third
+            # 5 of 15 pairs differ, so the mean is a third
             assert gram[0, 5] == pytest.approx(np.exp(-3 * distance), rel=1e-13)
 
 
@@ -210,5 +210,5 @@ def test_times_power_of_two_is_ldexp(x, exponent):
     with np.errstate(over="ignore"):
         expected = np.ldexp(x, exponent)
     value = times_power_of_two(default_namespace(), np.asarray(x), np.asarray(float(exponent)))
-    # three factors round a subnormal result up to three times
+    # three factors may round a subnormal result three times
     np.testing.assert_allclose(value, expected, rtol=1e-15, atol=2e-323)

@@ -1,4 +1,4 @@
-"""Any argument of the simulation layer, whatever it is: the right answer, or a short refusal."""
+"""Any argument of the simulation layer gives the right answer or a short refusal."""
 
 import copy
 import math
@@ -29,7 +29,7 @@ HOSTILE = [
     *(np.datetime64("2020"), [1, -1], (i for i in range(3))),
 ]
 SIMULATED = {"width": 3, "depth": 2, "rng": 0}
-# function, good arguments, and those that are replaced in turns
+# function, good arguments, and the names of those that are replaced in turn
 CALLS = [
     (rr.estimate, {"which": "effective_rank", "samples": 40} | SIMULATED, None),
     (rr.estimate, {"which": "effective_rank", "target_error": 0.1} | SIMULATED, "target_error"),
@@ -63,7 +63,7 @@ CALLS = [
     ),
     (rr.Study, {"widths": [3], "depths": [1], "samples": 40}, None),
 ]
-# checked by other layers, or all that they take is right
+# these are checked by other layers, or accept everything
 ELSEWHERE = {"activation"}
 
 
@@ -80,7 +80,7 @@ def variations():
 @pytest.mark.parametrize(("function", "good", "name"), list(variations()))
 def test_any_argument_is_right_or_refused_by_name(function, good, name):
     for value in HOSTILE:
-        if name == "progress" and callable(value):  # called, and what it raises is raised
+        if name == "progress" and callable(value):  # it is called, and its exceptions pass through
             continue
         arguments = good | {name: value}
         if name == "target_error" and "samples" in arguments and function is rr.estimate:

@@ -1,4 +1,4 @@
-"""Compiled loops where their code cannot be kept, or what is kept is damaged."""
+"""Compiled loops without a usable cache, or with a damaged one."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from rmt_rank.simulation.compiled_loops import compiled_loops
 
 pytest.importorskip("numba", reason="numba is not installed")
 
-# Compiled the way the loops are, in a second.
+# This compiles like the loops, but in a second.
 SMALL = """
 from rmt_rank.simulation.compiled_loops import compiled
 
@@ -28,7 +28,7 @@ def outer(x):
 
 @pytest.fixture
 def small(tmp_path, monkeypatch):
-    """Load the functions as a fresh process does, and say how often code was found."""
+    """Load the functions as a fresh process does, and return the number of cache hits."""
     monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path / "kept"))
     script = tmp_path / "small.py"
     script.write_text(SMALL)
@@ -55,7 +55,7 @@ def test_code_is_compiled_where_no_folder_can_be_written(small, tmp_path, monkey
     def refuse(**_options):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    # what the system says to all but root
+    # the system raises this for all users but root
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     assert small() == small() == 0
     assert kept(tmp_path, ".nb?") == []
@@ -101,7 +101,7 @@ def test_a_cache_folder_that_is_a_file(small, tmp_path):
 
 @pytest.fixture
 def anew():
-    """Whether numba works is asked anew."""
+    """Forget whether numba works."""
     compiled_loops.cache_clear()
     yield
     compiled_loops.cache_clear()

@@ -149,7 +149,7 @@ def test_deep_chains(which, field, width, depth):
 
 def test_what_was_never_seen_is_not_known():
     options = {"bins": [8, 9], "rng": 0}
-    with pytest.warns(TargetWarning, match="3000 samples are the most"):
+    with pytest.warns(TargetWarning, match="3000 samples were drawn, the maximum"):
         result = estimate("spectral_measure", 8, 2, target_error=1e-9, max_samples=3000, **options)
     assert result.samples == 3000
     assert result.value == 0
@@ -229,7 +229,7 @@ def test_every_size_of_the_law_of_shares():
             "bins must be at least 2 increasing edges",
         ),
         ({"field": "R"}, ValueError, "field must be one of"),
-        ({"bins": [0, 1]}, ValueError, "bins is no option of the statistic 'effective_rank'"),
+        ({"bins": [0, 1]}, ValueError, "bins is not an option of the statistic 'effective_rank'"),
         ({"which": lambda s: s[:, 0] * 1j}, ValueError, "must return real numbers, got complex128"),
         ({"which": lambda s: s[:, :0]}, ValueError, r"must return the shape"),
         ({"widths": 5, "width": None, "depth": None}, TypeError, "widths must be a sequence"),

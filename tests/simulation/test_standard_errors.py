@@ -1,4 +1,4 @@
-"""Standard errors of few samples: none below 32, and tails of Student's law from there on."""
+"""Standard errors of few samples: nan below 32, and tails of Student's law from 32 on."""
 
 import functools
 import math
@@ -38,7 +38,7 @@ def test_standard_error_of_an_array(axis):
 
 @functools.cache
 def sampled(field, width, depth):
-    """Controls of a chain, and those and the effective rank of many products."""
+    """Control variates of a chain, and their values and effective ranks for many products."""
     chain = new_chain(width, depth, 1, field=field)
     controls = Controls.of(chain)
     x, y = [], []
@@ -50,7 +50,7 @@ def sampled(field, width, depth):
 
 
 def scores(law, samples, *, controlled):
-    """Deviations of means of few samples from that of all, over their stated errors."""
+    """Deviations of means of few samples from the overall mean, over their stated errors."""
     controls, x, y = sampled(*law)
     z = []
     for start in range(0, PRODUCTS, samples):

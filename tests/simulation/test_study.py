@@ -255,7 +255,7 @@ class TestStore:
         ],
     )
     def test_content_that_cannot_be(self, tmp_path, change, words):
-        """Though its digest is right."""
+        """Wrong content is refused even if its digest is right."""
         path, files = self.started(tmp_path)
         with np.load(files[0]) as archive:
             arrays = dict(archive)
@@ -407,7 +407,7 @@ class TestDeclaration:
             (
                 {"statistics": ({"name": "spectral_measure", "bins": [0, 1], "power": 2},)},
                 ValueError,
-                "power is no option of the statistic 'spectral_measure'",
+                "power is not an option of the statistic 'spectral_measure'",
             ),
             ({"widths": (4, 4)}, ValueError, r"widths must not repeat a value, got \(4, 4\)"),
             ({"depths": (0,)}, ValueError, "depths must be an integer >= 1, got 0"),

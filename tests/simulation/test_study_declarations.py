@@ -18,7 +18,7 @@ samples = 40
 
 
 def strict(text):
-    """JSON without its extensions nan and inf."""
+    """Parse JSON without its extensions nan and inf."""
     return json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
 
 

@@ -1,4 +1,4 @@
-"""Fits of depth and scale to data: zeros, censored data, and what no law has."""
+"""Fits of depth and scale to data: zeros, censored data, and data that no law has."""
 
 import warnings
 

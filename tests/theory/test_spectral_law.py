@@ -27,7 +27,7 @@ def by_table(name, x, depth, h):
 
 
 def ratios():
-    """x/x_max, everywhere; the spacing misses the nodes."""
+    """Values of x/x_max over the whole range, whose spacing avoids the nodes."""
     small = np.logspace(-139, -1, 2000)
     top = 1 - np.logspace(-12, -2, 200)
     return np.sort([*small, *np.linspace(0.001, 1 - 1e-9, 20_001), *top])
@@ -134,7 +134,7 @@ def test_blocks_do_not_show():
     np.testing.assert_array_equal(density[usual], table.values(x[usual]))
     np.testing.assert_array_equal(density[~usual], general("PDF", x[~usual], 2.0, 1.0))
     depth = np.full(x.shape, 2.0)
-    depth[-1] = 3.0  # now the depth varies, and Newton's method does all of it
+    depth[-1] = 3.0  # now the depth varies, and Newton's method computes all points
     mixed = fuss_catalan.pdf(x, depth)
     np.testing.assert_allclose(mixed[:-2], density[:-2], rtol=1e-12)
     assert mixed[-1] == fuss_catalan.pdf([edge, edge], 3.0)[0]

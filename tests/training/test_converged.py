@@ -12,7 +12,7 @@ from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult
 from rmt_rank.training.train import train
 
-# short budgets are meant here; tests/training/test_train.py has the tests of the warning
+# budgets are short on purpose; tests/training/test_train.py tests the warning
 pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
 
 # Norms of order 1 and thousands of steps that each round.

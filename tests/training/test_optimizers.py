@@ -10,7 +10,7 @@ from rmt_rank.training.ledger import Status
 from rmt_rank.training.optimizers.momentum import MOMENTUM
 from rmt_rank.training.train import train
 
-# short budgets are meant here; tests/training/test_train.py has the tests of the warning
+# budgets are short on purpose; tests/training/test_train.py tests the warning
 pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
 
 STEPS = 50

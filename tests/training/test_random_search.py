@@ -16,7 +16,7 @@ from rmt_rank.training.optimizers.random_search import RandomSearch
 from rmt_rank.training.optimizers.setup import Setup
 from rmt_rank.training.train import train
 
-# short budgets are meant here; tests/training/test_train.py has the tests of the warning
+# budgets are short on purpose; tests/training/test_train.py tests the warning
 pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
 
 PROBLEM = least_squares_problem(8, 2, 5, rng=0)

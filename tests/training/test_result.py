@@ -15,7 +15,7 @@ from rmt_rank.training.optimizers import OPTIMIZERS
 from rmt_rank.training.result import TrainingResult
 from rmt_rank.training.train import train
 
-# short budgets are meant here; tests/training/test_train.py has the tests of the warning
+# budgets are short on purpose; tests/training/test_train.py tests the warning
 pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
 
 PROBLEM = least_squares_problem(6, 2, 4, rng=0)
@@ -146,7 +146,7 @@ def test_other_files(tmp_path):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("network", [3, NonlinearNetwork((6, 7, 6), "tanh", 2)])
-@pytest.mark.parametrize("rate", [0.01, 1e3])  # of which the second diverges
+@pytest.mark.parametrize("rate", [0.01, 1e3])  # the second rate diverges
 def test_results_of_every_kind_come_back(optimizer, network, rate, tmp_path):
     rates = {} if optimizer in ("lbfgs", "random_search") else {"learning_rate": [rate]}
     options = {"optimizer": optimizer, "seeds": 2, "steps": 12, "record": 2, "rng": 0} | rates
@@ -207,7 +207,7 @@ def with_setting(**changes):
     ],
 )
 def test_results_that_cannot_be(result, tmp_path, change, words):
-    """Though their digest is right."""
+    """Wrong content is refused even if its digest is right."""
     path = tmp_path / "run.npz"
     change(result).save(path)
     with pytest.raises(

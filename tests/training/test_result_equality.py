@@ -1,4 +1,4 @@
-"""Results compare by their numbers, and are copied and pickled whole."""
+"""Results compare by their numbers, and survive copying and pickling."""
 
 import copy
 import pickle
@@ -8,7 +8,7 @@ import pytest
 
 import rmt_rank as rr
 
-# short budgets are meant here; tests/training/test_train.py has the tests of the warning
+# budgets are short on purpose; tests/training/test_train.py tests the warning
 pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
 
 PROBLEM = rr.least_squares_problem(4, 1, 2, rng=0, test_examples=3)
@@ -24,11 +24,11 @@ def result(rng=0, **options):
     ids=["copy", "deepcopy", "pickle"],
 )
 def test_copies_are_equal(copied):
-    # nan of networks that diverged included
+    # including nan of networks that diverged
     one = result(learning_rate=[0.05, 1e3])
     assert np.isnan(one.arrays["final_effective_rank"][1]).any()
     assert copied(one) == one
-    assert not (copied(one) != one)  # noqa: SIM202 - != is what is tested
+    assert not (copied(one) != one)  # noqa: SIM202 - this tests !=
 
 
 def test_other_numbers_or_settings_are_not_equal():

@@ -7,7 +7,7 @@ from rmt_rank.networks.problem import least_squares_problem
 from rmt_rank.training.search import learning_rate_search
 from rmt_rank.training.train import train
 
-# short budgets are meant here; tests/training/test_train.py has the tests of the warning
+# budgets are short on purpose; tests/training/test_train.py tests the warning
 pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
 
 # orthogonal inputs: every method converges soon

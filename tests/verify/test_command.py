@@ -308,7 +308,7 @@ class TestTerminal:
                     env=environment | {"TERM": "dumb"},
                 )
             printed = b""
-            with contextlib.suppress(OSError):  # the end of a terminal that is closed
+            with contextlib.suppress(OSError):  # the terminal was closed
                 while part := master.read(4096):
                     printed += part
         assert process.outcome().returncode == 0
@@ -453,7 +453,7 @@ class TestNothingIsLost:
 
     @pytest.mark.parametrize(
         ("redirection", "codes"),
-        # the whole output fits into a pipe, and may be there before `head` ends
+        # the whole output fits into a pipe, and may be written before `head` exits
         [("| head -1", {0, 141}), (">&-", {0}), ("> /dev/full", {2})],
     )
     def test_pipes_and_full_disks(self, start, redirection, codes):

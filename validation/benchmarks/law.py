@@ -27,7 +27,7 @@ WRAPPER = "SciPy's wrapper alone (`uniform`)"
 
 BETA = stats.beta(0.5, 1.5)
 uniform = np.random.default_rng(0).random(POINTS)
-# the first hundred of the others' points; and two where the series behind it converges fastest
+# the first hundred of the points above, and two where the underlying series converges fastest
 MEIJER_POINTS = {
     "the same points": uniform[:100] * 3125 / 256,
     "where the rival is fastest": np.array([0.1, 1.0]),
@@ -108,7 +108,7 @@ def meijer_g():
 
 
 def floor():
-    """Nanoseconds an element of NumPy's and SciPy's functions, in a block that fits the cache."""
+    """Nanoseconds per element of NumPy's and SciPy's functions, in a block that fits the cache."""
     x = uniform[:8192] + 0.1
     out, index, column = np.empty_like(x), (x * 100).astype(np.intp), np.arange(129.0)
     work = {

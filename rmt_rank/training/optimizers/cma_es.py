@@ -43,7 +43,7 @@ class CMAES:
     rows of the first weight's update do not stay in the span of the data.
     """
 
-    # Number of arrays, of the shape of the parameters, that it remembers.
+    # Number of arrays in its memory that have the shape of the parameters.
     remembers = 4
 
     def __init__(self, setup: Setup) -> None:
