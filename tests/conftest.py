@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -13,8 +14,10 @@ import array_api_strict
 import hypothesis
 import pytest
 
+from rmt_rank import experiments
 from rmt_rank._array import namespace
 from rmt_rank._errors import BackendUnavailableError
+from rmt_rank.experiments.experiment import run_experiment
 
 # Time limit in seconds for tasks that take a few on an idle machine; only a hang reaches it.
 LIMIT = 600
@@ -34,6 +37,32 @@ def pytest_collection_modifyitems(items):
     unstable = [item.nodeid for item in items if " at 0x" in item.nodeid]
     if unstable:
         raise pytest.UsageError(f"names of tests change from run to run: {unstable[:3]}")
+
+
+class TinyRuns:
+    """Experiments at their tiny size, computed once for all tests and all their processes."""
+
+    def __init__(self, shared):
+        self._shared = shared
+
+    def __call__(self, name):
+        """Return a Dataset of an experiment that the caller may change."""
+        return run_experiment(experiments.find(name), "tiny", folder=self._shared / name)
+
+    def folder(self, name, copy):
+        """Return a copy of the folder with the results of an experiment."""
+        self(name)
+        return shutil.copytree(self._shared / name, copy)
+
+
+@pytest.fixture(scope="session")
+def tiny_runs(tmp_path_factory):
+    """See `TinyRuns`."""
+    pytest.importorskip("xarray", reason="xarray is not installed")
+    base = tmp_path_factory.getbasetemp()
+    # processes of pytest-xdist have a folder each in that of the session
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return TinyRuns(shared / "tiny_runs")
 
 
 def _library(name: str):

@@ -83,7 +83,10 @@ def test_aliases(alias, name):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_figure(name, tmp_path, capsys):
+def test_every_figure(name, tiny_runs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        "rmt_rank.figure.run_with_bar", lambda experiment, *_, **__: tiny_runs(experiment.name)
+    )
     assert run(["figure", name, "--tiny", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     each = find(name)

@@ -17,18 +17,18 @@ def verdicts(module, dataset, words):
 
 
 @pytest.fixture(scope="module")
-def residual():
-    return residual_init.run("tiny")
+def residual(tiny_runs):
+    return tiny_runs("residual-init")
 
 
 @pytest.fixture(scope="module")
-def nonlinear():
-    return nonlinear_init.run("tiny")
+def nonlinear(tiny_runs):
+    return tiny_runs("nonlinear-init")
 
 
 @pytest.fixture(scope="module")
-def phase_map():
-    return phases.run("tiny")
+def phase_map(tiny_runs):
+    return tiny_runs("phases")
 
 
 def test_residual_numbers(residual):

@@ -11,14 +11,14 @@ xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 IDENTITY = "W_e differs from W* P"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("converged_rank") / "run"
+@pytest.fixture
+def folder(tiny_runs, tmp_path):
+    return tiny_runs.folder("converged-rank", tmp_path / "run")
 
 
 @pytest.fixture(scope="module")
-def tiny(folder):
-    return converged_rank.run("tiny", folder=folder)
+def tiny(tiny_runs):
+    return tiny_runs("converged-rank")
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    return convergence.run("tiny", folder=tmp_path_factory.mktemp("convergence") / "run")
+def tiny(tiny_runs):
+    return tiny_runs("convergence")
 
 
 def verdicts(dataset):
@@ -49,12 +49,11 @@ def test_tiny(tiny):
     assert tiny.task_gram_rank.sel(task_rank=1).max() < 1e-10
 
 
-def test_it_goes_on_with_the_same_numbers(tmp_path):
-    folder = tmp_path / "run"
-    whole = convergence.run("tiny", folder=folder)
+def test_it_goes_on_with_the_same_numbers(tiny, tiny_runs, tmp_path):
+    folder = tiny_runs.folder("convergence", tmp_path / "run")
     (folder / "task_rank-2_problem-0_depth-2.npz").unlink()
     again = convergence.run("tiny", folder=folder)
-    assert again.drop_vars("seconds").identical(whole.drop_vars("seconds"))
+    assert again.drop_vars("seconds").identical(tiny.drop_vars("seconds"))
 
 
 def test_identity_by_hand():

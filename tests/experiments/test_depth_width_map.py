@@ -13,8 +13,8 @@ xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 
 
 @pytest.fixture(scope="module")
-def tiny():
-    return depth_width_map.run("tiny")
+def tiny(tiny_runs):
+    return tiny_runs("depth-width-map")
 
 
 def test_tiny(tiny):

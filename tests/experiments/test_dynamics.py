@@ -19,8 +19,8 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 
 @pytest.fixture(scope="module")
-def tiny():
-    return dynamics.run("tiny")
+def tiny(tiny_runs):
+    return tiny_runs("dynamics")
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 
 
 @pytest.fixture(scope="module")
-def tiny():
-    return generalization.run("tiny")
+def tiny(tiny_runs):
+    return tiny_runs("generalization")
 
 
 @pytest.fixture
@@ -57,9 +57,8 @@ def test_tiny(tiny):
     assert (abs(product) <= bound).all()
 
 
-def test_it_goes_on_with_the_same_numbers(tiny, tmp_path):
-    folder = tmp_path / "run"
-    generalization.run("tiny", folder=folder)
+def test_it_goes_on_with_the_same_numbers(tiny, tiny_runs, tmp_path):
+    folder = tiny_runs.folder("generalization", tmp_path / "run")
     (folder / "task_rank-5_examples-3_scale-1.0_depth-3.npz").unlink()
     again = generalization.run("tiny", folder=folder)
     assert again.drop_vars("seconds").identical(tiny.drop_vars("seconds"))

@@ -18,8 +18,8 @@ RANK, BLOCKS = "Deeper networks learn", "Block structures"
 
 
 @pytest.fixture(scope="module")
-def tiny():
-    return gram_matrices.run("tiny")
+def tiny(tiny_runs):
+    return tiny_runs("gram-matrices")
 
 
 @pytest.fixture

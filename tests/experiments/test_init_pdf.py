@@ -14,8 +14,8 @@ xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 
 
 @pytest.fixture(scope="module")
-def tiny():
-    return init_pdf.run("tiny")
+def tiny(tiny_runs):
+    return tiny_runs("init-pdf")
 
 
 @pytest.fixture

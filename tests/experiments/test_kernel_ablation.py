@@ -16,8 +16,8 @@ FITTED, BEFORE, BEYOND = "Deeper networks have", "Before training", "Under every
 
 
 @pytest.fixture(scope="module")
-def tiny():
-    return kernel_ablation.run("tiny")
+def tiny(tiny_runs):
+    return tiny_runs("kernel-ablation")
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 
 
 @pytest.fixture(scope="module")
-def tiny():
-    return kernel_landscape.run("tiny")
+def tiny(tiny_runs):
+    return tiny_runs("kernel-landscape")
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 
 @pytest.fixture(scope="module")
-def tiny():
-    return kernel_vs_weight.run("tiny")
+def tiny(tiny_runs):
+    return tiny_runs("kernel-vs-weight")
 
 
 def test_ranks_are_those_of_the_matrices(tiny, monkeypatch):

@@ -17,8 +17,8 @@ OTHERS = [SHALLOW, "one layer, product", "one layer, matched", "one layer, first
 
 
 @pytest.fixture(scope="module")
-def tiny():
-    return landscape.run("tiny")
+def tiny(tiny_runs):
+    return tiny_runs("landscape")
 
 
 @pytest.fixture(scope="module")

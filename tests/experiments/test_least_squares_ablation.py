@@ -9,14 +9,14 @@ from rmt_rank.experiments.findings import Verdict
 xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("least_squares_ablation") / "run"
+@pytest.fixture
+def folder(tiny_runs, tmp_path):
+    return tiny_runs.folder("least-squares-ablation", tmp_path / "run")
 
 
 @pytest.fixture(scope="module")
-def tiny(folder):
-    return least_squares_ablation.run("tiny", folder=folder)
+def tiny(tiny_runs):
+    return tiny_runs("least-squares-ablation")
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 
 
 @pytest.fixture(scope="module")
-def tiny():
-    return optimizers.run("tiny")
+def tiny(tiny_runs):
+    return tiny_runs("optimizers")
 
 
 def more(tiny, count=10):
@@ -42,9 +42,8 @@ def test_tiny(tiny):
     assert (tiny.learning_rate.isnull() == tiny.optimizer.isin(["lbfgs", "random_search"])).all()
 
 
-def test_it_goes_on_with_the_same_numbers(tiny, tmp_path):
-    folder = tmp_path / "run"
-    optimizers.run("tiny", folder=folder)
+def test_it_goes_on_with_the_same_numbers(tiny, tiny_runs, tmp_path):
+    folder = tiny_runs.folder("optimizers", tmp_path / "run")
     (folder / "optimizer-cma_es_task_rank-1_depth-2.npz").unlink()
     again = optimizers.run("tiny", folder=folder)
     assert again.drop_vars("seconds").identical(tiny.drop_vars("seconds"))

@@ -13,14 +13,14 @@ xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 SETTINGS = {"steps": 40, "tolerance": 1e-3, "last_steps": 500, "last_depth": 2}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("parameterization") / "run"
+@pytest.fixture
+def folder(tiny_runs, tmp_path):
+    return tiny_runs.folder("parameterization", tmp_path / "run")
 
 
 @pytest.fixture(scope="module")
-def tiny(folder):
-    return parameterization.run("tiny", folder=folder)
+def tiny(tiny_runs):
+    return tiny_runs("parameterization")
 
 
 @pytest.fixture

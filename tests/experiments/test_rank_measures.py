@@ -11,14 +11,14 @@ xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 MEASURES = ("weight_rank", "threshold_rank", "stable_rank", "nuclear_norm")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("rank_measures") / "run"
+@pytest.fixture
+def folder(tiny_runs, tmp_path):
+    return tiny_runs.folder("rank-measures", tmp_path / "run")
 
 
 @pytest.fixture(scope="module")
-def tiny(folder):
-    return rank_measures.run("tiny", folder=folder)
+def tiny(tiny_runs):
+    return tiny_runs("rank-measures")
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ from rmt_rank.experiments.findings import Verdict
 xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("residual") / "run"
+@pytest.fixture
+def folder(tiny_runs, tmp_path):
+    return tiny_runs.folder("residual", tmp_path / "run")
 
 
 @pytest.fixture(scope="module")
-def tiny(folder):
-    return residual.run("tiny", folder=folder)
+def tiny(tiny_runs):
+    return tiny_runs("residual")
 
 
 @pytest.fixture

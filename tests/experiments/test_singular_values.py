@@ -12,8 +12,8 @@ xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 
 
 @pytest.fixture(scope="module")
-def tiny():
-    return singular_values.run("tiny")
+def tiny(tiny_runs):
+    return tiny_runs("singular-values")
 
 
 def of(dataset, begin):

@@ -1,28 +1,12 @@
-"""Tiny data of experiments, and figures drawn of them."""
+"""Drawn figures, and what their artists say."""
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
 
-from rmt_rank import experiments
-from rmt_rank.experiments.experiment import run_experiment
 from rmt_rank.figures import find
 from rmt_rank.figures.figure import drawn
 from rmt_rank.figures.style import ground, style
-
-
-@pytest.fixture(scope="session")
-def tiny():
-    """From the name of an experiment to a copy of its tiny Dataset, computed once."""
-    pytest.importorskip("xarray", reason="xarray is not installed")
-    known = {}
-
-    def dataset(name):
-        if name not in known:
-            known[name] = run_experiment(experiments.find(name), "tiny")
-        return known[name].copy(deep=True)
-
-    return dataset
 
 
 class Drawing:

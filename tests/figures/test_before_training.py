@@ -8,9 +8,9 @@ from rmt_rank.figures.figure import drawn
 from rmt_rank.figures.style import style
 
 
-def test_residual_init(tiny, drawing):
-    dataset = tiny("residual-init").isel(field=0, width=0)
-    picture = drawing("residual-init", tiny("residual-init"))
+def test_residual_init(tiny_runs, drawing):
+    dataset = tiny_runs("residual-init").isel(field=0, width=0)
+    picture = drawing("residual-init", tiny_runs("residual-init"))
     rank, misfit = picture.panels[0]
     for network in dataset.network.values:
         part = dataset.sel(network=network)
@@ -25,8 +25,8 @@ def test_residual_init(tiny, drawing):
     assert "N = 16" in picture.legend()
 
 
-def test_nonlinear_init(tiny, drawing):
-    dataset = tiny("nonlinear-init")
+def test_nonlinear_init(tiny_runs, drawing):
+    dataset = tiny_runs("nonlinear-init")
     picture = drawing("nonlinear-init", dataset)
     assert [panel.get_title("left") for panel in picture.panels[0]] == ["identity", "relu"]
     for panel, name in zip(picture.panels[0], dataset.activation.values, strict=True):
@@ -35,8 +35,8 @@ def test_nonlinear_init(tiny, drawing):
             assert picture.lines(panel, part.depth, part[variable]), variable
 
 
-def test_phases(tiny):
-    dataset = tiny("phases")
+def test_phases(tiny_runs):
+    dataset = tiny_runs("phases")
     with style():
         canvas = drawn(phases.FIGURE, dataset)
     for panel, name in zip(canvas.axes, dataset.activation.values, strict=False):

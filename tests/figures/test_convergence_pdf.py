@@ -7,8 +7,8 @@ from rmt_rank.figures.density import best_window, density_grid, kernel_density, 
 
 
 @pytest.fixture
-def dataset(tiny):
-    return tiny("convergence")
+def dataset(tiny_runs):
+    return tiny_runs("convergence")
 
 
 def curve(samples):

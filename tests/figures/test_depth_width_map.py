@@ -11,8 +11,8 @@ from rmt_rank.figures.style import style
 
 
 @pytest.fixture
-def dataset(tiny):
-    return tiny("depth-width-map")
+def dataset(tiny_runs):
+    return tiny_runs("depth-width-map")
 
 
 def picture(dataset):

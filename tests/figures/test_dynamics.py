@@ -9,8 +9,8 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 
 @pytest.fixture
-def dataset(tiny):
-    return tiny("dynamics")
+def dataset(tiny_runs):
+    return tiny_runs("dynamics")
 
 
 def at(dataset, row, column):

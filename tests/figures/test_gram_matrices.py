@@ -7,8 +7,8 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 
 @pytest.fixture
-def dataset(tiny):
-    return tiny("gram-matrices")
+def dataset(tiny_runs):
+    return tiny_runs("gram-matrices")
 
 
 def test_images(dataset, drawing):

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from rmt_rank.experiments import init_pdf
 from rmt_rank.figures.density import best_window, density_grid, kernel_density, smoothed_density
 from rmt_rank.figures.figure import drawn
 from rmt_rank.figures.init_pdf import FIGURE
@@ -13,8 +12,8 @@ pytest.importorskip("xarray", reason="xarray is not installed")
 
 
 @pytest.fixture(scope="module")
-def computed():
-    return init_pdf.run("tiny")
+def computed(tiny_runs):
+    return tiny_runs("init-pdf")
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 
 
 @pytest.fixture
-def dataset(tiny):
-    return tiny("kernel-ablation")
+def dataset(tiny_runs):
+    return tiny_runs("kernel-ablation")
 
 
 def test_lines(dataset, drawing):

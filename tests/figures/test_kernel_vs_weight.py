@@ -11,8 +11,8 @@ from rmt_rank.figures.style import style
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 
-def test_points_and_line(tiny):
-    dataset = tiny("kernel-vs-weight")
+def test_points_and_line(tiny_runs):
+    dataset = tiny_runs("kernel-vs-weight")
     with style():
         canvas = drawn(kernel_vs_weight.FIGURE, dataset)
         canvas.draw_without_rendering()

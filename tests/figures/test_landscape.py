@@ -15,8 +15,8 @@ CASES = [
 
 
 @pytest.mark.parametrize(("figure", "mapped", "networks"), CASES)
-def test_rows(tiny, figure, mapped, networks):
-    dataset = tiny(figure.experiment)
+def test_rows(tiny_runs, figure, mapped, networks):
+    dataset = tiny_runs(figure.experiment)
     with style():
         canvas = drawn(figure, dataset)
         canvas.draw_without_rendering()
@@ -60,9 +60,9 @@ def test_rows(tiny, figure, mapped, networks):
     assert not {"product", "matched"} & {label.split(", ")[-1] for label in labels}
 
 
-def test_features_are_named(tiny):
+def test_features_are_named(tiny_runs):
     with style():
-        canvas = drawn(kernel_landscape.FIGURE, tiny("kernel-landscape"))
+        canvas = drawn(kernel_landscape.FIGURE, tiny_runs("kernel-landscape"))
     titles = [panel.get_title("left").split("\n")[0] for panel in canvas.axes]
     assert sum(title.endswith(", outputs") for title in titles) == 4
     assert sum(title.endswith(", activations") for title in titles) == 4

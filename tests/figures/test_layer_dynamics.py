@@ -6,8 +6,8 @@ import pytest
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 
-def test_curves(tiny, drawing):
-    dataset = tiny("dynamics")
+def test_curves(tiny_runs, drawing):
+    dataset = tiny_runs("dynamics")
     # a layer with fewer values than are kept
     dataset["layer_values"] = dataset.layer_values.where(
         (dataset.layer < 4) | (dataset.layer_value < 5)

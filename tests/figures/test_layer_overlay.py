@@ -6,8 +6,8 @@ import pytest
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 
-def test_spectra_and_ranks(tiny, drawing):
-    dataset = tiny("dynamics")
+def test_spectra_and_ranks(tiny_runs, drawing):
+    dataset = tiny_runs("dynamics")
     picture = drawing("layer-overlay", dataset)
     assert picture.panels.shape == (2, 2)
     shown = dataset.isel(initialisation=0, learning_rate=0).sel(layer=3)

@@ -4,8 +4,8 @@ import pytest
 
 
 @pytest.fixture
-def dataset(tiny):
-    return tiny("least-squares-ablation")
+def dataset(tiny_runs):
+    return tiny_runs("least-squares-ablation")
 
 
 def test_lines(dataset, drawing):

@@ -5,8 +5,8 @@ import pytest
 
 
 @pytest.fixture
-def dataset(tiny):
-    return tiny("optimizers")
+def dataset(tiny_runs):
+    return tiny_runs("optimizers")
 
 
 def test_panels(dataset, drawing):

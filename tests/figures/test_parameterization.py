@@ -5,8 +5,8 @@ import pytest
 
 
 @pytest.fixture
-def dataset(tiny):
-    return tiny("parameterization")
+def dataset(tiny_runs):
+    return tiny_runs("parameterization")
 
 
 def test_paths(dataset, drawing):

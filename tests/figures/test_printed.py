@@ -7,8 +7,8 @@ from rmt_rank.experiments import EXPERIMENTS, find
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_tables_and_csv(name, tiny, tmp_path, monkeypatch, capsys):
-    dataset = tiny(name)
+def test_tables_and_csv(name, tiny_runs, tmp_path, monkeypatch, capsys):
+    dataset = tiny_runs(name)
     monkeypatch.setattr("rmt_rank.experiment.run_with_bar", lambda *_, **__: dataset)
     path = tmp_path / "all.csv"
     assert run(["experiment", name, "--tiny", "--csv", str(path)]) == 0

@@ -4,8 +4,8 @@ import pytest
 
 
 @pytest.fixture
-def dataset(tiny):
-    return tiny("rank-measures")
+def dataset(tiny_runs):
+    return tiny_runs("rank-measures")
 
 
 def test_paths(dataset, drawing):

@@ -5,8 +5,8 @@ import pytest
 
 
 @pytest.fixture
-def dataset(tiny):
-    return tiny("residual")
+def dataset(tiny_runs):
+    return tiny_runs("residual")
 
 
 def test_lines(dataset, drawing):

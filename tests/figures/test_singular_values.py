@@ -10,8 +10,8 @@ from rmt_rank.theory.fuss_catalan import singular_value_law
 
 
 @pytest.fixture
-def dataset(tiny):
-    return tiny("singular-values")
+def dataset(tiny_runs):
+    return tiny_runs("singular-values")
 
 
 @pytest.mark.parametrize("log", [False, True])
