@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import rmt_rank
-from rmt_rank.claims import CLAIMS
+from rmt_rank.paper.claims import CLAIMS
 
 project = "rmt_rank"
 author = "the rmt_rank developers"
@@ -51,7 +51,7 @@ html_css_files = ["wide.css"]
 
 
 class ClaimList(SphinxDirective):
-    """`rmt_rank.claims.CLAIMS` as a list, so that page and program cannot differ."""
+    """`rmt_rank.paper.claims.CLAIMS` as a list, so that page and program cannot differ."""
 
     def run(self) -> list[nodes.Node]:
         lines = []

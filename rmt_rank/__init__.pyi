@@ -12,7 +12,7 @@ from . import (
     theory,
     training,
 )
-from ._activations import Activation
+from ._lib.activations import Activation
 from .metrics.gram import gram_effective_rank, gram_matrix
 from .metrics.matrix import (
     RankMeasures,
@@ -33,21 +33,17 @@ from .networks.linear import LinearNetwork
 from .networks.minimal_norm import minimal_norm_effective_rank
 from .networks.nonlinear import NonlinearNetwork
 from .networks.problem import LeastSquaresProblem, least_squares_problem
-from .simulation.estimation import Estimate, estimate
-from .simulation.expected import ExpectedRank, expected_effective_rank
-from .simulation.expected_gram import ExpectedGramRank, expected_gram_effective_rank
-from .simulation.residual import sample_residual_limit, sample_residual_singular_values
-from .simulation.sampling import sample_singular_values
-from .simulation.study import Study
-from .simulation.study_run import open_study, run_study
-from .theory.correlation_maps import correlation_map, correlations
-from .theory.coupling import DepthRatio
-from .theory.dual_activations import dual_activation
-from .theory.effective_rank import (
-    differential_effective_rank,
-    differential_effective_rank_derivative,
+from .simulation.means.estimate import Estimate, estimate
+from .simulation.means.expected import ExpectedRank, expected_effective_rank
+from .simulation.means.expected_gram import ExpectedGramRank, expected_gram_effective_rank
+from .simulation.products.residual_products import (
+    sample_residual_limit,
+    sample_residual_singular_values,
 )
-from .theory.free_products import (
+from .simulation.products.sampling import sample_singular_values
+from .simulation.study.declaration import Study
+from .simulation.study.run import open_study, run_study
+from .theory.free_products.rank import (
     FreeFactor,
     FreeProductLaw,
     GaussianFactor,
@@ -59,25 +55,32 @@ from .theory.free_products import (
     free_product_law,
     free_product_moment,
 )
-from .theory.fuss_catalan import fuss_catalan, singular_value_law
-from .theory.least_squares import one_layer_effective_rank
-from .theory.limit_measures import (
+from .theory.gaussian.coupling import DepthRatio
+from .theory.gaussian.effective_rank import (
+    differential_effective_rank,
+    differential_effective_rank_derivative,
+)
+from .theory.gaussian.fuss_catalan import fuss_catalan, singular_value_law
+from .theory.gaussian.limit_measures import (
     LimitMeasures,
     limit_measures,
     limit_threshold_rank,
 )
-from .theory.mode_dynamics import mode_effective_rank, mode_singular_values, mode_time
-from .theory.moments import fuss_catalan_moment
-from .theory.neural_kernel import neural_kernel, neural_kernel_effective_rank
-from .theory.phases import critical_weight_variance, phase
-from .theory.rectangular import (
+from .theory.gaussian.moments import fuss_catalan_moment
+from .theory.nonlinear.correlation_maps import correlation_map, correlations
+from .theory.nonlinear.dual_activations import dual_activation
+from .theory.nonlinear.neural_kernel import neural_kernel, neural_kernel_effective_rank
+from .theory.nonlinear.phases import critical_weight_variance, phase
+from .theory.rectangular.law import (
     RectangularLaw,
     rectangular_effective_rank,
     rectangular_law,
     rectangular_moment,
 )
-from .theory.residual_limit import residual_limit_effective_rank, residual_limit_moment
-from .theory.residual_limit_law import ResidualLimitLaw, residual_limit_law
+from .theory.residual_limit.law import ResidualLimitLaw, residual_limit_law
+from .theory.residual_limit.rank import residual_limit_effective_rank, residual_limit_moment
+from .theory.trained.least_squares import one_layer_effective_rank
+from .theory.trained.mode_dynamics import mode_effective_rank, mode_singular_values, mode_time
 from .training.converged import ConvergedDistance, converged_weight_distance
 from .training.result import TrainingResult
 from .training.search import LearningRateSearch, learning_rate_search

@@ -14,7 +14,7 @@ _DESCRIPTION = "How low-rank is a deep linear network, and why."
 
 def main() -> int:
     """Run the command line of the process; the entry point of `rmt-rank`."""
-    from rmt_rank._output import guarded
+    from rmt_rank._lib.output import guarded
 
     return guarded(run)
 
@@ -22,7 +22,7 @@ def main() -> int:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit code."""
     import rmt_rank
-    from rmt_rank._text import Parser
+    from rmt_rank._lib.text import Parser
 
     parser = Parser(prog="rmt-rank", description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"rmt_rank {rmt_rank.__version__}")
@@ -34,15 +34,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("study", help="run a study of random products", add_help=False)
     commands.add_parser("verify", help="check the paper's claims", add_help=False)
     known, rest = parser.parse_known_args(arguments)
-    module = {
-        "experiment": "rmt_rank.experiment",
-        "figure": "rmt_rank.figure",
-        "measure": "rmt_rank.measure",
-        "study": "rmt_rank.study",
-        "verify": "rmt_rank.verify.command",
-    }[known.command]
     try:
-        command: Callable[..., int] = importlib.import_module(module).main
+        command: Callable[..., int] = importlib.import_module(
+            f"rmt_rank.commands.{known.command}"
+        ).main
     except ImportError as error:
         parser.error(str(error))
     return command(rest, prog=f"rmt-rank {known.command}")

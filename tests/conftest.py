@@ -14,10 +14,10 @@ import array_api_strict
 import hypothesis
 import pytest
 
-from rmt_rank import experiments
-from rmt_rank._array import namespace
-from rmt_rank._errors import BackendUnavailableError
-from rmt_rank.experiments.experiment import run_experiment
+from rmt_rank._lib.array import namespace
+from rmt_rank._lib.errors import BackendUnavailableError
+from rmt_rank.paper import experiments
+from rmt_rank.paper.experiments.experiment import run_experiment
 
 # Time limit in seconds for tasks that take a few on an idle machine; only a hang reaches it.
 LIMIT = 600
@@ -27,7 +27,7 @@ hypothesis.settings.load_profile("suite")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # markers of SciPy's own test modules, which tests/theory/test_scipy_suite.py imports
+    # markers of SciPy's own test modules, which tests/theory/gaussian/test_scipy_suite.py imports
     for name in ("thread_unsafe", "xslow", "fail_slow", "xfail_on_32bit", "parallel_threads_limit"):
         config.addinivalue_line("markers", f"{name}: used inside scipy.stats.tests")
 

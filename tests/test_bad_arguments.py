@@ -18,22 +18,24 @@ import pytest
 
 import rmt_rank as rr
 from rmt_rank import exact
-from rmt_rank._activations import activation, sine
+from rmt_rank._lib.activations import activation, sine
 from rmt_rank.data.images import Images
 from rmt_rank.networks import identities
 from rmt_rank.networks.initialisation import initial_parameters
-from rmt_rank.theory import (
+from rmt_rank.theory.finite_width import (
     complex_covariance,
     complex_moments,
-    conjugate_kernel,
-    correlation_maps,
-    finite_width,
-    gram_corrections,
-    limit_measures,
     lyapunov,
-    neural_kernel,
     small_cases,
     trace_moments,
+)
+from rmt_rank.theory.finite_width import corrections as finite_width
+from rmt_rank.theory.gaussian import limit_measures
+from rmt_rank.theory.nonlinear import (
+    conjugate_kernel,
+    correlation_maps,
+    gram_corrections,
+    neural_kernel,
 )
 from rmt_rank.training.schedule import recording_schedule
 

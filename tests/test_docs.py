@@ -1,6 +1,7 @@
 """The examples of the documentation and the README."""
 
 import doctest
+import re
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,20 @@ def test_code_of_the_readme_runs():
     assert residual == pytest.approx(-0.913, abs=5e-4)
     assert gram == pytest.approx(5.043, abs=5e-4)
     assert kernel[0] < kernel[1]
+
+
+def test_files_that_are_named_are_there():
+    """Paths in backticks, from the top of the checkout, the package or the page's folder."""
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("validation/**/*.md")]
+    sources = [*ROOT.glob("rmt_rank/**/*.py"), *ROOT.glob("tests/**/*.py")]
+    missing = []
+    for file in sorted(pages + sources):
+        for path in re.findall(
+            r"`([\w./-]+/[\w-]+\.(?:py|md|csv|json|txt|toml))`", file.read_text()
+        ):
+            if not any((top / path).exists() for top in (ROOT, ROOT / "rmt_rank", file.parent)):
+                missing.append((str(file.relative_to(ROOT)), path))
+    assert missing == []
 
 
 def test_what_the_readme_shows_is_the_committed_report():

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 import rmt_rank
-from rmt_rank.figures.style import style
+from rmt_rank.paper.figures.style import style
 
 # A figure that is drawn without computing anything.
 DRAW = ["figure", "reparameterization", "--out"]
@@ -159,10 +159,10 @@ def test_a_file_of_settings_that_is_not_text_is_named(start, tmp_path):
 def test_the_backend_of_the_user_is_kept(start, backend):
     script = f"""
 import os
-import rmt_rank.figures.style
+import rmt_rank.paper.figures.style
 import matplotlib
 assert os.environ["MPLBACKEND"] == {backend!r}
-with rmt_rank.figures.style.style():
+with rmt_rank.paper.figures.style.style():
     pass
 print(matplotlib.get_backend(auto_select=False))
 """

@@ -29,11 +29,11 @@ from matplotlib.figure import Figure
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import rmt_rank as rr
-from rmt_rank._blas import one_blas_thread
-from rmt_rank._output import write
-from rmt_rank.experiments.workers import workers
-from rmt_rank.figures.style import style
-from rmt_rank.verify.command import main as verify
+from rmt_rank._lib.blas import one_blas_thread
+from rmt_rank._lib.output import write
+from rmt_rank.commands.verify import main as verify
+from rmt_rank.paper.experiments.workers import workers
+from rmt_rank.paper.figures.style import style
 
 # Seconds after which threads count as hanging.
 LIMIT = 300
@@ -338,7 +338,7 @@ def test_written_files_have_the_permissions_of_the_umask(tmp_path, monkeypatch):
 def test_nothing_of_ours_catches_warnings():
     # catch_warnings is not safe with threads before Python 3.14
     for path in Path(rr.__file__).parent.rglob("*.py"):
-        if path.name == "_matrix_files.py":
+        if path.name == "matrix_files.py":
             continue  # one command reads files, in one thread, and NumPy warns of old headers
         text = path.read_text()
         for word in ("catch_warnings", "simplefilter", "filterwarnings", "os.umask", "np.seterr"):

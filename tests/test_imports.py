@@ -14,54 +14,42 @@ import pytest
 import rmt_rank
 
 PACKAGE = Path(rmt_rank.__file__).parent
-FOUNDATIONS = {
-    "_activations",
-    "_archive",
-    "_array",
-    "_blas",
-    "_array_input",
-    "_errors",
-    "_file_kinds",
-    "_matrix_files",
-    "_folder",
-    "_output",
-    "_paths",
-    "_random",
-    "_text",
-    "_validation",
-    "__init__",
-    "paper",
-}
-# each layer may import what stands in the layers before it, and itself
-LAYERS = [
-    FOUNDATIONS,
-    {"theory", "exact", "metrics", "data"},
+# Each part may import the parts before it, and itself.  A part with a dot is a folder, or a module,
+# inside another; those that stand together do not import each other.
+ORDER = [
+    {"_lib", "paper.tables"},
+    {"exact._precision"},
+    {"exact._numbers"},
+    {"theory.gaussian", "theory.numerics", "metrics", "data", "exact"},
+    {"theory"},
     {"networks"},
-    {"simulation"},
+    {"simulation.products"},
+    {"simulation.means"},
+    {"simulation.study"},
     {"training"},
-    {"experiments"},
-    {"claims", "figures"},
-    {"_measure_table"},
-    {"verify", "measure", "study", "experiment", "figure"},
-    {"__main__"},
+    {"paper.experiments"},
+    {"paper.claims", "paper.figures"},
+    {"commands"},
+    {"__init__", "__main__", "figures", "verify"},
 ]
-# the public names are gathered from above
-EXCEPTIONS = {
-    ("__init__", room) for room in ("theory", "metrics", "simulation", "networks", "training")
-}
+# parts whose folders are subjects: none imports another, but for what ORDER lists before
+BY_SUBJECT = {"theory", "exact"}
 
 
 def modules():
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def room(path):
-    """The subpackage, or the module at the top level, that a file belongs to."""
+def module_name(path):
+    """Dotted name of a file inside the package; that of the folder for `__init__.py`."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return parts[-1] if parts[-1] == "__main__" else parts[0]
+    if len(parts) > 1 and parts[-1] == "__init__":
+        parts = parts[:-1]
+    return ".".join(parts)
 
 
-def imported_rooms(path):
+def imported_modules(path):
+    """Dotted names of the modules of the package that a file imports."""
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.Import):
@@ -69,35 +57,56 @@ def imported_rooms(path):
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         for name in names:
-            if name.split(".")[0] == "rmt_rank" and "." in name:
-                first = name.split(".")[1]
-                is_room = (PACKAGE / first).is_dir() or (PACKAGE / f"{first}.py").exists()
-                yield first if is_room else "__init__"
+            if name.split(".")[0] != "rmt_rank":
+                continue
+            parts = name.split(".")[1:]
+            while parts and not (
+                PACKAGE.joinpath(*parts).is_dir()
+                or PACKAGE.joinpath(*parts).with_suffix(".py").exists()
+            ):
+                parts.pop()
+            yield ".".join(parts) or "__init__"
 
 
-def layer(name):
-    return next(i for i, names in enumerate(LAYERS) if name in names)
+def part(name):
+    """The longest entry of ORDER that holds a module, and its place."""
+    return max(
+        (len(each), each, place)
+        for place, parts in enumerate(ORDER)
+        for each in parts
+        if name == each or name.startswith(f"{each}.")
+    )[1:]
+
+
+def subject(name):
+    return ".".join(name.split(".")[:2])
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_import_direction(path):
-    here = room(path)
-    for there in imported_rooms(path):
-        among_foundations = {here, there} <= FOUNDATIONS
-        if there == here or among_foundations or (here, there) in EXCEPTIONS:
+    here = module_name(path)
+    if path.name == "__init__.py" and "." not in here:
+        return  # it gathers names from what stands below
+    own, place = part(here)
+    for there in imported_modules(path):
+        if there == "__init__":
             continue
-        assert layer(there) < layer(here), f"{here} may not import {there}"
+        other, before = part(there)
+        if own != other:
+            assert before < place, f"{here} may not import {there}"
+        elif own in BY_SUBJECT:
+            assert subject(here) == subject(there), f"{here} may not import {there}"
 
 
 def test_exact_and_theory_share_nothing():
     for path in modules():
-        if room(path) == "exact":
-            assert set(imported_rooms(path)) <= {"exact"}, path
+        if module_name(path).split(".")[0] == "exact":
+            assert {name.split(".")[0] for name in imported_modules(path)} <= {"exact"}, path
 
 
 def test_only_the_seam_knows_cupy():
     for path in modules():
-        if path.name != "_array.py":
+        if module_name(path) != "_lib.array":
             names = {n.id for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Name)}
             assert "cupy" not in names, path
 

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._random import RNG, streams
-from rmt_rank._validation import LARGEST_INTEGER, boolean, integer, integers, shown, string
+from rmt_rank._lib.random import RNG, streams
+from rmt_rank._lib.validation import LARGEST_INTEGER, boolean, integer, integers, shown, string
 
 __all__ = ["Images", "of_bytes"]
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._archive import arrays_in, check, described, regular
-from rmt_rank._errors import DataUnavailableError
-from rmt_rank._validation import choice
+from rmt_rank._lib.archive import arrays_in, check, described, regular
+from rmt_rank._lib.errors import DataUnavailableError
+from rmt_rank._lib.validation import choice
 from rmt_rank.data.images import Images, of_bytes
 from rmt_rank.data.sources import folders, openml
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from rmt_rank._errors import DataUnavailableError
-from rmt_rank._validation import shown
+from rmt_rank._lib.errors import DataUnavailableError
+from rmt_rank._lib.validation import shown
 from rmt_rank.data.images import Images, of_bytes
 
 __all__ = ["VARIABLE", "folders", "openml", "scikit_learn"]

@@ -7,45 +7,46 @@ over the angle (`quadrature`, `printed`, `errata`), a derivation in sympy that c
 roads agree to many digits is very unlikely to be wrong. Depths are real, entropies are in nats.
 """
 
-from rmt_rank.exact.balls import (
+from rmt_rank.exact.finite_width.complex_kernel import (
+    complex_covariance,
+    complex_power_sum,
+    complex_power_sum_slope,
+    expected_characteristic_polynomial,
+)
+from rmt_rank.exact.free_products.moments import free_product_moments, residual_moments
+from rmt_rank.exact.free_products.transforms import (
+    effective_rank_of_free_product,
+    gaussian,
+    residual,
+)
+from rmt_rank.exact.gaussian.balls import (
     Certificate,
     Enclosure,
     certify_decreasing,
     enclose_derivative,
     enclose_effective_rank,
 )
-from rmt_rank.exact.conjugate_kernel import conjugate_kernel_entropy, linear_kernel_entropy
-from rmt_rank.exact.coupling import (
+from rmt_rank.exact.gaussian.coupling import (
     GrowthCertificate,
     certify_levy_growth,
     levy_density,
     levy_khintchine,
 )
-from rmt_rank.exact.derivation import Step, StepResult, derivation
-from rmt_rank.exact.dual_activations import dual_activation, dual_activation_closed
-from rmt_rank.exact.errata import (
+from rmt_rank.exact.gaussian.derivation import Step, StepResult, derivation
+from rmt_rank.exact.gaussian.errata import (
     integrand_derivative,
     integrand_derivative_area,
     integrand_derivative_signs,
     paper_integrand_derivative_area,
 )
-from rmt_rank.exact.finite_width import (
-    complex_covariance,
-    complex_power_sum,
-    complex_power_sum_slope,
-    expected_characteristic_polynomial,
+from rmt_rank.exact.gaussian.measures import measures, singular_values
+from rmt_rank.exact.gaussian.printed import (
+    density,
+    jacobian,
+    paper_equation_8_ratio,
+    singular_value,
 )
-from rmt_rank.exact.free_moments import free_product_moments, residual_moments
-from rmt_rank.exact.free_products import (
-    effective_rank_of_free_product,
-    gaussian,
-    residual,
-)
-from rmt_rank.exact.least_squares import one_layer_effective_rank
-from rmt_rank.exact.measures import measures, singular_values
-from rmt_rank.exact.mode_dynamics import mode_singular_value, mode_time
-from rmt_rank.exact.printed import density, jacobian, paper_equation_8_ratio, singular_value
-from rmt_rank.exact.quadrature import (
+from rmt_rank.exact.gaussian.quadrature import (
     angle_of,
     angles_of,
     differential_effective_rank,
@@ -53,16 +54,23 @@ from rmt_rank.exact.quadrature import (
     law,
     moment,
 )
-from rmt_rank.exact.rectangular import (
+from rmt_rank.exact.nonlinear.conjugate_kernel import (
+    conjugate_kernel_entropy,
+    linear_kernel_entropy,
+)
+from rmt_rank.exact.nonlinear.dual_activations import dual_activation, dual_activation_closed
+from rmt_rank.exact.rectangular.contours import (
     rectangular_effective_rank,
     rectangular_law,
     rectangular_moment,
 )
-from rmt_rank.exact.residual_limit import (
+from rmt_rank.exact.residual_limit.quadrature import (
     residual_limit_effective_rank,
     residual_limit_law,
     residual_limit_moment,
 )
+from rmt_rank.exact.trained.least_squares import one_layer_effective_rank
+from rmt_rank.exact.trained.mode_dynamics import mode_singular_value, mode_time
 
 __all__ = [
     "Certificate",

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rmt_rank._array import in_full_precision, inf_as_nan, known, matmul, without_autocast
-from rmt_rank._array_input import as_floating
-from rmt_rank._validation import choice
+from rmt_rank._lib.array import in_full_precision, inf_as_nan, known, matmul, without_autocast
+from rmt_rank._lib.array_input import as_floating
+from rmt_rank._lib.validation import choice
 from rmt_rank.metrics import kernels, matrix, spectrum
 from rmt_rank.metrics.prepared import prepared
 from rmt_rank.metrics.scaling import to_unit_scale

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 
-from rmt_rank._array import absolute, known, matmul
-from rmt_rank._validation import integer, real, shown
+from rmt_rank._lib.array import absolute, known, matmul
+from rmt_rank._lib.validation import integer, real, shown
 from rmt_rank.metrics.scaling import (
     centred,
     exponents,

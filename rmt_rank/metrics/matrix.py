@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 
-from rmt_rank._array import in_full_precision, matmul, nan_where, to_numpy
-from rmt_rank._array_input import as_floating
-from rmt_rank._validation import real
+from rmt_rank._lib.array import in_full_precision, matmul, nan_where, to_numpy
+from rmt_rank._lib.array_input import as_floating
+from rmt_rank._lib.validation import real
 from rmt_rank.metrics import spectrum
 from rmt_rank.metrics.prepared import Prepared, prepared
 from rmt_rank.metrics.scaling import times_power_of_two, to_unit_scale

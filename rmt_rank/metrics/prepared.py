@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import array_api_compat
 
-from rmt_rank._array import known, nan_where
-from rmt_rank._array_input import as_floating
+from rmt_rank._lib.array import known, nan_where
+from rmt_rank._lib.array_input import as_floating
 from rmt_rank.metrics.scaling import far, times_power_of_two, to_unit_scale
 
 __all__ = ["Prepared", "prepare", "prepared"]

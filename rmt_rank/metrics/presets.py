@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rmt_rank._array import inf_as_nan
-from rmt_rank._array_input import as_floating
+from rmt_rank._lib.array import inf_as_nan
+from rmt_rank._lib.array_input import as_floating
 from rmt_rank.metrics import matrix, spectrum
 from rmt_rank.metrics.scaling import centred, to_unit_scale
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rmt_rank._array import known
+from rmt_rank._lib.array import known
 
 __all__ = ["centred", "exponents", "far", "largest", "times_power_of_two", "to_unit_scale"]
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from rmt_rank._validation import choice, real
+from rmt_rank._lib.validation import choice, real
 from rmt_rank.metrics.prepared import Prepared, prepare
 
 __all__ = [

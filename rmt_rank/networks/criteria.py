@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rmt_rank._array import namespace_of
+from rmt_rank._lib.array import namespace_of
 from rmt_rank.networks.problem import ReducedData
 
 __all__ = ["CRITERIA", "check_probabilities", "loss_of_outputs"]

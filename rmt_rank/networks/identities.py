@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._validation import LARGEST_INTEGER, instance, integer, real_array, sequence, shown
+from rmt_rank._lib.validation import LARGEST_INTEGER, instance, integer, real_array, sequence, shown
 from rmt_rank.networks.problem import LeastSquaresProblem
 
 __all__ = ["balance", "converged_weight", "converged_weight_error", "effective_weight"]

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._validation import (
+from rmt_rank._lib.validation import (
     LARGEST_INTEGER,
     choice,
     instance,

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from rmt_rank._array import namespace_of
-from rmt_rank._validation import boolean, integer, integer_widths, shown
+from rmt_rank._lib.array import namespace_of
+from rmt_rank._lib.validation import boolean, integer, integer_widths, shown
 from rmt_rank.networks.network import (
     Network,
     check_data,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rmt_rank._validation import instance
+from rmt_rank._lib.validation import instance
 from rmt_rank.metrics.spectrum import effective_rank
 from rmt_rank.networks.problem import LeastSquaresProblem
 

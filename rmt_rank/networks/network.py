@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from rmt_rank._validation import instance, sequence
+from rmt_rank._lib.validation import instance, sequence
 from rmt_rank.networks.problem import LeastSquaresProblem, ReducedData
 
 __all__ = ["Network", "check_data", "check_parameters", "check_problem", "check_weights"]

@@ -25,9 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from rmt_rank._activations import activation
-from rmt_rank._array import namespace_of
-from rmt_rank._validation import choice, integer, integer_widths, shown
+from rmt_rank._lib.activations import activation
+from rmt_rank._lib.array import namespace_of
+from rmt_rank._lib.validation import choice, integer, integer_widths, shown
 from rmt_rank.networks.criteria import CRITERIA, check_probabilities, loss_of_outputs
 from rmt_rank.networks.network import (
     check_data,

@@ -16,9 +16,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._array import namespace_of
-from rmt_rank._random import RNG, streams
-from rmt_rank._validation import LARGEST_INTEGER, integer, real, real_array, require_memory, shown
+from rmt_rank._lib.array import namespace_of
+from rmt_rank._lib.random import RNG, streams
+from rmt_rank._lib.validation import (
+    LARGEST_INTEGER,
+    integer,
+    real,
+    real_array,
+    require_memory,
+    shown,
+)
 
 __all__ = ["LeastSquaresProblem", "ReducedData", "least_squares_problem"]
 

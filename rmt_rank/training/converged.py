@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._validation import instance
+from rmt_rank._lib.validation import instance
 from rmt_rank.networks.fingerprint import is_of
 from rmt_rank.networks.identities import (
     converged_weight,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._array import namespace_of, to_numpy
+from rmt_rank._lib.array import namespace_of, to_numpy
 
 __all__ = ["Ledger", "Standing", "Status"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._array import namespace_of, svdvals, to_numpy
+from rmt_rank._lib.array import namespace_of, svdvals, to_numpy
 from rmt_rank.metrics import spectrum
 from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.nonlinear import NonlinearNetwork

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._activations import activation
-from rmt_rank._archive import described, pack, parsed, unpack
-from rmt_rank._output import clear_parts, write
-from rmt_rank._validation import integer, shown
+from rmt_rank._lib.activations import activation
+from rmt_rank._lib.archive import described, pack, parsed, unpack
+from rmt_rank._lib.output import clear_parts, write
+from rmt_rank._lib.validation import integer, shown
 from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.nonlinear import NonlinearNetwork
 from rmt_rank.training.ledger import Status

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Set
 
 import numpy as np
 
-from rmt_rank._validation import LARGEST_INTEGER, integer, integers, require_memory
+from rmt_rank._lib.validation import LARGEST_INTEGER, integer, integers, require_memory
 
 __all__ = ["recording_schedule", "scheduled", "wanted_steps"]
 

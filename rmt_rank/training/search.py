@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._random import RNG, streams
-from rmt_rank._validation import choice, integer, real_array
+from rmt_rank._lib.random import RNG, streams
+from rmt_rank._lib.validation import choice, integer, real_array
 from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.nonlinear import NonlinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem

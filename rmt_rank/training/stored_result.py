@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._archive import check
-from rmt_rank._validation import choice, integer, real
+from rmt_rank._lib.archive import check
+from rmt_rank._lib.validation import choice, integer, real
 from rmt_rank.networks.initialisation import INITIALISATIONS
 from rmt_rank.networks.network import Network
 from rmt_rank.training.ledger import Status

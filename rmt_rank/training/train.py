@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._array import namespace_or_default
-from rmt_rank._errors import ConvergenceWarning
-from rmt_rank._random import RNG, streams
-from rmt_rank._validation import (
+from rmt_rank._lib.array import namespace_or_default
+from rmt_rank._lib.errors import ConvergenceWarning
+from rmt_rank._lib.random import RNG, streams
+from rmt_rank._lib.validation import (
     LARGEST_INTEGER,
     boolean,
     choice,

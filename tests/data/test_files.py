@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from rmt_rank._errors import DataUnavailableError
+from rmt_rank._lib.errors import DataUnavailableError
 from rmt_rank.data import load_cifar, load_mnist, mnist
 
 STREAM = np.random.default_rng(0)

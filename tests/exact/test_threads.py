@@ -14,7 +14,7 @@ import mpmath
 import pytest
 
 from rmt_rank import exact
-from rmt_rank.exact import balls
+from rmt_rank.exact.gaussian import balls
 
 # Seconds after which a test counts as hanging; it takes a few.
 LIMIT = 300

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import integrate
 
 import rmt_rank
-from rmt_rank._array import to_numpy
+from rmt_rank._lib.array import to_numpy
 from rmt_rank.metrics import gram
 
 rng = np.random.default_rng(0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import rmt_rank
-from rmt_rank._array import to_numpy
+from rmt_rank._lib.array import to_numpy
 from rmt_rank.metrics import matrix, spectrum
 
 SCALE_FREE = [

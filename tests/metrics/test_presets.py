@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rmt_rank import metrics
-from rmt_rank._array import to_numpy
+from rmt_rank._lib.array import to_numpy
 
 FEATURES = np.random.default_rng(0).normal(size=(40, 9)) * np.geomspace(1, 1e-3, 9) + 0.3
 

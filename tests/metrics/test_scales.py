@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import rmt_rank
 from rmt_rank import metrics
-from rmt_rank._array import default_namespace, to_numpy
+from rmt_rank._lib.array import default_namespace, to_numpy
 from rmt_rank.metrics import spectrum
 from rmt_rank.metrics.gram import KERNELS
 from rmt_rank.metrics.scaling import times_power_of_two

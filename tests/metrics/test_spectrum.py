@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import rmt_rank
-from rmt_rank._array import to_numpy
+from rmt_rank._lib.array import to_numpy
 from rmt_rank.metrics import spectrum
 
 # name -> (function of singular values, its transcription, answer for the zero spectrum)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rmt_rank._array import to_numpy
+from rmt_rank._lib.array import to_numpy
 from rmt_rank.networks.linear import LinearNetwork, Objective
 from rmt_rank.networks.problem import LeastSquaresProblem, squared_error
 

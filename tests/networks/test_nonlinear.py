@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from rmt_rank import gram_effective_rank
-from rmt_rank._activations import ACTIVATIONS, Activation, sine
-from rmt_rank._array import to_numpy
+from rmt_rank._lib.activations import ACTIVATIONS, Activation, sine
+from rmt_rank._lib.array import to_numpy
 from rmt_rank.networks import nonlinear as module
 from rmt_rank.networks.initialisation import initial_parameters
 from rmt_rank.networks.linear import LinearNetwork, Objective

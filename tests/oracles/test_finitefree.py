@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from rmt_rank.exact.finite_width import expected_characteristic_polynomial
+from rmt_rank.exact.finite_width.complex_kernel import expected_characteristic_polynomial
 
 pytest.importorskip("finitefree", reason="the library finitefree is not installed")
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 import rmt_rank as rr
-from rmt_rank.experiments.experiment import run_experiment
-from rmt_rank.experiments.phases import EXPERIMENT
-from rmt_rank.simulation.chain import LARGEST_DEPTH
-from rmt_rank.simulation.chain_statistics import simulate_chain
-from rmt_rank.simulation.expected import RegimeWarning
-from rmt_rank.simulation.random_features import sample_gram_effective_ranks
-from rmt_rank.simulation.target import TargetWarning
+from rmt_rank.paper.experiments.experiment import run_experiment
+from rmt_rank.paper.experiments.nonlinear.phases import EXPERIMENT
+from rmt_rank.simulation.means.chain_statistics import simulate_chain
+from rmt_rank.simulation.means.expected import RegimeWarning
+from rmt_rank.simulation.means.target import TargetWarning
+from rmt_rank.simulation.products.chain import LARGEST_DEPTH
+from rmt_rank.simulation.products.random_features import sample_gram_effective_ranks
 
 HOSTILE = [
     *(10**400, -(10**400), 10**5000, 2**64, 2**63, 2**40, 2**33, -1, 0),

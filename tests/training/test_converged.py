@@ -13,7 +13,7 @@ from rmt_rank.training.result import TrainingResult
 from rmt_rank.training.train import train
 
 # budgets are short on purpose; tests/training/test_train.py tests the warning
-pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._lib.errors.ConvergenceWarning")
 
 # Norms of order 1 and thousands of steps that each round.
 ROUNDING = 1e-11

@@ -11,7 +11,7 @@ from rmt_rank.training.optimizers.momentum import MOMENTUM
 from rmt_rank.training.train import train
 
 # budgets are short on purpose; tests/training/test_train.py tests the warning
-pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._lib.errors.ConvergenceWarning")
 
 STEPS = 50
 PROBLEM = least_squares_problem(8, 2, 5, rng=0)

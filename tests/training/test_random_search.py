@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rmt_rank._random import streams
+from rmt_rank._lib.random import streams
 from rmt_rank.networks.initialisation import initial_parameters
 from rmt_rank.networks.linear import LinearNetwork, Objective
 from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
@@ -17,7 +17,7 @@ from rmt_rank.training.optimizers.setup import Setup
 from rmt_rank.training.train import train
 
 # budgets are short on purpose; tests/training/test_train.py tests the warning
-pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._lib.errors.ConvergenceWarning")
 
 PROBLEM = least_squares_problem(8, 2, 5, rng=0)
 # wide hidden layers and unequal ends; more examples than features, which leaves nothing unseen

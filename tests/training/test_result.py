@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rmt_rank._archive import pack
+from rmt_rank._lib.archive import pack
 from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.nonlinear import NonlinearNetwork
 from rmt_rank.networks.problem import least_squares_problem
@@ -16,7 +16,7 @@ from rmt_rank.training.result import TrainingResult
 from rmt_rank.training.train import train
 
 # budgets are short on purpose; tests/training/test_train.py tests the warning
-pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._lib.errors.ConvergenceWarning")
 
 PROBLEM = least_squares_problem(6, 2, 4, rng=0)
 

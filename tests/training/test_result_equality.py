@@ -9,7 +9,7 @@ import pytest
 import rmt_rank as rr
 
 # budgets are short on purpose; tests/training/test_train.py tests the warning
-pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._lib.errors.ConvergenceWarning")
 
 PROBLEM = rr.least_squares_problem(4, 1, 2, rng=0, test_examples=3)
 

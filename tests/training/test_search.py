@@ -8,7 +8,7 @@ from rmt_rank.training.search import learning_rate_search
 from rmt_rank.training.train import train
 
 # budgets are short on purpose; tests/training/test_train.py tests the warning
-pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._lib.errors.ConvergenceWarning")
 
 # orthogonal inputs: every method converges soon
 PROBLEM = least_squares_problem(8, 2, 4, rng=0, inputs=np.tile(2 * np.eye(8), (33, 1)))

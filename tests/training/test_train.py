@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rmt_rank import metrics
-from rmt_rank._errors import ConvergenceWarning
+from rmt_rank._lib.errors import ConvergenceWarning
 from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
 from rmt_rank.training.ledger import Status
@@ -13,7 +13,7 @@ from rmt_rank.training.schedule import recording_schedule
 from rmt_rank.training.train import train
 
 # budgets are short on purpose; tests/training/test_train.py tests the warning
-pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._lib.errors.ConvergenceWarning")
 
 PROBLEM = least_squares_problem(8, 2, 5, rng=0)
 # orthogonal inputs: every method converges soon
@@ -495,7 +495,7 @@ def unconverged_run(**options):
     return train(problem, 2, seeds=3, rng=0, learning_rate=[1e-4, 1e6], **options)
 
 
-@pytest.mark.filterwarnings("error::rmt_rank._errors.ConvergenceWarning")
+@pytest.mark.filterwarnings("error::rmt_rank._lib.errors.ConvergenceWarning")
 def test_unconverged_networks_warn_once_with_reasons():
     with pytest.warns(ConvergenceWarning) as caught:
         unconverged_run(steps=20)
@@ -506,7 +506,7 @@ def test_unconverged_networks_warn_once_with_reasons():
     assert "3 used up 20 steps, 3 diverged" in text
 
 
-@pytest.mark.filterwarnings("error::rmt_rank._errors.ConvergenceWarning")
+@pytest.mark.filterwarnings("error::rmt_rank._lib.errors.ConvergenceWarning")
 def test_unconverged_networks_raise_or_are_ignored_on_request():
     with pytest.raises(RuntimeError, match="6 of 6 networks did not converge"):
         unconverged_run(steps=20, unconverged="raise")
@@ -515,13 +515,13 @@ def test_unconverged_networks_raise_or_are_ignored_on_request():
         unconverged_run(steps=20, unconverged="quiet")
 
 
-@pytest.mark.filterwarnings("error::rmt_rank._errors.ConvergenceWarning")
+@pytest.mark.filterwarnings("error::rmt_rank._lib.errors.ConvergenceWarning")
 @pytest.mark.parametrize("options", [{"steps": 0}, {"steps": 5, "tolerance": 0}])
 def test_runs_without_a_goal_do_not_warn(options):
     unconverged_run(**options)
 
 
-@pytest.mark.filterwarnings("error::rmt_rank._errors.ConvergenceWarning")
+@pytest.mark.filterwarnings("error::rmt_rank._lib.errors.ConvergenceWarning")
 def test_converged_networks_do_not_warn():
     problem = least_squares_problem(6, task_rank=2, examples=4, rng=0)
     result = train(problem, 1, learning_rate=0.1, steps=20000, rng=0)

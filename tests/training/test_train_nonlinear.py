@@ -13,7 +13,7 @@ from rmt_rank.training.optimizers import OPTIMIZERS
 from rmt_rank.training.result import TrainingResult
 
 # budgets are short on purpose; tests/training/test_train.py tests the warning
-pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._errors.ConvergenceWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._lib.errors.ConvergenceWarning")
 
 EPS = np.finfo(float).eps
 NETWORK = NonlinearNetwork((4, 16, 16, 3), "tanh")

@@ -11,10 +11,10 @@ import numpy as np
 from compare import least_seconds, ratio, repeated, seconds, setting
 
 import rmt_rank as rr
-from rmt_rank.simulation import kernels
-from rmt_rank.simulation.bidiagonal import dlasq1_address
-from rmt_rank.simulation.blocks import chain_blocks, in_threads
-from rmt_rank.simulation.chain import Chain
+from rmt_rank.simulation.products import compiled as kernels
+from rmt_rank.simulation.products.bidiagonal import dlasq1_address
+from rmt_rank.simulation.products.blocks import chain_blocks, in_threads
+from rmt_rank.simulation.products.chain import Chain
 
 ROUNDS = 5
 # (width, depth, products, products in a block of the rivals)

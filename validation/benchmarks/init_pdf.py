@@ -5,10 +5,10 @@ import math
 import numpy as np
 from compare import least_seconds, ratio, repeated, seconds, setting
 
-from rmt_rank import _activations
-from rmt_rank.experiments import init_pdf
+from rmt_rank._lib import activations as _activations
 from rmt_rank.metrics.gram import gram_effective_rank
-from rmt_rank.simulation.random_features import sample_gram_effective_ranks
+from rmt_rank.paper.experiments.nonlinear import init_pdf
+from rmt_rank.simulation.products.random_features import sample_gram_effective_ranks
 
 ROUNDS = 3
 SETTINGS = init_pdf.EXPERIMENT.settings("full")

@@ -169,7 +169,7 @@ def table():
         "beat), a power for w, a square root, some five products and quotients, and one look-up "
         "in a table with a polynomial of degree 5: six `take`, ten products and sums, and the "
         "index. By the line above that is the wrapper and 30 to 45 ns, and it is all that is done "
-        "(`spectral_tables.py`). Probabilities need the same; quantiles a second power or an "
+        "(`tables.py`). Probabilities need the same; quantiles a second power or an "
         "exponential, and their points sorted into two groups. For one point the wrapper takes "
         "most of the time; Newton's method on Python floats takes some 25 us for a density and 40 "
         "us for a quantile.",

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 from compare import ratio, repeated, setting
 
-from rmt_rank._random import streams
+from rmt_rank._lib.random import streams
 from rmt_rank.networks.initialisation import initial_parameters
 from rmt_rank.networks.linear import LinearNetwork, Objective
 from rmt_rank.networks.problem import least_squares_problem

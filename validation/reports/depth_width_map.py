@@ -5,10 +5,10 @@ python validation/reports/depth_width_map.py; about five minutes on one core, wi
 
 from pathlib import Path
 
-from rmt_rank.experiments import depth_width_map
-from rmt_rank.figures.depth_width_map import FIGURE
-from rmt_rank.figures.figure import drawn
-from rmt_rank.figures.style import style
+from rmt_rank.paper.experiments.finite_width import depth_width_map
+from rmt_rank.paper.figures.figure import drawn
+from rmt_rank.paper.figures.finite_width.depth_width_map import FIGURE
+from rmt_rank.paper.figures.style import style
 
 HERE = Path(__file__).parent
 COLUMNS = ["rank", "error", "simulated", "limit_rank", "corrected_rank"]

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import xarray
 
-from rmt_rank import experiments, figure
-from rmt_rank.figures import FIGURES, find
-from rmt_rank.figures.figure import drawn
-from rmt_rank.figures.style import style
+from rmt_rank.commands import figure
+from rmt_rank.paper import experiments
+from rmt_rank.paper.figures import FIGURES, find
+from rmt_rank.paper.figures.figure import drawn
+from rmt_rank.paper.figures.style import style
 
 HERE = Path(__file__).parent
 PICTURES = HERE / "figures"

@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 from rmt_rank import estimate, expected_effective_rank
-from rmt_rank.simulation.expected import RegimeWarning
+from rmt_rank.simulation.means.expected import RegimeWarning
 
 WIDTHS = (8, 16, 32, 64, 128)
 DEPTHS = (1, 2, 4, 8, 16, 32)

@@ -15,14 +15,17 @@ from rmt_rank import (
     fuss_catalan_moment,
     sample_singular_values,
 )
-from rmt_rank.exact import finite_width as exact
-from rmt_rank.theory.complex_covariance import complex_covariance, nuclear_norm_log_variance
-from rmt_rank.theory.complex_moments import (
+from rmt_rank.exact.finite_width import complex_kernel as exact
+from rmt_rank.theory.finite_width.complex_covariance import (
+    complex_covariance,
+    nuclear_norm_log_variance,
+)
+from rmt_rank.theory.finite_width.complex_moments import (
     annealed_effective_rank,
     complex_moment_correction,
     complex_power_sum,
 )
-from rmt_rank.theory.finite_width import finite_width_correction
+from rmt_rank.theory.finite_width.corrections import finite_width_correction
 
 
 def two_roads():

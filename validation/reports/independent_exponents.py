@@ -9,7 +9,7 @@ import numpy as np
 
 from rmt_rank import estimate
 from rmt_rank.metrics.spectrum import effective_rank
-from rmt_rank.theory.lyapunov import lyapunov_exponents, lyapunov_variances
+from rmt_rank.theory.finite_width.lyapunov import lyapunov_exponents, lyapunov_variances
 
 CELLS = [(8, 8), (8, 32), (8, 100), (4, 100)]
 

@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rmt_rank import sample_singular_values
-from rmt_rank.claims.limit_measures import stable_rank_shift
-from rmt_rank.figures import limit_measures as figure
-from rmt_rank.figures.style import style
 from rmt_rank.metrics import spectrum
-from rmt_rank.theory.limit_measures import (
+from rmt_rank.paper.claims.gaussian.limit_measures import stable_rank_shift
+from rmt_rank.paper.figures.gaussian import limit_measures as figure
+from rmt_rank.paper.figures.style import style
+from rmt_rank.theory.gaussian.limit_measures import (
     limit_measures,
     limit_participation_ratio,
     limit_stable_rank,

@@ -9,11 +9,11 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from rmt_rank import sample_singular_values
-from rmt_rank.figures import rectangular
-from rmt_rank.figures.style import style
 from rmt_rank.metrics import spectrum
-from rmt_rank.theory.complex_moments import complex_power_sum
-from rmt_rank.theory.rectangular import rectangular_effective_rank, rectangular_law
+from rmt_rank.paper.figures.rectangular import unequal_widths as rectangular
+from rmt_rank.paper.figures.style import style
+from rmt_rank.theory.finite_width.complex_moments import complex_power_sum
+from rmt_rank.theory.rectangular.law import rectangular_effective_rank, rectangular_law
 
 HERE = Path(__file__).parent
 # over the smallest width

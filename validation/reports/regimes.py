@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rmt_rank import estimate, expected_effective_rank
-from rmt_rank.figures import regimes
-from rmt_rank.figures.style import style
 from rmt_rank.metrics.spectrum import effective_rank
-from rmt_rank.simulation.expected import RegimeWarning
-from rmt_rank.theory.lyapunov import lyapunov_exponents, lyapunov_variances
+from rmt_rank.paper.figures.finite_width import regimes
+from rmt_rank.paper.figures.style import style
+from rmt_rank.simulation.means.expected import RegimeWarning
+from rmt_rank.theory.finite_width.lyapunov import lyapunov_exponents, lyapunov_variances
 
 HERE = Path(__file__).parent
 WIDTH = 16

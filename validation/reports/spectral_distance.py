@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rmt_rank.simulation.chain_statistics import simulate_chain
+from rmt_rank.simulation.means.chain_statistics import simulate_chain
 
 DEPTHS = (1, 2, 3, 4, 8)
 RUNS = {8: 40_000, 16: 20_000, 32: 8_000, 64: 3_000}
@@ -50,8 +50,9 @@ def main():
         "| real | infinite | | " + " | ".join(f"{L / (2 * (L + 1)):+.3f}" for L in DEPTHS) + " |",
         "",
         "The last line is the atom L/(2(L+1)) of the 1/N term for real entries "
-        "(`rmt_rank/theory/finite_width.py`; conjectured for depth >= 2). Complex entries have no "
-        "1/N term; what is left is the oscillation of the counting function at the hard edge.",
+        "(`rmt_rank/theory/finite_width/corrections.py`; conjectured for depth >= 2). Complex "
+        "entries have no 1/N term; what is left is the oscillation of the counting function at "
+        "the hard edge.",
     ]
     text = "\n".join(lines) + "\n"
     (Path(__file__).parent / "spectral_distance.md").write_text(text)

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._array import namespace_of, to_numpy
+from rmt_rank._lib.array import namespace_of, to_numpy
 from rmt_rank.networks.linear import Objective
 from rmt_rank.training.ledger import Ledger, Status
 from rmt_rank.training.optimizers.setup import Setup

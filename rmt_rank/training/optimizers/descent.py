@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._array import namespace_of
+from rmt_rank._lib.array import namespace_of
 from rmt_rank.networks.linear import Objective
 from rmt_rank.training.ledger import Ledger
 from rmt_rank.training.optimizers.setup import Setup

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from rmt_rank._array import namespace_of, to_numpy
+from rmt_rank._lib.array import namespace_of, to_numpy
 from rmt_rank.networks.linear import Objective
 from rmt_rank.training.ledger import Ledger, Status
 from rmt_rank.training.optimizers.setup import Setup

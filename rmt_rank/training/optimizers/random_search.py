@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._array import namespace_of, to_numpy
+from rmt_rank._lib.array import namespace_of, to_numpy
 from rmt_rank.networks.initialisation import orthonormal
 from rmt_rank.networks.linear import Objective
 from rmt_rank.training.ledger import Ledger

@@ -1,0 +1,1 @@
+"""Helpers without mathematics: arrays, random numbers, arguments, files."""

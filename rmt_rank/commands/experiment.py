@@ -1,0 +1,198 @@
+"""`rmt-rank experiment`: run the paper's experiments, and ours, and say what the numbers say."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich import box
+from rich.table import Table
+
+from rmt_rank._lib.errors import DataUnavailableError
+from rmt_rank._lib.output import Output, refuse_same, write_outputs
+from rmt_rank._lib.paths import sentence
+from rmt_rank._lib.text import Parser
+from rmt_rank._lib.validation import integer
+from rmt_rank.paper.experiments import EXPERIMENTS, find
+from rmt_rank.paper.experiments.experiment import SIZES, Experiment
+from rmt_rank.paper.experiments.image_problems import DATA, on
+from rmt_rank.paper.experiments.report import (
+    OVER,
+    groups,
+    keys,
+    list_line,
+    output_console,
+    print_findings,
+    report,
+    table,
+)
+from rmt_rank.paper.experiments.workers import run_with_bar, workers
+
+__all__ = ["main"]
+
+# Exit codes: 0: done; 1: a worker died; 2: wrong usage, or a folder that cannot be used.
+DONE, WORKER_DIED, USAGE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experiment") -> int:
+    """Run `experiment` and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The command line; that of the process by default.
+    prog : str
+        Name of the program in messages.
+
+    Returns
+    -------
+    int
+        0: done; 1: a worker died; 2: wrong usage; 130: interrupted.  Finished results are kept.
+    """
+    parser = _parser(prog)
+    options = parser.parse_args(arguments)
+    if options.list:
+        for name in EXPERIMENTS:
+            experiment = find(name)
+            _say(list_line(name, f"{experiment.title} ({experiment.reference})"))
+        return DONE
+    if options.name is None:
+        parser.error("NAME is required; --list shows them")
+    kept = "" if options.out is None else "; run it again to resume"
+    try:
+        if options.out == "":
+            raise ValueError("--out must not be empty")
+        experiment = find(options.name)
+        if options.data is not None:
+            experiment = on(experiment, options.data)
+        jobs = integer("--jobs", options.jobs, at_least=1)
+        csv, text = Output("--csv", options.csv), Output("--report", options.report)
+        refuse_same(csv, text)
+        cells = len(experiment.cells(experiment.settings(options.size)))
+        with workers(jobs, cells) as executor:
+            dataset = run_with_bar(
+                experiment,
+                options.size,
+                folder=options.out,
+                seed=options.seed,
+                executor=executor,
+            )
+    except BrokenPipeError:
+        raise
+    except (ValueError, TypeError, OSError, ImportError, DataUnavailableError) as error:
+        parser.error(sentence(error))
+    except BrokenProcessPool:
+        _say(f"{prog}: a worker died{kept}", sys.stderr)
+        return WORKER_DIED
+    except KeyboardInterrupt:
+        _say(f"{prog}: interrupted{kept}", sys.stderr)
+        return 130
+    # write files first, so that a closed pipe does not lose them
+    written = write_outputs(prog, [(csv, _csv), (text, _report)], dataset)
+    if not (csv.standard or text.standard):
+        _show(experiment, dataset)
+    return DONE if written else USAGE
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = Parser(
+        prog=prog,
+        description="Run the paper's experiments, and ours, and say what the numbers say.",
+        epilog="Exit codes: 0: done; 1: a worker died; 2: wrong usage; 130: interrupted. Finished "
+        "results are kept in --out.",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="which experiment; see --list")
+    parser.add_argument("--list", action="store_true", help="name all experiments, and stop")
+    sizes = parser.add_mutually_exclusive_group()
+    for size, meaning in zip(
+        SIZES, ("a smoke test, seconds", "about a minute (default)", "many minutes"), strict=True
+    ):
+        sizes.add_argument(f"--{size}", dest="size", action="store_const", const=size, help=meaning)
+    parser.set_defaults(size="quick")
+    parser.add_argument("--out", metavar="FOLDER", help="keep results there, and resume")
+    parser.add_argument("--seed", type=int, default=0, metavar="k", help="of all randomness (0)")
+    parser.add_argument("--data", choices=DATA, help="which images, where it is about images")
+    parser.add_argument("--jobs", type=int, default=1, metavar="n", help="processes (1)")
+    parser.add_argument(
+        "--csv",
+        type=Path,
+        metavar="PATH",
+        help="write numbers as CSV (- is standard output); arrays, such as curves, are in the .nc "
+        "files of `rmt-rank figure`",
+    )
+    parser.add_argument("--report", type=Path, metavar="PATH", help="write a report in Markdown")
+    return parser
+
+
+def _csv(dataset: Any) -> bytes:
+    """The variables that have no dimensions but those of cells and of what a report tabulates."""
+    tabulated = keys(dataset, itertools.chain(*groups(dataset)))
+    dims = {*dataset.seconds.dims, *tabulated, *OVER}
+    numbers = [name for name in dataset if dims.issuperset(dataset[name].dims)]
+    # every cell knows its time: a combination of keys without one is no cell
+    frame = dataset[numbers].to_dataframe().dropna(subset=["seconds"])
+    return str(frame.to_csv()).encode()
+
+
+def _report(dataset: Any) -> bytes:
+    return report(dataset).encode()
+
+
+def _show(experiment: Experiment, dataset: Any) -> None:
+    console = output_console()
+    console.print(f"{experiment.title}: medians (quartiles are in --report)")
+    for heading, shown in _tables(dataset, console.width):
+        if heading:
+            console.print(f"\n{heading}")
+        console.print(shown)
+    print_findings(console, experiment.judge(dataset))
+
+
+def _tables(dataset: Any, width: int) -> Iterator[tuple[str, Table]]:
+    """Tables for all that is the same but depth: a row a variable, a column a depth.
+
+    Without depths the last key is across.
+    """
+    for names in groups(dataset):
+        columns, rows = table(dataset, quartiles=False, names=names)
+        dims = keys(dataset, names)
+        across = dims.index("depth") if "depth" in dims else len(dims) - 1
+        blocks: dict[str, list[list[str]]] = {}
+        for row in rows:
+            others = (f"{columns[i]} {row[i]}" for i in range(len(dims)) if i != across)
+            blocks.setdefault(", ".join(others), []).append([row[across], *row[len(dims) :]])
+        labels = [columns[across], *columns[len(dims) :]]
+        for heading, block in blocks.items():
+            lines = zip(labels, zip(*block, strict=True), strict=True)
+            known = [[label, *line] for label, line in lines if {*line} != {"-"}]
+            for shown in _split(known, width):
+                yield heading, shown
+                heading = ""
+
+
+def _split(lines: list[list[str]], width: int) -> Iterator[Table]:
+    """A table with the first line as its head; what does not fit beside goes below."""
+    label, *widths = (max(map(len, column)) for column in zip(*lines, strict=True))
+    begin = 1
+    while begin < len(lines[0]):
+        # a space at both ends, and three between columns
+        left, end = width - 2 - label, begin
+        while end < len(lines[0]) and (end == begin or widths[end - 1] + 3 <= left):
+            left -= widths[end - 1] + 3
+            end += 1
+        shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for i, name in enumerate([lines[0][0], *lines[0][begin:end]]):
+            shown.add_column(name, justify="right" if i else "left", overflow="fold")
+        for line in lines[1:]:
+            shown.add_row(line[0], *line[begin:end])
+        yield shown
+        begin = end
+
+
+def _say(line: str, file: TextIO | None = None) -> None:
+    (file or sys.stdout).write(f"{line}\n")

@@ -1,0 +1,235 @@
+"""`rmt-rank measure`: the measures of rank of every matrix in some files, a row each."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rmt_rank._lib.matrix_files import UNPACKED, UNPACKED_RATIO, Member, members, reason, too_large
+from rmt_rank._lib.output import Output, guarded, refuse_same, write_outputs
+from rmt_rank._lib.text import Parser, shown
+from rmt_rank._lib.validation import real
+from rmt_rank.commands.measure_table import is_npy, summary
+from rmt_rank.metrics.gram import KERNELS, gram_matrix
+from rmt_rank.metrics.matrix import rank_measures
+
+__all__ = ["main"]
+
+# Exit codes: 0: all arrays were measured, or skipped with a reason; 1: something could not be read;
+# 2: wrong usage, or an output cannot be written.
+MEASURED, UNREADABLE, USAGE = 0, 1, 2
+
+# Matrices of one shape are measured in batches of this many bytes, because a call takes as long as
+# a hundred small matrices.
+_BATCH = 2**20
+
+
+def rows(path: Path, tau: float, kernel: str | None) -> Iterator[dict[str, Any]]:
+    """Yield a row per array of a file: name, shape, and measures or why there are none."""
+    waiting: list[tuple[dict[str, Any], npt.NDArray[Any]]] = []
+    held, size = [], 0
+    try:
+        for member in members(path):
+            row, array = _row(path, member, kernel)
+            held.append(row)
+            if array is not None:
+                waiting.append((row, array))
+                size += _bytes(array, kernel)
+            if size >= _BATCH:
+                _measure(waiting, tau, kernel)
+                yield from held
+                waiting, held, size = [], [], 0
+    except Exception as error:  # readers may raise anything, but the other files must be measured
+        held.append(_empty_row(path) | {"error": reason(error)})
+    _measure(waiting, tau, kernel)
+    yield from held
+
+
+def _empty_row(path: Path) -> dict[str, Any]:
+    return {"file": str(path), "array": None, "shape": None, "skipped": None, "error": None}
+
+
+def _row(
+    path: Path, member: Member, kernel: str | None
+) -> tuple[dict[str, Any], npt.NDArray[Any] | None]:
+    """Return the row of an array without measures, and the matrix if it is to be measured."""
+    array = member.array
+    row = _empty_row(path) | {
+        "array": member.name,
+        "shape": None if member.shape is None else list(member.shape),
+        "skipped": member.skipped,
+        "error": member.error,
+    }
+    if array is None:
+        return row, None
+    try:
+        finite = np.isfinite(array).all()
+    except MemoryError as error:
+        return row | {"error": reason(error)}, None
+    if not finite:
+        row["skipped"] = "it holds nan or infinity"
+    elif kernel is not None and array.dtype.kind == "c":
+        row["skipped"] = "its Gram matrix needs real features"
+    elif kernel is not None:
+        row["error"] = too_large(3 * _bytes(array, kernel))
+    return row, None if row["skipped"] or row["error"] else array
+
+
+def _bytes(array: npt.NDArray[Any], kernel: str | None) -> int:
+    """Size in bytes of the matrix to be decomposed, in double precision."""
+    samples, features = array.shape
+    return 8 * int(samples) * int(features if kernel is None else max(samples, features))
+
+
+def _measure(
+    waiting: list[tuple[dict[str, Any], npt.NDArray[Any]]], tau: float, kernel: str | None
+) -> None:
+    """Enter the measures into the rows."""
+    groups: dict[Any, list[tuple[dict[str, Any], npt.NDArray[Any]]]] = {}
+    for row, array in waiting:
+        groups.setdefault((array.shape, array.dtype), []).append((row, array))
+    for group in groups.values():
+        try:
+            _measure_together(group, tau, kernel)
+        except Exception:  # one matrix must not spoil the others: measure each separately
+            for row, array in group:
+                try:
+                    _measure_together([(row, array)], tau, kernel)
+                except Exception as error:  # the row reports it
+                    row["error"] = f"it could not be measured: {reason(error)}"
+
+
+def _measure_together(
+    group: list[tuple[dict[str, Any], npt.NDArray[Any]]], tau: float, kernel: str | None
+) -> None:
+    arrays = [array for _, array in group]
+    batch = np.stack(arrays) if len(arrays) > 1 else arrays[0][None]
+    matrices = batch if kernel is None else gram_matrix(batch, kernel)
+    with np.errstate(all="ignore"):  # the row shows infinities
+        measures = rank_measures(matrices, tau).to_dict()
+    for i, (row, _) in enumerate(group):
+        row |= {name: float(values[i]) for name, values in measures.items()}
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure") -> int:
+    """Run `measure` and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The command line; that of the process by default.
+    prog : str
+        Name of the program in messages.
+
+    Returns
+    -------
+    int
+        0: all arrays were measured, or skipped with a reason; 1: a file, or an array in it, could
+        not be read; 2: wrong usage, or an output could not be written.
+    """
+    parser = _parser(prog)
+    options = parser.parse_intermixed_args(
+        _kernels_joined(sys.argv[1:] if arguments is None else arguments)
+    )
+    try:
+        tau = real("--tau", options.tau, at_least=0)
+        outputs = [Output("--csv", options.csv), Output("--json", options.json)]
+        refuse_same(*outputs)
+    except (ValueError, TypeError, OSError) as error:
+        parser.error(str(error))
+    table = [row for path in options.files for row in rows(path, tau, options.gram)]
+    failures = [row for row in table if row["error"] is not None]
+    written = write_outputs(prog, zip(outputs, (_csv, _json), strict=True), table)
+    if not any(output.standard for output in outputs):
+        print("\n".join(summary(table)), flush=True)
+    for row in failures:
+        # the array of a .npy has no name
+        array = [] if row["array"] is None or is_npy(row["file"]) else [row["array"]]
+        words = map(shown, [row["file"], *array, row["error"]])
+        print(f"{prog}: not read: {': '.join(words)}", file=sys.stderr)
+    if not written:
+        return USAGE
+    return UNREADABLE if failures else MEASURED
+
+
+def _kernels_joined(arguments: Sequence[str]) -> list[str]:
+    """Rewrite `--gram KERNEL` as `--gram=KERNEL`, so that `--gram FILE` has no kernel.
+
+    A word without a suffix is read as a kernel, since every readable file has a suffix.
+    """
+    words: list[str] = []
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    for word in arguments[:end]:
+        if words and words[-1] == "--gram" and not (word.startswith("-") or Path(word).suffix):
+            words[-1] = f"--gram={word}"
+        else:
+            words.append(word)
+    words = ["--gram=cosine" if word == "--gram" else word for word in words]
+    return [*words, *arguments[end:]]
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = Parser(
+        prog=prog,
+        description="Measure the rank of every matrix in .npy, .npz and .safetensors files.",
+        epilog="Compressed arrays of a .npz are unpacked to "
+        f"{UNPACKED / 2**20:g} MiB in all, or {UNPACKED_RATIO} times its size, whichever is more; "
+        "beyond that they are refused, as are arrays that need more memory than the machine has. "
+        "Exit codes: 0: all arrays were measured, or skipped with a reason; 1: a file, or an array "
+        "in it, could not be read; 2: wrong usage, or an output could not be written.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--tau", type=float, default=0.01, help="threshold of the threshold rank (0.01)"
+    )
+    parser.add_argument(
+        "--gram",
+        choices=KERNELS,
+        metavar="KERNEL",
+        help="measure the Gram matrix of the rows instead; the kernel is cosine by default; "
+        f"others: {', '.join(KERNELS[1:])}",
+    )
+    for option in ("--csv", "--json"):
+        parser.add_argument(
+            option,
+            type=Path,
+            metavar="PATH",
+            help="write all measures to PATH; - is standard output, without the table",
+        )
+    return parser
+
+
+def _csv(table: list[dict[str, Any]]) -> bytes:
+    """Return a line per array, with unprintable characters in names escaped."""
+    columns = list(max(table, key=lambda row: len(list(row)), default={}))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in table:
+        words = {key: shown(value) for key, value in row.items() if isinstance(value, str)}
+        shape = "x".join(map(str, row["shape"])) if row["shape"] is not None else ""
+        writer.writerow(row | words | {"shape": shape})
+    return text.getvalue().encode()
+
+
+def _json(table: list[dict[str, Any]]) -> bytes:
+    plain = [
+        {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+        for row in table
+    ]
+    return (json.dumps(plain, indent=1, allow_nan=False) + "\n").encode()
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main))

@@ -1,0 +1,164 @@
+"""`rmt-rank study`: run a declared study, or show what its store holds."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from rmt_rank._lib.paths import sentence
+from rmt_rank._lib.text import Parser, shown
+from rmt_rank._lib.validation import integer
+from rmt_rank.paper.experiments.workers import processes
+from rmt_rank.simulation.study.declaration import Study
+from rmt_rank.simulation.study.run import open_study, run_study
+
+__all__ = ["main"]
+
+# Exit codes: 0: done; 1: a worker died; 2: wrong usage, or a store that cannot be used.
+DONE, WORKER_DIED, USAGE = 0, 1, 2
+
+_MOST_WORKERS = 1024
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank study") -> int:
+    """Run `study` and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The command line; that of the process by default.
+    prog : str
+        Name of the program in messages.
+
+    Returns
+    -------
+    int
+        0: done; 1: a worker died; 2: wrong usage; 130: interrupted.  Finished results are kept.
+    """
+    parser = _parser(prog)
+    options = parser.parse_args(arguments)
+    try:
+        if options.action == "show":
+            _show(open_study(options.store), options.csv)
+            return DONE
+        study = Study.from_toml(options.file)
+        workers = integer("--workers", options.workers, at_least=1, at_most=_MOST_WORKERS)
+        store = options.store or options.file.with_suffix(".study")
+        with _executor(workers, options.scheduler) as executor:
+            result = _run(study, store, executor)
+    except BrokenPipeError:
+        raise
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        parser.error(sentence(error))
+    except BrokenProcessPool:
+        print(f"{prog}: a worker died; run it again to resume", file=sys.stderr)
+        return WORKER_DIED
+    except KeyboardInterrupt:
+        print(f"{prog}: interrupted; run it again to resume", file=sys.stderr)
+        return 130
+    _show(result, None)
+    print(f"store: {shown(store)}")
+    return DONE
+
+
+def _run(study: Study, store: Path, executor: Executor | None) -> Any:
+    console = Console(stderr=True)
+    columns = (
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} blocks"),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        # show nothing before the number of blocks is known
+        task = bar.add_task("", total=None, visible=False)
+
+        def progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, visible=True)
+
+        return run_study(study, store, executor=executor, progress=progress)
+
+
+@contextlib.contextmanager
+def _executor(workers: int, scheduler: str | None) -> Iterator[Executor | None]:
+    if scheduler is not None:
+        try:
+            distributed = importlib.import_module("distributed")
+        except ImportError:
+            raise ImportError("--scheduler needs Dask: install the extra 'cluster'") from None
+        with distributed.Client(scheduler) as client:
+            yield client.get_executor()
+    else:
+        with processes(workers) as executor:
+            yield executor
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = Parser(
+        prog=prog,
+        description="Run a declared study of random products, or show what its store holds.",
+        epilog="Exit codes: 0: done; 1: a worker died; 2: wrong usage; 130: interrupted. Finished "
+        "results are kept.",
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    run = actions.add_parser("run", help="compute what is missing of a study")
+    run.add_argument("file", type=Path, metavar="FILE.toml", help="the declaration, table [study]")
+    run.add_argument("--store", type=Path, metavar="PATH", help="folder of results (FILE.study)")
+    run.add_argument(
+        "--workers", type=int, default=1, metavar="n", help="processes on this machine (1)"
+    )
+    run.add_argument("--scheduler", metavar="ADDRESS", help="compute on this Dask cluster instead")
+    show = actions.add_parser("show", help="print the results of a study")
+    show.add_argument("store", type=Path, metavar="PATH")
+    show.add_argument("--csv", action="store_true", help="all numbers as CSV instead")
+    return parser
+
+
+def _show(results: Any, csv: bool | None) -> None:
+    if csv:
+        results.to_dataframe().to_csv(sys.stdout)
+        return
+    study = json.loads(results.attrs["study"])
+    names = [name for name in results if f"{name}_error" in results and results[name].ndim == 3]
+    others = [name for name in results if f"{name}_error" in results and name not in names]
+    terminal = sys.stdout.isatty()
+    table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
+    for name in ("field", "width", "depth", "samples"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in names:
+        table.add_column(f"{shown(name).replace('_', ' ')} (s.e.)", justify="right", min_width=13)
+    for field in results.field.values:
+        for width in results.width.values:
+            for depth in results.depth.values:
+                cell = results.sel(field=field, width=width, depth=depth)
+                values = (_with_error(cell[name], cell[f"{name}_error"]) for name in names)
+                table.add_row(shown(field), str(width), str(depth), str(int(cell.samples)), *values)
+    width = None if terminal else 100
+    Console(width=width, highlight=False, markup=False, emoji=False).print(table)
+    if others:
+        print(f"also in the store, as arrays: {', '.join(map(shown, others))}")
+    if not results.attrs["complete"]:
+        print(f"not complete: {study['samples']} samples per cell are declared")
+
+
+def _with_error(value: Any, error: Any) -> str:
+    """A number with its error in units of the last digit, two digits of it."""
+    value, error = float(value), float(error)
+    if not error > 0:
+        return "-" if value != value else f"{value:.6g}"
+    digits = max(0, 1 - int(f"{error:e}".partition("e")[2]))
+    return f"{value:.{digits}f}({error * 10**digits:.0f})"

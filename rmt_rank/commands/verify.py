@@ -1,0 +1,196 @@
+"""The command line of `verify`: parse, refuse bad input, run the claims, report."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rmt_rank import __version__
+from rmt_rank._lib.array import BACKENDS, namespace
+from rmt_rank._lib.errors import BackendUnavailableError
+from rmt_rank._lib.output import Output, refuse_same
+from rmt_rank._lib.random import FIELDS
+from rmt_rank._lib.text import Parser, shown
+from rmt_rank._lib.validation import integer, real
+from rmt_rank.commands.verify_output import figure_formats, write_figure, write_json
+from rmt_rank.commands.verify_report import Report
+from rmt_rank.paper.claims import CLAIMS, Claim, Context, broken, select
+
+__all__ = ["main"]
+
+# Exit codes; an interrupted run has not verified anything and follows the shell's convention.
+ALL_HOLD, SOMETHING_FAILS, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+_DEPTHS = "1,2,3,4,8"
+_WIDTHS = "32,64,256"
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank.verify") -> int:
+    """Run `verify` and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The command line; that of the process by default.
+    prog : str
+        Name of the program in messages.
+
+    Returns
+    -------
+    int
+        0 all checks hold, 1 something does not, 2 usage, 130 interrupted.
+    """
+    parser = _parser(prog)
+    options = parser.parse_args(arguments)
+    if options.list:
+        Report(quiet=False).list(CLAIMS)
+        return ALL_HOLD
+    if not options.claims:
+        parser.error("name a claim, for example theorem1; --list shows them all")
+    try:
+        claims = select(options.claims)
+        context = Context(
+            depths=_numbers("--depths", options.depths),
+            widths=[int(width) for width in _numbers("--widths", options.widths, whole=True)],
+            samples=_at_least("--samples", options.samples, 2),
+            field=options.field,
+            digits=_within("--digits", options.digits, 10, 200),
+            seed=_at_least("--seed", options.seed, 0) or 0,
+            xp=namespace(options.backend),
+        )
+        outputs = [
+            Output("--json", options.json),
+            Output("--figure", options.figure, figure_formats()),
+        ]
+        refuse_same(*outputs)
+    except (ValueError, TypeError, OSError, BackendUnavailableError) as error:
+        parser.error(str(error))
+    return _run(claims, context, outputs, options)
+
+
+def _run(
+    claims: list[Claim], context: Context, outputs: list[Output], options: argparse.Namespace
+) -> int:
+    # if the evidence goes to standard output, failures are reported on standard error
+    standard = any(output.standard for output in outputs)
+    report = Report(quiet=options.quiet or standard, file=sys.stderr if standard else None)
+    context.progress = report.progress
+    previous = signal.getsignal(signal.SIGINT)
+    try:
+        return _report(claims, context, outputs, options, report)
+    finally:
+        # only if it changed: it changes only in the main thread, which alone may set it
+        if signal.getsignal(signal.SIGINT) is not previous:
+            signal.signal(signal.SIGINT, previous)
+
+
+def _report(
+    claims: list[Claim],
+    context: Context,
+    outputs: list[Output],
+    options: argparse.Namespace,
+    report: Report,
+) -> int:
+    interrupted = False
+    with report:
+        try:
+            report.header(claims, context, options.backend)
+            for claim in claims:
+                report.start(claim)
+                try:
+                    for evidence in claim.check(context):
+                        report.add(evidence)
+                except Exception as error:  # one broken check must not lose the others
+                    report.add(broken(error))
+                report.finish(context)
+        except KeyboardInterrupt:
+            interrupted = True
+            # what is known is little, and quickly written: a second Ctrl-C would only lose it
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            report.finish(context)
+        report.summary(interrupted=interrupted)
+    to_json, to_figure = outputs
+    try:
+        if to_json.path is not None:
+            write_json(to_json, report, context, complete=not interrupted)
+        if to_figure.path is not None:
+            write_figure(to_figure, claims, context, draw_more=not interrupted)
+    except OSError as error:
+        if any(output.standard for output in outputs):
+            raise
+        print(f"rmt_rank.verify: could not write: {shown(error)}", file=sys.stderr)
+        return USAGE
+    if interrupted:
+        return INTERRUPTED
+    return SOMETHING_FAILS if report.failures() else ALL_HOLD
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = Parser(
+        prog=prog,
+        description="Check claims of the paper and print the evidence.",
+        epilog="Exit code: 0 all hold, 1 something does not, 2 usage, 130 interrupted.",
+    )
+    parser.add_argument("claims", nargs="*", metavar="CLAIM", help="claim or group, e.g. theorem1")
+    parser.add_argument("--list", action="store_true", help="show the claims and stop")
+    parser.add_argument(
+        "--depths", default=_DEPTHS, metavar="L,...", help=f"depths to look at ({_DEPTHS})"
+    )
+    parser.add_argument(
+        "--widths", default=_WIDTHS, metavar="N,...", help=f"Monte Carlo widths ({_WIDTHS})"
+    )
+    parser.add_argument(
+        "--samples", metavar="n", help="chains per width (2048 at width 32, fewer above)"
+    )
+    parser.add_argument("--field", choices=FIELDS, default="real", help="entries of the matrices")
+    parser.add_argument("--digits", default="30", metavar="d", help="digits of quadrature (30)")
+    parser.add_argument("--seed", default="0", metavar="k", help="seed of the matrices (0)")
+    parser.add_argument(
+        "--backend", choices=BACKENDS, default="numpy", help="array library of the matrices"
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="PATH", help="write the evidence to PATH (-: standard output)"
+    )
+    parser.add_argument(
+        "--figure", type=Path, metavar="PATH", help="draw Theorem 1, or singular-values, there"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print the summary line only")
+    parser.add_argument("--version", action="version", version=f"rmt_rank {__version__}")
+    return parser
+
+
+def _numbers(name: str, text: str, *, whole: bool = False) -> list[float]:
+    """Numbers of a comma-separated list, sorted, without repetition."""
+    kind = "whole numbers >= 1" if whole else "numbers > 0"
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"{name} must be {kind} separated by commas, got {text!r}") from None
+    for value in values:
+        if whole and (value < 1 or not value.is_integer()):
+            raise ValueError(f"{name} must be {kind} separated by commas, got {value:g}")
+        real(name, value, above=0)
+    return sorted(set(values))
+
+
+def _at_least(name: str, text: str | None, least: int) -> int | None:
+    if text is None:
+        return None
+    try:
+        value = int(text)
+    except ValueError:
+        raise ValueError(f"{name} must be an integer >= {least}, got {text!r}") from None
+    return integer(name, value, at_least=least)
+
+
+def _within(name: str, text: str, least: int, most: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise ValueError(f"{name} must be an integer, got {text!r}") from None
+    if not least <= value <= most:
+        raise ValueError(f"{name} must be an integer from {least} to {most}, got {value}")
+    return value

@@ -1,0 +1,1 @@
+"""Products of free factors: Gaussian, orthogonal and residual layers."""

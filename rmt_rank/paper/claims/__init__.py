@@ -1,0 +1,96 @@
+"""The paper's claims, and this package's own, as data: assumptions, status and the checks.
+
+A claim may use the fast road (`rmt_rank.theory`) and the exact one (`rmt_rank.exact`), to hold one
+against the other.  `rmt_rank.verify` runs the checks and prints the evidence.
+"""
+
+from rmt_rank.paper.claims.claim import Claim, Context, Evidence, Verdict, broken
+from rmt_rank.paper.claims.finite_width import corrections, fixed_spectrum, superharmonic, width_two
+from rmt_rank.paper.claims.finite_width import random_products as finite_width
+from rmt_rank.paper.claims.free_products import residual_networks as residual
+from rmt_rank.paper.claims.gaussian import (
+    asymptotics,
+    closed_form,
+    coupling,
+    definitions,
+    density,
+    derivative,
+    errata_definitions,
+    errata_theorem1,
+    every_measure,
+    limit_measures,
+    singular_values,
+)
+from rmt_rank.paper.claims.nonlinear import conjugate_kernel, nonlinear_init
+from rmt_rank.paper.claims.rectangular import unequal_widths as rectangular
+from rmt_rank.paper.claims.residual_limit import weak_layers as residual_limit
+from rmt_rank.paper.claims.trained import appendix_h, convergence, learning_dynamics
+
+__all__ = ["CLAIMS", "Claim", "Context", "Evidence", "Verdict", "broken", "groups", "select"]
+
+CLAIMS: tuple[Claim, ...] = (
+    density.CLAIM,
+    closed_form.CLAIM,
+    *asymptotics.CLAIMS,
+    derivative.CLAIM,
+    finite_width.CLAIM,
+    every_measure.CLAIM,
+    coupling.CLAIM,
+    *errata_theorem1.CLAIMS,
+    *limit_measures.CLAIMS,
+    rectangular.CLAIM,
+    *corrections.CLAIMS,
+    *fixed_spectrum.CLAIMS,
+    *width_two.CLAIMS,
+    *superharmonic.CLAIMS,
+    *nonlinear_init.CLAIMS,
+    *conjugate_kernel.CLAIMS,
+    *convergence.CLAIMS,
+    *residual.CLAIMS,
+    *residual_limit.CLAIMS,
+    singular_values.CLAIM,
+    *definitions.CLAIMS,
+    *errata_definitions.CLAIMS,
+    *appendix_h.CLAIMS,
+    *learning_dynamics.CLAIMS,
+)
+
+
+def groups() -> list[str]:
+    """Names that stand for several claims: "all", first parts of names, and "errata"."""
+    return ["all", *dict.fromkeys(part for c in CLAIMS for part in c.name.split(".")[:-1])]
+
+
+def select(names: list[str]) -> list[Claim]:
+    """Claims that bear one of the names, or belong to a group of that name.
+
+    Parameters
+    ----------
+    names : list of str
+        Such as "all", "theorem1", "errata", "theorem1.errata" or "theorem1.density".
+
+    Returns
+    -------
+    list of Claim
+        In the order of reports, each once.
+
+    Raises
+    ------
+    ValueError
+        If a name selects nothing; the message lists what there is.
+    """
+    chosen = set()
+    for name in names:
+        found = {
+            c.name
+            for c in CLAIMS
+            # whole parts of the name: "errata" is in "theorem1.errata.equation-8"
+            if name == "all" or f".{name}." in f".{c.name}."
+        }
+        if not found:
+            raise ValueError(
+                f"unknown claim {name!r}; allowed: {', '.join(groups())} and the names that "
+                "--list shows"
+            )
+        chosen |= found
+    return [claim for claim in CLAIMS if claim.name in chosen]

@@ -1,0 +1,348 @@
+"""An experiment: cells that are computed one by one, kept in a folder, and put together.
+
+A cell is a small dictionary such as {"depth": 4, "task_rank": 8}; its result is a dictionary of
+arrays with named dimensions.  Every cell has a seed of its own, and `shared_seed` gives those that
+cells have in common, so the numbers depend on the seed of the run and the cell alone, not on what
+was computed before or where.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import itertools
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import scipy
+
+from rmt_rank._lib.archive import check, described, dump_json, load_json, pack, parsed, unpack
+from rmt_rank._lib.blas import one_blas_thread
+from rmt_rank._lib.folder import begin
+from rmt_rank._lib.output import write
+from rmt_rank._lib.paths import user_path
+from rmt_rank._lib.validation import choice, function, instance, integer, shown
+from rmt_rank.paper.experiments.findings import Finding
+from rmt_rank.training.ledger import Status
+from rmt_rank.training.result import TrainingResult
+from rmt_rank.training.train import whole_runs
+
+__all__ = [
+    "SIZES",
+    "Arrays",
+    "BestRate",
+    "Cell",
+    "Experiment",
+    "best_rate",
+    "grid",
+    "run_experiment",
+    "shared_seed",
+]
+
+SIZES = ("tiny", "quick", "full")
+
+# NetCDF 3, which figures keep their numbers in, has no larger integers.
+_LARGEST = 2**31 - 1
+# Limit on seeds; NumPy's own have 128 bits.
+_LARGEST_SEED = 2**128 - 1
+
+# Kinds of files, as named in their seals.
+_DECLARED, _CELL = "declaration of an experiment", "cell of an experiment"
+
+Cell = dict[str, Any]
+Arrays = dict[str, tuple[tuple[str, ...], npt.NDArray[Any]]]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What an experiment computes, and what it says about.
+
+    Attributes
+    ----------
+    name : str
+        As on the command line.
+    title : str
+        One line.
+    reference : str
+        Section and figure of the paper.
+    settings : callable
+        From a size to a dictionary of settings, JSON's types alone.
+    cells : callable
+        From settings to the cells; all have the same keys, which become dimensions.
+    compute : callable
+        From settings, a cell and a SeedSequence to arrays with the names of their dimensions.  A
+        function of a module, so that processes can be sent it.
+    judge : callable
+        From the Dataset to findings.
+    shown : tuple of str
+        Variables that a report tabulates.
+    """
+
+    name: str
+    title: str
+    reference: str
+    settings: Callable[[str], dict[str, Any]]
+    cells: Callable[[Mapping[str, Any]], list[Cell]]
+    compute: Callable[[Mapping[str, Any], Cell, np.random.SeedSequence], Arrays]
+    judge: Callable[[Any], list[Finding]]
+    shown: tuple[str, ...] = ()
+
+
+def grid(**keys: Iterable[Any]) -> list[Cell]:
+    """Cells for all combinations of the values of keys, the last varying fastest."""
+    return [dict(zip(keys, values, strict=True)) for values in itertools.product(*keys.values())]
+
+
+def run_experiment(
+    experiment: Experiment,
+    size: str = "quick",
+    *,
+    folder: str | Path | None = None,
+    seed: int = 0,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Any:
+    """Compute the cells that are not done yet, and put all together.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What to compute.
+    size : {"tiny", "quick", "full"}
+        A smoke test, a minute, or the sizes of the paper.
+    folder : str or Path, optional
+        Folder for the results of cells; a run of the same experiment resumes from it.
+    seed : int, default 0
+        Seed of all randomness, below 2**128.
+    executor : concurrent.futures.Executor, optional
+        Where cells are computed; in this process by default.
+    progress : callable, optional
+        Told how many cells are done, and of how many.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimensions are the keys of the cells and those of their arrays; `seconds` is the processor
+        time of a cell.  Settings, seed and versions are attributes; a seed beyond 32 bits is
+        there as text.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of its range, the folder holds something else, or
+        one of its files is damaged.
+    ImportError
+        If xarray is not installed (the extra `study`).
+    """
+    instance("experiment", experiment, Experiment)
+    choice("size", size, SIZES)
+    seed = integer("seed", seed, at_least=0, at_most=_LARGEST_SEED)
+    path = None if folder is None else user_path("folder", folder)
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise TypeError(f"executor must have the method submit, got {shown(executor)}")
+    function("progress", progress)
+    if importlib.util.find_spec("xarray") is None:
+        raise ImportError("experiments need xarray: pip install 'rmt_rank[study]'")
+    settings = experiment.settings(size)
+    cells = experiment.cells(settings)
+    declared = {"experiment": experiment.name, "size": size, "settings": settings, "seed": seed}
+    store = _Store(path, declared)
+    results = {key: store.load(key) for key in map(_key, cells)}
+    todo = [cell for cell in cells if results[_key(cell)] is None]
+    progress(len(cells) - len(todo), len(cells))
+
+    def keep(cell: Cell, arrays: Arrays) -> None:
+        results[_key(cell)] = arrays
+        store.save(_key(cell), arrays)
+        progress(sum(each is not None for each in results.values()), len(cells))
+
+    tasks = [(experiment.compute, settings, cell, _seed(seed, cell)) for cell in todo]
+    if executor is None:
+        for cell, task in zip(todo, tasks, strict=True):
+            keep(cell, _compute(task))
+    else:
+        futures = {
+            executor.submit(_compute, task): cell for task, cell in zip(tasks, todo, strict=True)
+        }
+        try:
+            for future in as_completed(futures):
+                keep(futures[future], future.result())
+        finally:
+            for future in futures:
+                future.cancel()
+    return _together(cells, [results[_key(cell)] for cell in cells], declared)
+
+
+def _compute(task: tuple[Any, ...]) -> Arrays:
+    compute, settings, cell, seed = task
+    begun = time.process_time()
+    # the matrices are small, so BLAS threads would wait for each other; partial results of
+    # interrupted training do not count
+    with one_blas_thread(), whole_runs():
+        arrays: Arrays = compute(settings, cell, seed)
+    return arrays | {"seconds": ((), np.array(time.process_time() - begun))}
+
+
+def _key(cell: Cell) -> str:
+    return "_".join(f"{name}-{value}" for name, value in cell.items())
+
+
+def _seed(seed: int, cell: Cell) -> np.random.SeedSequence:
+    """A seed for each cell, from its name."""
+    digest = hashlib.sha256(_key(cell).encode()).digest()
+    return np.random.SeedSequence([seed, *np.frombuffer(digest, np.uint32).tolist()])
+
+
+def shared_seed(seed: np.random.SeedSequence, **names: int | float | str) -> np.random.SeedSequence:
+    """A seed that cells have in common, such as that of a problem which depths are compared on.
+
+    Parameters
+    ----------
+    seed : numpy.random.SeedSequence
+        Of any cell of the run.
+    **names
+        What the seed is of, such as `task_rank=4, repeat=0`.
+    """
+    entropy = getattr(seed, "entropy", None)
+    if not isinstance(entropy, Sequence):
+        raise TypeError(f"seed must be that of a cell, got {shown(seed)}")
+    return _seed(int(entropy[0]), {"shared": "", **names})
+
+
+class BestRate(NamedTuple):
+    """The learning rate that `best_rate` chose."""
+
+    place: int  # on the grid
+    rate: float
+    at_edge: bool  # at an end of the grid: a better one may lie beyond
+
+
+def best_rate(results: Sequence[TrainingResult]) -> BestRate:
+    """Choose a learning rate: most networks converged, then fewest steps, then the lowest loss.
+
+    Parameters
+    ----------
+    results : sequence of TrainingResult
+        Runs over the same rates, such as on several problems.  Networks that did not converge
+        count with all steps of the budget.
+    """
+    arrays = [result.arrays for result in results]
+    rates = arrays[0]["learning_rate"][1]
+    status, taken, loss = (
+        np.concatenate([each[name][1] for each in arrays], axis=1)
+        for name in ("status", "taken", "final_loss")
+    )
+    converged = status == Status.CONVERGED
+    steps = np.where(converged, taken, results[0].settings["steps"]).mean(axis=1)
+    lost = np.median(np.where(np.isfinite(loss), loss, np.inf), axis=1)
+    order = np.lexsort((lost, steps, -converged.sum(axis=1)))
+    best = int(order[0])
+    ends = np.argmin(rates), np.argmax(rates)
+    return BestRate(best, float(rates[best]), len(rates) > 1 and best in ends)
+
+
+class _Store:
+    """A folder with the declaration of a run and a file for each cell that is done."""
+
+    def __init__(self, folder: Path | None, declared: dict[str, Any]) -> None:
+        self.folder = folder
+        self.digest = hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
+        if folder is None:
+            return
+        path = begin(
+            folder,
+            "experiment.json",
+            lambda: dump_json(_DECLARED, declared),
+            "the folder of an experiment",
+        )
+        try:
+            found = load_json(path, _DECLARED)
+        except ValueError as error:
+            raise ValueError(f"{error}; choose another folder") from error
+        if found != declared:
+            raise ValueError(f"{folder} holds another run; choose another folder")
+
+    def save(self, key: str, arrays: Arrays) -> None:
+        """Keep the result of a cell, whole or not at all."""
+        if self.folder is None:
+            return
+        dimensions = {name: list(dims) for name, (dims, _) in arrays.items()}
+        place = {"run": self.digest, "cell": key, "dimensions": json.dumps(dimensions)}
+        content = {name: np.array(text) for name, text in place.items()}
+        content |= {f"_{name}": values for name, (_, values) in arrays.items()}
+        write(self.folder / f"{key}.npz", pack(_CELL, content))
+
+    def load(self, key: str) -> Arrays | None:
+        """The result of a cell; None if it is not done."""
+        if self.folder is None:
+            return None
+        path = self.folder / f"{key}.npz"
+        try:
+            content = unpack(path, _CELL)
+            with described(path, _CELL):
+                if (str(content.pop("run")), str(content.pop("cell"))) != (self.digest, key):
+                    raise ValueError("it belongs to another run or cell")
+                return _checked(parsed(str(content.pop("dimensions"))), content)
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise ValueError(f"{error}; remove it") from error
+
+
+def _checked(dimensions: Mapping[str, Any], content: Mapping[str, Any]) -> Arrays:
+    """Return the arrays of a cell with their dimensions; ValueError if these do not match."""
+    if content.keys() != {f"_{name}" for name in dimensions} or "seconds" not in dimensions:
+        raise ValueError(f"it holds the arrays {', '.join(content)}")
+    lengths: dict[str, int] = {}
+    arrays: Arrays = {}
+    for name, dims in dimensions.items():
+        array = content[f"_{name}"]
+        if not isinstance(dims, list) or not all(isinstance(each, str) for each in dims):
+            raise ValueError(f"the dimensions of its {name} must be words, got {dims!r}")
+        if len(set(dims)) != array.ndim or len(dims) != array.ndim:
+            raise ValueError(f"its {name} must have the dimensions {dims}, got {array.shape}")
+        shape = tuple(lengths.setdefault(*each) for each in zip(dims, array.shape, strict=True))
+        arrays[name] = tuple(dims), check(name, array, "biufcSU", shape)
+    check("seconds", content["_seconds"], "f", (), finite=True, at_least=0)
+    return arrays
+
+
+def _together(cells: Sequence[Cell], results: Iterable[Any], declared: dict[str, Any]) -> Any:
+    """One Dataset with the keys of the cells as dimensions."""
+    import xarray
+
+    parts = []
+    for cell, arrays in zip(cells, results, strict=True):
+        coordinates = {k: v for k, v in arrays.items() if v[0] == (k,)}
+        part = xarray.Dataset(
+            {k: v for k, v in arrays.items() if k not in coordinates}, coords=coordinates
+        )
+        parts.append(part.assign_coords(cell).expand_dims(list(cell)))
+    # not every combination of keys needs to be a cell
+    whole = xarray.combine_by_coords(parts, combine_attrs="drop", join="outer")
+    # in the order of the cells, not of the alphabet
+    whole = whole.sel({key: list(dict.fromkeys(cell[key] for cell in cells)) for key in cells[0]})
+    for name in whole.data_vars:
+        if any(name in part and part[name].dtype == bool for part in parts):
+            whole[name].attrs["flag"] = 1  # where a cell is missing its type is no longer bool
+    whole.attrs = {name: _attribute(value) for name, value in declared.items()}
+    whole.attrs["versions"] = json.dumps(
+        {"Python": platform.python_version(), "NumPy": np.__version__, "SciPy": scipy.__version__}
+    )
+    whole.attrs["machine"] = f"{platform.machine()}, {os.cpu_count()} processors"
+    return whole
+
+
+def _attribute(value: Any) -> str | int:
+    if isinstance(value, str) or (isinstance(value, int) and value <= _LARGEST):
+        return value
+    return json.dumps(value)

@@ -1,0 +1,178 @@
+"""Figure 7: singular values of random products against Eq. 5, widths 32 and 256."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from rmt_rank.metrics.spectrum import effective_rank
+from rmt_rank.paper.experiments.experiment import Arrays, Cell, Experiment, grid, run_experiment
+from rmt_rank.paper.experiments.findings import Finding, Verdict, judge_trend
+from rmt_rank.simulation.products.sampling import sample_singular_values
+from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
+from rmt_rank.theory.gaussian.fuss_catalan import singular_value_law
+
+__all__ = ["EXPERIMENT", "run", "verdict"]
+
+Array = npt.NDArray[np.float64]
+
+_REFERENCE = "Figure 7"
+
+# Histograms reach this far beyond the edge of the law, and have this many bins.
+_BEYOND = 1.12
+_BINS = 56
+# Those of logarithms begin at this quantile of the law.
+_SMALLEST = 1e-2
+# Probability that sampling alone makes a distance exceed its bound.
+_FALSE_ALARM = 1e-6
+# A difference of distances counts from this many standard errors.
+_ERRORS = 5
+_POINTS_PER_LEVEL = 4
+
+_SIZES: dict[str, dict[str, Any]] = {
+    "tiny": {"draws": {"8": 40, "16": 10}, "depths": [1, 2, 4]},
+    "quick": {"draws": {"32": 1000, "256": 20}, "depths": [1, 2, 4, 8]},
+    "full": {"draws": {"32": 1000, "256": 20}, "depths": [1, 2, 4, 8]},
+}
+
+
+def _settings(size: str) -> dict[str, Any]:
+    return dict(_SIZES[size])
+
+
+def _cells(settings: Mapping[str, Any]) -> list[Cell]:
+    return grid(width=map(int, settings["draws"]), depth=settings["depths"])
+
+
+def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
+    width, depth = cell["width"], cell["depth"]
+    draws = settings["draws"][str(width)]
+    sigma = np.asarray(sample_singular_values(width, depth, draws, rng=seed))
+    edge = float(singular_value_law.support(depth)[1])
+    edges = np.linspace(0, _BEYOND * edge, _BINS + 1)
+    first = math.log(float(singular_value_law.ppf(_SMALLEST, depth)))
+    log_edges = np.linspace(first, math.log(_BEYOND * edge), _BINS + 1)
+    # widths differ in the number of draws
+    ranks = np.full(max(settings["draws"].values()), np.nan)
+    ranks[:draws] = effective_rank(sigma)
+    arrays: Arrays = {
+        "rank": (("repeat",), ranks),
+        "edges": (("edge",), edges),
+        "density": (("bin",), _histogram(sigma, edges)),
+        "log_edges": (("edge",), log_edges),
+        "log_density": (("bin",), _histogram(np.log(sigma), log_edges)),
+    }
+    scalars = _distances(sigma, depth)
+    scalars["limit_rank"] = math.log(width) + float(differential_effective_rank(depth))
+    return arrays | {name: ((), np.array(value)) for name, value in scalars.items()}
+
+
+def _histogram(values: Array, edges: Array) -> Array:
+    """Density of values in bins, of all of them."""
+    counts, _ = np.histogram(values, edges)
+    return np.asarray(counts / (values.size * np.diff(edges)))
+
+
+def _distances(sigma: Array, depth: int) -> dict[str, float]:
+    """Distances of all singular values from Eq. 5, and what sampling adds to them.
+
+    Returns
+    -------
+    dict of str to float
+        `distance`, Kolmogorov's, and `bound`, half a level, 1/(2 width), and sampling;
+        `mean_distance` over quantiles of the law, `_POINTS_PER_LEVEL` to a level, and its standard
+        error.  Singular values of one matrix repel each other, so errors are those of means over
+        matrices.
+    """
+    draws, width = sigma.shape
+    pooled = np.sort(singular_value_law.cdf(sigma, depth).ravel())
+    steps = np.arange(pooled.size + 1) / pooled.size
+    points = _POINTS_PER_LEVEL * width
+    levels = np.arange(1, points) / points
+    quantiles = singular_value_law.ppf(levels, depth)
+    below = np.stack([np.searchsorted(row, quantiles) for row in np.sort(sigma)]) / width
+    error = below.std(axis=0, ddof=1) / math.sqrt(draws)
+    allowed = float(stats.t.isf(_FALSE_ALARM / (2 * points), draws - 1))
+    return {
+        "distance": float(max(np.max(steps[1:] - pooled), np.max(pooled - steps[:-1]))),
+        "bound": 0.5 / width + allowed * float(np.max(error)),
+        "mean_distance": float(np.mean(np.abs(below.mean(axis=0) - levels))),
+        # at most: as if all levels moved together
+        "mean_distance_error": float(np.mean(error)),
+    }
+
+
+# --- what it says -----------------------------------------------------------------------------
+
+
+def _judge(dataset: Any) -> list[Finding]:
+    widths = dataset.width.values.tolist()
+    findings = [_matches(dataset.sel(width=width), width) for width in widths]
+    findings.append(_closer(dataset.sel(width=widths[0]), dataset.sel(width=widths[-1])))
+    findings += [
+        judge_trend(
+            f"Deeper products have lower effective rank (width {width}).",
+            _REFERENCE,
+            dataset["rank"].sel(width=width).transpose("repeat", "depth").values,
+            falls=True,
+            comparisons=len(widths),
+        )
+        for width in widths
+    ]
+    return findings
+
+
+def _matches(part: Any, width: int) -> Finding:
+    """Whether the distance from the law is within what a finite width is known to cost."""
+    holds = bool((part.distance <= part.bound).all())
+    return Finding(
+        f"Singular values of {width} x {width} products follow Eq. 5, to half a level.",
+        _REFERENCE,
+        Verdict.SUPPORTED if holds else Verdict.NOT_SUPPORTED,
+        f"Kolmogorov's distance, by depth: {_by_depth(part)}; bounds are 1/(2 width) = "
+        f"{0.5 / width:.4f} and sampling, false alarms {_FALSE_ALARM:g}",
+    )
+
+
+def _by_depth(part: Any) -> str:
+    rows = zip(part.depth.values, part.distance.values, part.bound.values, strict=True)
+    return ", ".join(f"{depth}: {found:.4f} (bound {bound:.4f})" for depth, found, bound in rows)
+
+
+def _closer(narrow: Any, wide: Any) -> Finding:
+    """Whether the wider products are closer to the law, in the mean over depths."""
+    gap = float((narrow.mean_distance - wide.mean_distance).mean())
+    parts = np.concatenate([part.mean_distance_error.values for part in (narrow, wide)])
+    error = float(np.linalg.norm(parts)) / narrow.depth.size
+    verdict = Verdict.UNDECIDED
+    if abs(gap) > _ERRORS * error:
+        verdict = Verdict.SUPPORTED if gap > 0 else Verdict.NOT_SUPPORTED
+    distances = " and ".join(f"{float(part.mean_distance.mean()):.4f}" for part in (narrow, wide))
+    return Finding(
+        f"The match is closer at width {int(wide.width)} than at width {int(narrow.width)}.",
+        _REFERENCE,
+        verdict,
+        f"mean distance of distribution functions over levels and depths {distances}; difference "
+        f"{gap:+.4f} +- {error:.4f}, {_ERRORS} errors are asked for",
+    )
+
+
+EXPERIMENT = Experiment(
+    name="singular-values",
+    title="Singular values of random products against Eq. 5",
+    reference=_REFERENCE,
+    settings=_settings,
+    cells=_cells,
+    compute=_compute,
+    judge=_judge,
+    shown=("distance", "bound", "rank", "limit_rank"),
+)
+
+# the experiment as Python functions, see `run_experiment`
+run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge

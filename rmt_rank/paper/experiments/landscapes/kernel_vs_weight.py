@@ -1,0 +1,221 @@
+"""Figure 13: the rank of the linear kernel of images against that of the weight, random networks.
+
+With C the second moments of the images, the kernel's non-zero spectrum is that of W_e C W_e^T, of
+squared singular values, and the weight's rank is of singular values.  Images far from white lower
+the rank of the kernel; and a mean that is most of every image makes one direction, and where it is
+taken to, decide.  The paper does not say whether images are centred; both are here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from rmt_rank.metrics import matrix
+from rmt_rank.metrics.gram import gram_effective_rank
+from rmt_rank.paper.experiments.experiment import Arrays, Cell, Experiment, grid, run_experiment
+from rmt_rank.paper.experiments.findings import SIGNIFICANCE, Finding, Verdict, correlation
+from rmt_rank.paper.experiments.image_problems import images
+
+__all__ = ["EXPERIMENT", "Line", "line", "run", "verdict"]
+
+Array = npt.NDArray[np.float64]
+
+_REFERENCE = "Appendix J, Figure 13"
+
+# Share of the variance of the kernel's rank that a line must explain to be called a linear
+# relationship, and that a parabola may add to it.
+_LINEAR, _CURVED = 0.9, 0.02
+# Rank correlation that is called almost one to one.
+_ONE_TO_ONE = 0.95
+# Share of the variance of a rank between depths, if depth is to dictate it.
+_DICTATES = 0.5
+_RESAMPLES = 499
+
+_SIZES: dict[str, dict[str, Any]] = {
+    "tiny": {"width": 6, "images": 20, "depths": [1, 2, 4], "networks": 12},
+    "quick": {"width": 32, "images": 256, "depths": list(range(1, 17)), "networks": 50},
+    "full": {"width": 32, "images": 256, "depths": list(range(1, 17)), "networks": 200},
+}
+
+
+def _settings(size: str) -> dict[str, Any]:
+    return {"data": "digits", "pixels": ["as they are", "centred"], **_SIZES[size]}
+
+
+def _cells(settings: Mapping[str, Any]) -> list[Cell]:
+    return grid(pixels=settings["pixels"], depth=settings["depths"])
+
+
+def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
+    stream = np.random.default_rng(seed)
+    pixels = images(settings["data"]).inputs
+    if cell["pixels"] == "centred":
+        pixels = pixels - pixels.mean(axis=0)
+    count, width = settings["networks"], settings["width"]
+    weight = np.stack([np.eye(pixels.shape[1])] * count)
+    for _ in range(cell["depth"]):
+        inputs = weight.shape[1]
+        layer = stream.standard_normal((count, width, inputs)) / math.sqrt(inputs)
+        weight = layer @ weight
+    gram_rank = [
+        gram_effective_rank(chosen @ each.T, "linear")
+        for each in weight
+        for chosen in [pixels[stream.choice(len(pixels), settings["images"], replace=False)]]
+    ]
+    return {
+        "gram_rank": (("repeat",), np.array(gram_rank)),
+        "weight_rank": (("repeat",), np.asarray(matrix.effective_rank(weight))),
+    }
+
+
+# --- what it says -----------------------------------------------------------------------------
+
+
+class Line(NamedTuple):
+    """The rank of the kernel as a linear function of that of the weight."""
+
+    slope: float
+    intercept: float
+    slope_error: float
+    intercept_error: float
+    explained: float  # share of the variance
+    curved: float  # what a parabola explains more
+    scatter: float  # standard deviation of what is left, in nats
+
+
+def line(part: Any) -> Line:
+    """Least squares through the networks of all depths.
+
+    Parameters
+    ----------
+    part : xarray.Dataset
+        With `weight_rank` and `gram_rank`.
+    """
+    x, y = (np.ravel(part[name].values) for name in ("weight_rank", "gram_rank"))
+    found = stats.linregress(x, y)
+    left = y - found.slope * x - found.intercept
+    parabola = np.polynomial.Polynomial.fit(x, y, 2)
+    explained = float(found.rvalue**2)
+    curved = 1 - float(np.var(y - parabola(x)) / np.var(y)) - explained
+    return Line(
+        float(found.slope),
+        float(found.intercept),
+        float(found.stderr),
+        float(found.intercept_stderr),
+        explained,
+        curved,
+        float(left.std(ddof=2)),
+    )
+
+
+def _judge(dataset: Any) -> list[Finding]:
+    findings = []
+    for pixels in dataset.pixels.values.tolist():
+        part = dataset.sel(pixels=pixels).transpose("depth", "repeat", ...)
+        findings += [_linear(part, pixels), _one_to_one(part, pixels)]
+        findings += [_dictates(part, name, pixels) for name in ("weight_rank", "gram_rank")]
+    return findings
+
+
+def _linear(part: Any, pixels: str) -> Finding:
+    found = line(part)
+    low, high = _interval(math.sqrt(found.explained), part.gram_rank.size)
+    verdict = Verdict.UNDECIDED
+    if high**2 < _LINEAR:
+        verdict = Verdict.NOT_SUPPORTED
+    elif low**2 > _LINEAR:
+        verdict = Verdict.SUPPORTED if found.curved < _CURVED else Verdict.IN_PART
+    text = (
+        f"{part.gram_rank.size} networks: slope {found.slope:.4f} +- {found.slope_error:.4f}, "
+        f"intercept {found.intercept:.4f} +- {found.intercept_error:.4f}; a line explains "
+        f"{found.explained:.3f} of the variance ({low**2:.3f} to {high**2:.3f}, against "
+        f"{_LINEAR:g}), a parabola {found.curved:.3f} more (against {_CURVED:g}); scatter "
+        f"{found.scatter:.3f} nats"
+    )
+    return Finding(
+        f"The ranks of kernel and weight have a linear relationship (pixels {pixels}).",
+        _REFERENCE,
+        verdict,
+        text,
+    )
+
+
+def _one_to_one(part: Any, pixels: str) -> Finding:
+    """Whether one rank tells the other: over all networks, and among those of one depth."""
+    over_all = correlation(part.weight_rank, part.gram_rank)
+    pairs = zip(part.weight_rank.values, part.gram_rank.values, strict=True)
+    inside = [correlation(weights, grams) for weights, grams in pairs]
+    low, high = _interval(over_all, part.gram_rank.size)
+    verdict = Verdict.UNDECIDED
+    if high < _ONE_TO_ONE:
+        verdict = Verdict.NOT_SUPPORTED
+    elif low > _ONE_TO_ONE:
+        # depth moves both; of one to one it must also hold where depth does not move
+        verdict = Verdict.SUPPORTED if np.median(inside) > _ONE_TO_ONE else Verdict.IN_PART
+    shown = ", ".join(f"{d}: {r:.2f}" for d, r in zip(part.depth.values, inside, strict=True))
+    text = (
+        f"Spearman's correlation {over_all:.3f} ({low:.3f} to {high:.3f}) over all networks, "
+        f"against {_ONE_TO_ONE:g}; among networks of one depth {shown}"
+    )
+    return Finding(
+        f"The ranks of kernel and weight are almost one to one (pixels {pixels}).",
+        "Appendix J",
+        verdict,
+        text,
+    )
+
+
+def _interval(r: float, count: int) -> tuple[float, float]:
+    """Confidence interval of a correlation, by Fisher's transform."""
+    # the variance of Spearman's in that scale is up to (1 + r^2/2)/(n - 3)
+    reach = stats.norm.isf(SIGNIFICANCE / 2) * math.sqrt((1 + r**2 / 2) / (count - 3))
+    middle = math.atanh(min(abs(r), 1 - 1e-12)) * math.copysign(1, r)
+    return math.tanh(middle - reach), math.tanh(middle + reach)
+
+
+def _dictates(part: Any, name: str, pixels: str) -> Finding:
+    """Whether most of the variance of a rank is between depths."""
+    values = part[name].values
+    stream = np.random.default_rng(0)
+    again = [_between(stream.choice(values, values.shape[1], axis=1)) for _ in range(_RESAMPLES)]
+    low, high = np.quantile(again, (SIGNIFICANCE / 2, 1 - SIGNIFICANCE / 2))
+    verdict = Verdict.UNDECIDED
+    if low > _DICTATES:
+        verdict = Verdict.SUPPORTED
+    elif high < _DICTATES:
+        verdict = Verdict.NOT_SUPPORTED
+    what = {"weight_rank": "weight", "gram_rank": "kernel"}[name]
+    return Finding(
+        f"The number of layers dictates the rank of the {what} (pixels {pixels}).",
+        "Appendix J",
+        verdict,
+        f"{_between(values):.3f} of the variance is between depths ({low:.3f} to {high:.3f} by "
+        f"bootstrap), against {_DICTATES:g}",
+    )
+
+
+def _between(values: Array) -> float:
+    """Share of the variance between rows."""
+    return float(values.mean(axis=1).var() / values.var())
+
+
+EXPERIMENT = Experiment(
+    name="kernel-vs-weight",
+    title="Rank of the linear kernel of images against the rank of the weight",
+    reference=_REFERENCE,
+    settings=_settings,
+    cells=_cells,
+    compute=_compute,
+    judge=_judge,
+    shown=("weight_rank", "gram_rank"),
+)
+
+# the experiment as Python functions, see `run_experiment`
+run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge

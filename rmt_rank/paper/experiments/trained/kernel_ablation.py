@@ -1,0 +1,243 @@
+"""Figure 10 of the list of captions: Observation 4 under other kernels than the cosine.
+
+The same networks are looked at under each kernel: before training, where gradient descent ends,
+and after L-BFGS has taken them on to zero training error, as in `parameterization`.  The paper does
+not name its kernels.  One, minus the distance, is indefinite: the rank is always that of singular
+values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial, reduce
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rmt_rank.metrics.gram import KERNELS, gram_effective_rank
+from rmt_rank.networks.linear import LinearNetwork
+from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
+from rmt_rank.paper.experiments.experiment import (
+    Arrays,
+    Cell,
+    Experiment,
+    grid,
+    run_experiment,
+    shared_seed,
+)
+from rmt_rank.paper.experiments.findings import (
+    Finding,
+    in_all,
+    judge_converged,
+    judge_shift,
+    judge_trend,
+)
+from rmt_rank.paper.experiments.trained.fitting import blocks, descend_and_fit, fitted_depths
+from rmt_rank.training.ledger import Status
+from rmt_rank.training.result import TrainingResult
+
+__all__ = ["EXPERIMENT", "run", "verdict"]
+
+Array = npt.NDArray[np.float64]
+
+_REFERENCE = "captions, Figure 10"
+
+_OPTIONS: dict[str, dict[str, Any]] = {"polynomial": {"degree": 2}}
+
+_SIZES: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "width": 8,
+        "task_rank": 6,
+        "examples": 6,
+        "held_out": 32,
+        "depths": [1, 2, 3],
+        "repeats": 3,
+        "steps": 150,
+        "last_steps": 1000,
+        "last_depth": 3,
+    },
+    "quick": {
+        "width": 32,
+        "task_rank": 24,
+        "examples": 24,
+        "held_out": 256,
+        "depths": [1, 2, 4, 8],
+        "repeats": 5,
+        "steps": 2000,
+        "last_steps": 5000,
+        "last_depth": 4,
+    },
+    "full": {
+        "width": 32,
+        "task_rank": 24,
+        "examples": 24,
+        "held_out": 256,
+        "depths": [1, 2, 4, 8, 16, 32],
+        "repeats": 9,
+        "steps": 4000,
+        "last_steps": 20000,
+        "last_depth": 8,
+    },
+}
+
+
+def _settings(size: str) -> dict[str, Any]:
+    return {"kernels": list(KERNELS), "tolerance": 1e-5} | _SIZES[size]
+
+
+def _cells(settings: Mapping[str, Any]) -> list[Cell]:
+    return grid(depth=settings["depths"], repeat=range(settings["repeats"]))
+
+
+def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
+    problem = least_squares_problem(
+        settings["width"],
+        settings["task_rank"],
+        settings["examples"],
+        rng=shared_seed(seed, problem=cell["repeat"]),
+        test_examples=settings["held_out"],
+    )
+    weights, found = _trained(
+        problem, cell["depth"], settings, shared_seed(seed, weights=cell["repeat"])
+    )
+    weights |= {"minimal": problem.minimum_norm_weight, "task": np.asarray(problem.task)}
+    arrays: Arrays = {"kernel": (("kernel",), np.array(settings["kernels"]))}
+    for name, weight in weights.items():
+        features = np.asarray(problem.test_inputs) @ weight.T
+        ranks = [
+            gram_effective_rank(features, kernel, **_OPTIONS.get(kernel, {}))
+            for kernel in settings["kernels"]
+        ]
+        arrays[f"{name}_rank"] = (("kernel",), np.array(ranks))
+    return arrays | {name: ((), np.array(value)) for name, value in found.items()}
+
+
+def _trained(
+    problem: LeastSquaresProblem,
+    depth: int,
+    settings: Mapping[str, Any],
+    rng: np.random.SeedSequence,
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Weights before training, after gradient descent and at zero error, and how it went."""
+    network = LinearNetwork((settings["width"],) * (depth + 1))
+    search, result, last = descend_and_fit(problem, network, settings, rng, record=[])
+    weights = {
+        "initial": _whole(result.initial_weights),
+        "trained": _whole(result.weights),
+        "fitted": _whole(last.weights),
+    }
+    found = {"learning_rate": search.best}
+    for prefix, flag, each in (("", "converged", result), ("fitted_", "fitted", last)):
+        found[flag] = _is(each, Status.CONVERGED)
+        found[f"{prefix}loss"] = each.arrays["final_loss"][1].item()
+    return weights, found | {"diverged": _is(result, Status.DIVERGED)}
+
+
+def _whole(weights: list[Array]) -> Array:
+    # nan, if it diverged
+    return reduce(lambda whole, w: w @ whole, (w[0, 0] for w in weights))
+
+
+def _is(result: TrainingResult, status: Status) -> bool:
+    return bool(result.arrays["status"][1].item() == status)
+
+
+# --- what it says -----------------------------------------------------------------------------
+
+
+def _judge(dataset: Any) -> list[Finding]:
+    kernels = dataset.kernel.values.tolist()
+    parts = {kernel: dataset.sel(kernel=kernel) for kernel in kernels}
+    findings = [_at_zero_error(kernel, part, len(kernels)) for kernel, part in parts.items()]
+    findings.append(_before(parts))
+    findings.append(_beyond_two(parts))
+    return findings
+
+
+def _medians(part: Any, name: str) -> str:
+    values = part[name]
+    if name == "fitted_rank":
+        values = values.where(part.fitted == 1)
+    pairs = zip(part.depth.values, values.median("repeat").values, strict=True)
+    return ", ".join(f"{d}: -" if np.isnan(v) else f"{d}: {v:.4g}" for d, v in pairs)
+
+
+def _at_zero_error(kernel: str, part: Any, comparisons: int) -> Finding:
+    found = judge_converged(
+        f"Deeper networks have Gram matrices of lower rank at zero training error ({kernel}).",
+        _REFERENCE,
+        blocks(part, "fitted_rank"),
+        blocks(part, "fitted") == 1,
+        part.depth.values.tolist(),
+        falls=True,
+        comparisons=comparisons,
+    )
+    text = (
+        f"{found.statistic}; medians by depth {_medians(part, 'fitted_rank')}; after gradient "
+        f"descent {_medians(part, 'trained_rank')}; before training "
+        f"{_medians(part, 'initial_rank')}; the solution of least norm W* P, which knows no "
+        f"depth: {float(part.minimal_rank.median()):.4g}"
+    )
+    return Finding(found.sentence, found.reference, found.verdict, text)
+
+
+def _before(parts: Mapping[str, Any]) -> Finding:
+    cases = {
+        kernel: judge_trend(
+            "", "", blocks(part, "initial_rank"), falls=True, comparisons=len(parts)
+        )
+        for kernel, part in parts.items()
+    }
+    return in_all(
+        "Before training, deeper networks have Gram matrices of lower rank under every kernel.",
+        _REFERENCE,
+        cases,
+    )
+
+
+def _beyond_two(parts: Mapping[str, Any]) -> Finding:
+    """Whether the trend is more than that from one layer to two."""
+    cases, shown = {}, []
+    for kernel, part in parts.items():
+        enough = fitted_depths(part)
+        if 2 in enough and enough[-1] > 2:
+            rank = part.fitted_rank.where(part.fitted == 1)
+            change = rank.sel(depth=enough[-1]) - rank.sel(depth=2)
+            cases[kernel] = judge_shift("", "", change, comparisons=len(parts))
+            middle = float(change.median())
+            shown.append(f"{kernel}, depth {enough[-1]} less depth 2: {middle:+.3g}")
+    found = in_all(
+        "Under every kernel the rank falls on beyond two layers, at zero training error.",
+        "ours",
+        cases,
+    )
+    text = " | ".join(each for each in (found.statistic, "; ".join(shown)) if each)
+    return Finding(found.sentence, found.reference, found.verdict, text or "too few runs converged")
+
+
+EXPERIMENT = Experiment(
+    name="kernel-ablation",
+    title="Rank of the Gram matrix over depth, under several kernels",
+    reference=_REFERENCE,
+    settings=_settings,
+    cells=_cells,
+    compute=_compute,
+    judge=_judge,
+    shown=(
+        "converged",
+        "fitted",
+        "diverged",
+        "initial_rank",
+        "trained_rank",
+        "fitted_rank",
+        "minimal_rank",
+        "task_rank",
+        "loss",
+        "fitted_loss",
+        "learning_rate",
+    ),
+)
+
+# the experiment as Python functions, see `run_experiment`
+run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge

@@ -1,0 +1,235 @@
+"""Observation 4 and Figure 5: depth and rank where all networks begin with the same low rank.
+
+Every network is looked at where gradient descent ends, and at zero training error (`fitting`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rmt_rank.networks.linear import LinearNetwork
+from rmt_rank.networks.problem import least_squares_problem
+from rmt_rank.paper.experiments.experiment import (
+    Arrays,
+    Cell,
+    Experiment,
+    grid,
+    run_experiment,
+    shared_seed,
+)
+from rmt_rank.paper.experiments.findings import (
+    Finding,
+    Verdict,
+    judge_converged,
+    judge_shift,
+    judge_trend,
+)
+from rmt_rank.paper.experiments.trained.fitting import (
+    SHOWN,
+    blocks,
+    fitted_depths,
+    medians,
+    train_to_the_end,
+)
+
+__all__ = ["EXPERIMENT", "run", "verdict"]
+__all__ += ["train_to_the_end", "verdict"]
+
+Array = npt.NDArray[np.float64]
+
+_INITIALISATIONS = {
+    "normal": "default initialisation",
+    "balanced": "all begin as the product of the deepest network",
+    "marginals": "all weights begin with the entries of that product",
+}
+
+_SIZES: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "width": 8,
+        "task_rank": 6,
+        "examples": 6,
+        "depths": [1, 2, 3],
+        "as_depth": 3,
+        "repeats": 3,
+        "steps": 150,
+        "last_steps": 1000,
+        "last_depth": 3,
+    },
+    "quick": {
+        "width": 32,
+        "task_rank": 24,
+        "examples": 24,
+        "depths": [1, 2, 4, 8],
+        "as_depth": 32,
+        "repeats": 5,
+        "steps": 2000,
+        "last_steps": 5000,
+        "last_depth": 4,
+    },
+    "full": {
+        "width": 32,
+        "task_rank": 24,
+        "examples": 24,
+        "depths": [1, 2, 4, 8, 16, 32],
+        "as_depth": 32,
+        "repeats": 9,
+        "steps": 4000,
+        "last_steps": 20000,
+        "last_depth": 8,
+    },
+}
+
+
+def _settings(size: str) -> dict[str, Any]:
+    return {"initialisations": list(_INITIALISATIONS), "tolerance": 1e-5} | _SIZES[size]
+
+
+def _cells(settings: Mapping[str, Any]) -> list[Cell]:
+    return grid(
+        initialisation=settings["initialisations"],
+        depth=settings["depths"],
+        repeat=range(settings["repeats"]),
+    )
+
+
+def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
+    repeat, initialisation = cell["repeat"], cell["initialisation"]
+    problem = least_squares_problem(
+        settings["width"],
+        settings["task_rank"],
+        settings["examples"],
+        rng=shared_seed(seed, problem=repeat),
+    )
+    as_depth = None if initialisation == "normal" else settings["as_depth"]
+    return train_to_the_end(
+        problem,
+        LinearNetwork((settings["width"],) * (cell["depth"] + 1)),
+        settings,
+        # the same for all depths: balanced ones begin with the same map
+        shared_seed(seed, weights=repeat),
+        initialisation=initialisation,
+        as_depth=as_depth,
+    )
+
+
+# --- what it says -----------------------------------------------------------------------------
+
+
+def _judge(dataset: Any) -> list[Finding]:
+    names = dataset.initialisation.values.tolist()
+    parts = {name: dataset.sel(initialisation=name) for name in names}
+    findings = []
+    for name, part in parts.items():
+        findings.append(_after_descent(name, part, len(names)))
+        findings.append(_at_zero_error(name, part, len(names)))
+    findings.append(_reads_lower(dataset))
+    findings += [_beyond_two(name, part, len(names)) for name, part in parts.items()]
+    findings += [_below_least_norm(name, part, len(names)) for name, part in parts.items()]
+    return findings
+
+
+def _after_descent(name: str, part: Any, comparisons: int) -> Finding:
+    steps = int(part.step.max())
+    found = judge_trend(
+        f"Deeper networks learn Gram matrices of lower rank in {steps} epochs "
+        f"({_INITIALISATIONS[name]}).",
+        "Observation 4, Figure 5",
+        blocks(part, "gram_rank"),
+        falls=True,
+        complete=float(part.converged.astype(float).mean()),
+        comparisons=comparisons,
+    )
+    text = (
+        f"{found.statistic}; medians by depth {medians(part, 'gram_rank')}; where they began "
+        f"{medians(part, 'initial_gram_rank')}; loss {medians(part, 'loss')}"
+    )
+    return Finding(found.sentence, found.reference, found.verdict, text)
+
+
+def _at_zero_error(name: str, part: Any, comparisons: int) -> Finding:
+    found = judge_converged(
+        f"Deeper networks have Gram matrices of lower rank at zero training error "
+        f"({_INITIALISATIONS[name]}).",
+        "Observation 4, Figure 5",
+        blocks(part, "fitted_gram_rank"),
+        blocks(part, "fitted") == 1,
+        part.depth.values.tolist(),
+        falls=True,
+        comparisons=comparisons,
+    )
+    text = (
+        f"{found.statistic}; medians by depth {medians(part, 'fitted_gram_rank')}; by the "
+        f"identity {medians(part, 'identity_gram_rank')}; the solution of least norm W* P, which "
+        f"knows no depth: {float(part.minimal_gram_rank.median()):.4g}"
+    )
+    return Finding(found.sentence, found.reference, found.verdict, text)
+
+
+def _reads_lower(dataset: Any) -> Finding:
+    """Whether lack of convergence alone looks like low rank."""
+    late = (dataset.converged == 0) & (dataset.fitted == 1)
+    difference = (dataset.gram_rank - dataset.fitted_gram_rank).where(late)
+    # a number for each repeat: its networks share a problem
+    return judge_shift(
+        "Networks that have not converged read as lower rank than the same ones do at zero "
+        "training error.",
+        "ours",
+        difference.median([d for d in difference.dims if d != "repeat"]),
+    )
+
+
+def _beyond_two(name: str, part: Any, comparisons: int) -> Finding:
+    """Whether the trend is more than that from one layer to two."""
+    sentence = (
+        f"The Gram matrix's rank falls on beyond two layers, at zero training error "
+        f"({_INITIALISATIONS[name]})."
+    )
+    enough = fitted_depths(part)
+    if 2 not in enough or enough[-1] == 2:
+        return Finding(sentence, "ours", Verdict.UNDECIDED, "too few runs converged")
+    rank = part.fitted_gram_rank.where(part.fitted == 1)
+    change = rank.sel(depth=enough[-1]) - rank.sel(depth=2)
+    found = judge_shift(sentence, "ours", change, comparisons=comparisons)
+    text = f"depth {enough[-1]} less depth 2: {found.statistic}"
+    return Finding(sentence, "ours", found.verdict, text)
+
+
+def _below_least_norm(name: str, part: Any, comparisons: int) -> Finding:
+    """Whether depth does more than to forget the initial weights outside the data."""
+    sentence = f"Depth takes the weight's rank below that of W* P ({_INITIALISATIONS[name]})."
+    reference = "ours: what an implicit bias towards low rank would do"
+    enough = fitted_depths(part)
+    if not enough:
+        return Finding(sentence, reference, Verdict.UNDECIDED, "no depth converged")
+    deepest = part.sel(depth=enough[-1])
+    difference = (deepest.fitted_weight_rank - deepest.minimal_weight_rank).where(
+        deepest.fitted == 1
+    )
+    found = judge_shift(sentence, reference, difference, comparisons=comparisons)
+    text = (
+        f"depth {enough[-1]}: {found.statistic}; medians by depth "
+        f"{medians(part, 'fitted_weight_rank')}; by the identity "
+        f"{medians(part, 'identity_weight_rank')}; W* P "
+        f"{float(part.minimal_weight_rank.median()):.4g}"
+    )
+    return Finding(sentence, reference, found.verdict, text)
+
+
+EXPERIMENT = Experiment(
+    name="parameterization",
+    title="Rank from initialisation to convergence, with default and with low-rank initial weights",
+    reference="Observation 4, Figure 5",
+    settings=_settings,
+    cells=_cells,
+    compute=_compute,
+    judge=_judge,
+    shown=SHOWN,
+)
+
+# the experiment as Python functions, see `run_experiment`
+run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge

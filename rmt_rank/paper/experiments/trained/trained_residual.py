@@ -1,0 +1,243 @@
+"""Appendix C and Figure 9: linear networks with residual connections, and batch normalisation.
+
+Whether the rank levels off is a matter of scale.  At fixed variance of the branches every layer
+lowers it, at initialisation, only less than in a plain network; with the variance of a branch in
+proportion to 1/depth it stays near that of one layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from rmt_rank.networks.linear import LinearNetwork
+from rmt_rank.networks.problem import least_squares_problem
+from rmt_rank.paper.experiments.experiment import (
+    Arrays,
+    Cell,
+    Experiment,
+    grid,
+    run_experiment,
+    shared_seed,
+)
+from rmt_rank.paper.experiments.findings import (
+    ENOUGH,
+    Finding,
+    Verdict,
+    judge_converged,
+    judge_shift,
+    judge_trend,
+)
+from rmt_rank.paper.experiments.trained.fitting import (
+    SHOWN,
+    blocks,
+    fitted_depths,
+    medians,
+    train_to_the_end,
+)
+
+__all__ = ["EXPERIMENT", "run", "verdict"]
+
+_REFERENCE = "Appendix C, Figure 9"
+
+# A rank that falls by less than this, in nats, is said to stay: half of what the second layer of a
+# plain network costs.
+_MARGIN = 0.1
+
+_NETWORKS = {
+    "plain": "plain networks",
+    "residual": "residual networks",
+    "residual-small": "residual networks, branches of variance ~ 1/depth",
+    "residual-batch-norm": "residual networks with batch normalisation",
+}
+
+_SIZES: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "width": 6,
+        "task_rank": 2,
+        "examples": 4,
+        "depths": [1, 2, 3],
+        "repeats": 2,
+        "steps": 60,
+        "last_steps": 1000,
+        "last_depth": 2,
+    },
+    "quick": {
+        "width": 32,
+        "task_rank": 4,
+        "examples": 16,
+        "depths": [1, 2, 4, 8],
+        "repeats": 3,
+        "steps": 1000,
+        "last_steps": 500,
+        "last_depth": 8,
+    },
+    "full": {
+        "width": 32,
+        "task_rank": 4,
+        "examples": 16,
+        "depths": [1, 2, 4, 8, 16, 32],
+        "repeats": 10,
+        "steps": 2000,
+        "last_steps": 5000,
+        "last_depth": 16,
+    },
+}
+
+
+def _settings(size: str) -> dict[str, Any]:
+    return {"networks": list(_NETWORKS), "tolerance": 1e-4} | _SIZES[size]
+
+
+def _cells(settings: Mapping[str, Any]) -> list[Cell]:
+    return grid(
+        network=settings["networks"],
+        depth=settings["depths"],
+        repeat=range(settings["repeats"]),
+    )
+
+
+def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
+    problem = least_squares_problem(
+        settings["width"],
+        settings["task_rank"],
+        settings["examples"],
+        rng=shared_seed(seed, problem=cell["repeat"]),
+    )
+    network, depth = cell["network"], cell["depth"]
+    shape = LinearNetwork(
+        (settings["width"],) * (depth + 1),
+        skip=0 if network == "plain" else 1,
+        batch_norm=network == "residual-batch-norm",
+    )
+    return train_to_the_end(problem, shape, settings, seed, scale=_scale(network, depth))
+
+
+def _scale(network: str, depth: int) -> float:
+    """Standard deviation of weights, in units of 1/sqrt(width)."""
+    if network == "plain":
+        return 1.0
+    # variance 1/(3 width) is what deep-learning libraries begin with: uniform to 1/sqrt(width)
+    return math.sqrt((1 / depth if network == "residual-small" else 1) / 3)
+
+
+# --- what it says -----------------------------------------------------------------------------
+
+
+def _judge(dataset: Any) -> list[Finding]:
+    parts = {name: dataset.sel(network=name) for name in dataset.network.values.tolist()}
+    residual = {name: part for name, part in parts.items() if name != "plain"}
+    findings = [_falls(name, part) for name, part in parts.items()]
+    findings += [
+        _stays(name, part, parts["plain"], first, len(residual))
+        for first in (int(dataset.depth[0]), _later(dataset))
+        for name, part in residual.items()
+    ]
+    findings.append(_unstable(parts))
+    findings += [_at_initialisation(name, part, len(residual)) for name, part in residual.items()]
+    return findings
+
+
+def _later(dataset: Any) -> int:
+    """Where the rank is said to be level from, 8 layers in the paper, or half of what there is."""
+    depths = dataset.depth.values.tolist()
+    return 8 if max(depths) > 8 else depths[len(depths) // 2]
+
+
+def _falls(name: str, part: Any) -> Finding:
+    found = judge_converged(
+        f"Rank falls with depth at zero training error ({_NETWORKS[name]}).",
+        _REFERENCE,
+        blocks(part, "fitted_weight_rank"),
+        blocks(part, "fitted") == 1,
+        part.depth.values.tolist(),
+        falls=True,
+        comparisons=len(_NETWORKS),
+    )
+    text = (
+        f"{found.statistic}; medians by depth {medians(part, 'fitted_weight_rank')}; the solution "
+        f"of least norm {float(part.minimal_weight_rank.median()):.4g}; where gradient descent "
+        f"ended {medians(part, 'weight_rank')}, at training losses {medians(part, 'loss')}"
+    )
+    return Finding(found.sentence, found.reference, found.verdict, text)
+
+
+def _stays(name: str, part: Any, plain: Any, first: int, comparisons: int) -> Finding:
+    """Whether the rank changes by less than the margin to the deepest that converged."""
+    start = "one layer" if first == 1 else f"{first} layers"
+    sentence = f"The rank falls by less than {_MARGIN:g} from {start} on ({_NETWORKS[name]})."
+    enough = [d for d in fitted_depths(part) if d >= first]
+    if len(enough) < 2 or enough[0] != first:
+        depths = ", ".join(map(str, fitted_depths(part))) or "none"
+        text = f"too few runs converged; depths where {ENOUGH:.0%} did: {depths}"
+        return Finding(sentence, _REFERENCE, Verdict.UNDECIDED, text)
+    fall = _fall(part, first, enough[-1])
+    found = judge_shift(sentence, _REFERENCE, fall - _MARGIN, comparisons=comparisons)
+    text = (
+        f"fall from depth {first} to {enough[-1]}, median {float(fall.median()):.3f}, less "
+        f"{_MARGIN:g}: {found.statistic}"
+    )
+    shared = [d for d in fitted_depths(plain) if first < d <= enough[-1]]
+    if shared and first in fitted_depths(plain):
+        other = float(_fall(plain, first, shared[-1]).median())
+        text += f"; plain networks fall by {other:.3f} to depth {shared[-1]}"
+    return Finding(sentence, _REFERENCE, found.verdict, text)
+
+
+def _fall(part: Any, first: int, last: int) -> Any:
+    rank = part.fitted_weight_rank.where(part.fitted == 1)
+    return rank.sel(depth=first) - rank.sel(depth=last)
+
+
+def _unstable(parts: Mapping[str, Any]) -> Finding:
+    """Whether outputs grow with depth without normalisation, and what becomes of training."""
+    part, normalised = parts["residual"], parts["residual-batch-norm"]
+    found = judge_trend(
+        "The output of residual networks without batch normalisation grows with depth.",
+        _REFERENCE,
+        blocks(part, "initial_loss"),
+        falls=False,
+    )
+    text = f"initial loss, {found.statistic}"
+    for name, each in (("without", part), ("with", normalised)):
+        rates = medians(each, "learning_rate")
+        share = each.fitted.astype(float).mean("repeat").values
+        fitted = ", ".join(
+            f"{d}: {s:.0%}" for d, s in zip(each.depth.values.tolist(), share, strict=True)
+        )
+        text += (
+            f"; {name} batch normalisation: medians by depth {medians(each, 'initial_loss')}, "
+            f"best learning rate {rates}, zero training error {fitted}"
+        )
+    return Finding(found.sentence, found.reference, found.verdict, text)
+
+
+def _at_initialisation(name: str, part: Any, comparisons: int) -> Finding:
+    found = judge_trend(
+        f"Before training, too, rank falls with depth ({_NETWORKS[name]}).",
+        "ours: proved for infinite width at a fixed variance of the branches",
+        blocks(part, "initial_weight_rank"),
+        falls=True,
+        comparisons=comparisons,
+    )
+    text = f"{found.statistic}; medians by depth {medians(part, 'initial_weight_rank')}"
+    return Finding(found.sentence, found.reference, found.verdict, text)
+
+
+EXPERIMENT = Experiment(
+    name="residual",
+    title="Rank of plain and residual networks, with and without batch normalisation, over depth",
+    reference=_REFERENCE,
+    settings=_settings,
+    cells=_cells,
+    compute=_compute,
+    judge=_judge,
+    shown=("initial_weight_rank", "initial_loss", *SHOWN),
+)
+
+# the experiment as Python functions, see `run_experiment`
+run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge

@@ -1,0 +1,1 @@
+"""Gaussian layers of unequal widths."""

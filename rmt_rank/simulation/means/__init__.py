@@ -1,0 +1,1 @@
+"""Means of statistics of random products, with their errors."""

@@ -1,0 +1,1 @@
+"""Random products: what is drawn, by which method, in which blocks."""

@@ -1,0 +1,255 @@
+"""Products along a chain, block by block: full matrices, triangular ones, or compiled loops."""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import array_api_compat
+import numpy as np
+import numpy.typing as npt
+
+from rmt_rank._lib.array import svdvals
+from rmt_rank._lib.random import gaussian
+from rmt_rank.simulation.products.bidiagonal import bidiagonal_singular_values, dlasq1_address
+from rmt_rank.simulation.products.chain import Chain
+from rmt_rank.simulation.products.compiled_loops import compiled_loops
+from rmt_rank.simulation.products.factors import Factor, draw_factors
+from rmt_rank.simulation.products.logarithms import LogProduct
+
+__all__ = ["Block", "Job", "ScaledValues", "dense", "triangular", "triangular_product"]
+
+# Layers between rescalings: in so few, no product comes near the ends of the floats.
+RESCALE_EVERY = 16
+# Up to this width the compiled loops beat LAPACK and BLAS.
+COMPILED_WIDTH = 48
+# Side of the tiles in which large triangular matrices are multiplied.
+TILE = 64
+
+
+class ScaledValues(NamedTuple):
+    """Singular values over a power of two per matrix, so that deep products do not underflow."""
+
+    values: Any  # (block, width)
+    exponent: Any  # (block,): whole numbers
+
+    def unscaled(self, xp: ModuleType) -> Any:
+        """The singular values themselves; 0 where they are below the smallest float."""
+        # in two steps, since 2^exponent may be out of range where the result is not
+        half = xp.floor(self.exponent / 2)
+        first, second = 2.0**half, 2.0 ** (self.exponent - half)
+        return self.values * first[:, None] * second[:, None]
+
+
+class Block(NamedTuple):
+    """What a block of chains gives.
+
+    Attributes
+    ----------
+    values : list
+        For each depth asked for, a `ScaledValues`, or an array of log singular values.
+    log_diagonal : array, shape (N, block), or None
+        Logarithms of the diagonal entries of the triangular factors, added up over layers, if asked
+        for; their means are known.
+    """
+
+    values: list[Any]
+    log_diagonal: Any
+
+
+class Job(NamedTuple):
+    """How the blocks of a job are computed."""
+
+    chain: Chain
+    depths: tuple[int, ...]
+    xp: ModuleType
+    device: Any
+    dtype: Any
+    log: bool
+    log_diagonal: bool
+
+
+def dense(job: Job, count: int, stream: np.random.Generator) -> Block:
+    """Every entry drawn, full products: the straightforward reference method."""
+    chain, xp = job.chain, job.xp
+    product: Any = LogProduct(xp) if job.log else _Matrices(job)
+    values = []
+    for layer in range(1, chain.depth + 1):
+        shape = (count, chain.widths[layer], chain.widths[layer - 1])
+        factor = gaussian(stream, shape, field=chain.field, scale=chain.width**-0.5, xp=xp)
+        product.multiply(_placed(job, factor))
+        if layer % RESCALE_EVERY == 0:
+            product.rescale()
+        if layer in job.depths:
+            values.append(product.singular_values())
+    return Block(values, None)
+
+
+def triangular(job: Job, count: int, stream: np.random.Generator) -> Block:
+    """Triangular factors in the place of full ones, see `factors`."""
+    chain, xp = job.chain, job.xp
+    product: Any = LogProduct(xp, triangular=True) if job.log else _Matrices(job)
+    compiled: Any = None
+    if chain.compiled:
+        compiled = compiled_loops()
+        if compiled is None:
+            raise ImportError("compiled loops need numba, which does not work here")
+        if chain.field == "real" and chain.width <= COMPILED_WIDTH and not job.log:
+            product = _Lanes(compiled)
+    factors = draw_factors(
+        stream,
+        count,
+        chain.width,
+        chain.others,
+        field=chain.field,
+        xp=xp,
+        box_muller=compiled and compiled.box_muller,
+    )
+    values, logs = [], 0.0
+    for layer, factor in enumerate(factors, 1):
+        if job.log_diagonal:
+            logs = logs + xp.log(factor.diagonal)
+        if isinstance(product, _Lanes):
+            product.multiply(factor)
+        else:
+            product.multiply(_placed(job, triangular_matrices(xp, factor, first=layer == 1)))
+        if layer % RESCALE_EVERY == 0:
+            product.rescale()
+        if layer in job.depths:
+            bidiagonal = layer == 1 and not job.log and isinstance(factor.diagonal, np.ndarray)
+            values.append(_of_bidiagonal(job, factor) if bidiagonal else product.singular_values())
+    return Block(values, logs if job.log_diagonal else None)
+
+
+def _of_bidiagonal(job: Job, factor: Factor) -> ScaledValues:
+    """Singular values of the first factor, without a decomposition."""
+    values = bidiagonal_singular_values(factor.diagonal.T, factor.above.T)
+    return ScaledValues(values.astype(job.dtype), np.zeros(len(values), dtype=job.dtype))
+
+
+def _placed(job: Job, array: Any) -> Any:
+    """An array on the device asked for, in the precision asked for."""
+    xp = job.xp
+    if xp.isdtype(array.dtype, "complex floating"):
+        dtype = xp.complex128 if job.dtype == xp.float64 else xp.complex64
+    else:
+        dtype = job.dtype
+    if array.dtype != dtype:
+        array = xp.astype(array, dtype)
+        if array.dtype != dtype:
+            raise ValueError(f"{xp.__name__} gives {array.dtype} where {dtype} was asked for")
+    return array if job.device is None else array_api_compat.to_device(array, job.device)
+
+
+def triangular_matrices(xp: ModuleType, factor: Factor, *, first: bool) -> Any:
+    """Matrices of shape (block, N, N) from the entries of a factor; the first is bidiagonal."""
+    n, block = factor.diagonal.shape
+    place = xp.asarray(_places(n, first))
+    table = xp.concat(
+        [
+            xp.astype(factor.diagonal, factor.above.dtype, copy=False),
+            factor.above,
+            xp.zeros((1, block), dtype=factor.above.dtype),
+        ],
+        axis=0,
+    )
+    entries = xp.take(xp.permute_dims(table, (1, 0)), place, axis=1)
+    return xp.reshape(entries, (block, n, n))
+
+
+@functools.lru_cache(maxsize=8)
+def _places(n: int, bidiagonal: bool) -> npt.NDArray[np.intp]:
+    """Where each entry of a matrix stands among diagonal, entries above, and one zero."""
+    rows, columns = np.triu_indices(n, 1)
+    if bidiagonal:
+        rows, columns = np.arange(n - 1), np.arange(1, n)
+    place = np.full((n, n), n + rows.size)
+    place[rows, columns] = n + np.arange(rows.size)
+    np.fill_diagonal(place, np.arange(n))
+    return place.ravel()
+
+
+class _Matrices:
+    """A product in arrays of shape (block, m, n) of any library."""
+
+    def __init__(self, job: Job) -> None:
+        self.job, self.xp = job, job.xp
+        self.product: Any = None
+
+    def multiply(self, factor: Any) -> None:
+        xp = self.xp
+        if self.product is None:
+            self.product = factor
+            self.exponent = xp.zeros_like(xp.abs(factor[:, 0, 0]))
+            return
+        # the first factor may be real where the others are complex
+        product = xp.astype(self.product, factor.dtype, copy=False)
+        dense = self.job.chain.method == "dense"
+        self.product = factor @ product if dense else triangular_product(xp, factor, product)
+
+    def rescale(self) -> None:
+        xp = self.xp
+        power = _power_of_two(xp, xp.max(xp.abs(self.product), axis=(-2, -1)))
+        self.product = self.product * (2.0**-power)[:, None, None]
+        self.exponent = self.exponent + power
+
+    def singular_values(self) -> ScaledValues:
+        values = svdvals(self.xp, self.product)
+        # a narrow layer inside leaves zeros behind the others
+        return ScaledValues(values[:, : self.job.chain.width], self.exponent)
+
+
+def triangular_product(xp: ModuleType, a: Any, b: Any) -> Any:
+    """Product of upper triangular matrices by tiles: up to a third of the operations."""
+    n = a.shape[-1]
+    if n <= 2 * TILE:
+        return a @ b
+    starts = range(0, n, TILE)
+    panels = []
+    for i in starts:
+        rows = a[..., i : i + TILE, :]
+        tiles = [
+            rows[..., i : j + TILE] @ b[..., i : j + TILE, j : j + TILE]
+            for j in starts[i // TILE :]
+        ]
+        if i > 0:  # zeros, of the right kind and on the right device
+            tiles.insert(0, 0 * rows[..., :i])
+        panels.append(xp.concat(tiles, axis=-1))
+    return xp.concat(panels, axis=-2)
+
+
+class _Lanes:
+    """A product in NumPy arrays of shape (N, N, block), by compiled loops."""
+
+    def __init__(self, kernels: Any) -> None:
+        self.kernels, self.layers = kernels, 0
+
+    def multiply(self, factor: Factor) -> None:
+        n, block = factor.diagonal.shape
+        if self.layers == 0:
+            self.product, self.exponent = np.empty((n, n, block)), np.zeros(block)
+            self.kernels.start(factor.diagonal, factor.above, self.product)
+        else:
+            bidiagonal = self.layers == 1
+            self.kernels.multiply(factor.diagonal, factor.above, self.product, bidiagonal)
+        self.layers += 1
+
+    def rescale(self) -> None:
+        power = _power_of_two(np, np.abs(self.product).max(axis=(0, 1)))
+        self.product *= 2.0**-power
+        self.exponent = self.exponent + power
+
+    def singular_values(self) -> ScaledValues:
+        n, _, block = self.product.shape
+        diagonal, above = np.empty((n, block)), np.empty((n - 1, block))
+        self.kernels.bidiagonalise(self.product.copy(), diagonal, above)
+        values = self.kernels.bidiagonal_singular_values(dlasq1_address(), diagonal, above)
+        if not np.isfinite(values).all():
+            raise ArithmeticError("dlasq1 did not converge")
+        return ScaledValues(values, self.exponent)
+
+
+def _power_of_two(xp: Any, largest: Any) -> Any:
+    """The power of two that may be taken out of every matrix, exactly."""
+    return xp.floor(xp.log2(xp.where(largest > 0, largest, xp.ones_like(largest))))

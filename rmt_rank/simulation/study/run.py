@@ -1,0 +1,238 @@
+"""Running a study on any executor, and opening its results.
+
+Blocks are added up in their order, so that the numbers are the same to the last bit whatever was
+interrupted, and however many processes or machines computed them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from rmt_rank._lib.paths import user_path
+from rmt_rank._lib.validation import function, instance, shown
+from rmt_rank.simulation.means.joint_moments import JointMoments, added, combined
+from rmt_rank.simulation.products.blocks import require_room
+from rmt_rank.simulation.study.declaration import Study, label
+from rmt_rank.simulation.study.store import Store
+from rmt_rank.simulation.study.work import (
+    StudyBlock,
+    block_samples,
+    blocks,
+    cells,
+    chain_of,
+    components,
+    compute,
+    controls_of,
+)
+
+__all__ = ["open_study", "run_study"]
+
+# Largest number of blocks of a study; each is a file.
+_MOST_BLOCKS = 10**6
+# Blocks that are submitted before results are waited for.
+_IN_FLIGHT = 64
+
+
+def run_study(
+    study: Study,
+    store: str | os.PathLike[str],
+    *,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Any:
+    """Compute what is missing of a study, and open it.
+
+    Parameters
+    ----------
+    study : Study
+        What to compute.
+    store : path
+        A folder: new, empty, or the store of the same study, which is gone on with.
+    executor : concurrent.futures.Executor, optional
+        Where blocks are computed; this process by default.  Any executor does: a process pool, that
+        of a Dask client (`Client.get_executor()`), or mpi4py's.  Only this process writes files.
+    progress : callable, optional
+        Called with the number of blocks that are done and that of all.
+
+    Returns
+    -------
+    xarray.Dataset
+        See `open_study`.
+
+    Raises
+    ------
+    ImportError
+        If xarray is not installed (the extra `study`).
+    TypeError, ValueError
+        If an argument is of the wrong type or out of its range, or there is not enough memory.
+    StoreError
+        If the folder is not empty and holds something else, or one of its files is damaged.
+
+    Notes
+    -----
+    What is done is written at once.  Interrupted or killed at any point, and run again, the study
+    resumes, and gives the same numbers to the last bit on machines of the same kind.
+    """
+    instance("study", study, Study)
+    path = user_path("store", store)
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise TypeError(f"executor must have the method submit, got {shown(executor)}")
+    report = (lambda _done, _total: None) if progress is None else function("progress", progress)
+    _require_feasible(study)
+    _xarray()
+    opened = Store.begin(path, study)
+    missing, total = [], 0
+    for cell in cells(study):
+        for block in blocks(study, opened.compiled, cell):
+            total += 1
+            if opened.load(block) is None:
+                missing.append(block)
+    done = total - len(missing)
+    report(done, total)
+    for block, halves in _computed(missing, executor):
+        opened.save(block, halves)
+        done += 1
+        report(done, total)
+    return open_study(path)
+
+
+def _require_feasible(study: Study) -> None:
+    """Refuse studies with too many blocks, or with blocks that do not fit into memory."""
+    log = any(each.log for each in study.functions())
+    count = 0
+    for cell in cells(study):
+        block = StudyBlock(study, False, *cell, 0, 0)
+        most = block_samples(study, *cell[1:])
+        count += -(-study.samples // most)
+        require_room(chain_of(block), min(most, study.samples), log=log)
+    if count > _MOST_BLOCKS:
+        raise ValueError(
+            f"samples must be such that there are at most {_MOST_BLOCKS} blocks, got "
+            f"{study.samples} and {count:.3g} blocks"
+        )
+
+
+def _computed(
+    blocks: Sequence[StudyBlock], executor: Executor | None
+) -> Iterator[tuple[StudyBlock, list[JointMoments | None]]]:
+    """Results in the order in which they are finished, few of them at a time in flight."""
+    if executor is None:
+        for block in blocks:
+            yield block, compute(block)
+        return
+    waiting = iter(blocks)
+    running: dict[Future[Any], StudyBlock] = {}
+    try:
+        for block in islice(waiting, _IN_FLIGHT):
+            running[executor.submit(compute, block)] = block
+        while running:
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            failed = None
+            for future in finished:
+                block = running.pop(future)
+                if future.exception() is not None:
+                    failed = failed or future
+                    continue
+                yield block, future.result()
+            if failed is not None:
+                # what others have finished, or are about to, is not lost
+                for future in [future for future in running if not future.cancel()]:
+                    if future.exception() is None:
+                        yield running[future], future.result()
+                failed.result()
+            for block in islice(waiting, len(finished)):
+                running[executor.submit(compute, block)] = block
+    finally:
+        for future in running:
+            future.cancel()
+
+
+def open_study(store: str | os.PathLike[str]) -> Any:
+    """Open the results of a study.
+
+    Parameters
+    ----------
+    store : path
+        Folder of a study that was started.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over field, width and depth: for every statistic its mean under its name, and with the
+        endings _error (one standard error, nan below 32 samples) and _variance_reduction; and
+        `samples`, the number of samples done.  Cells without samples are nan.  Attributes hold the
+        declaration and provenance.
+
+    Raises
+    ------
+    ImportError
+        If xarray is not installed (the extra `study`).
+    StoreError
+        If the folder is not a store, or a file is truncated or belongs to another study.
+    """
+    xarray = _xarray()
+    opened = Store.open(user_path("store", store))
+    study = opened.study
+    shape = (len(study.fields), len(study.widths), len(study.depths))
+    samples = np.zeros(shape, dtype=np.int64)
+    sizes = [components(each, max(study.widths)) for each in study.statistics]
+    arrays = [[np.full((*shape, size), np.nan) for size in sizes] for _ in range(3)]
+    for place, cell in zip(np.ndindex(shape), cells(study), strict=True):
+        halves: list[JointMoments | None] = [None, None]
+        for block in blocks(study, opened.compiled, cell):
+            halves = added(halves, opened.load(block) or [None, None])
+        samples[place] = sum(half.count for half in halves if half is not None)
+        if samples[place] < 2:
+            continue
+        chain = chain_of(StudyBlock(study, opened.compiled, *cell, 0, 0))
+        spans = [
+            np.full(components(each, cell[1]), chosen.span(cell[1]))
+            for each, chosen in zip(study.statistics, study.functions(), strict=True)
+        ]
+        found = combined(halves, controls_of(study, chain), np.concatenate(spans))[:3]
+        for values, result in zip(arrays, found, strict=True):
+            start = 0
+            for array, each in zip(values, study.statistics, strict=True):
+                size = components(each, cell[1])
+                array[place][:size] = result[start : start + size]
+                start += size
+    data: dict[str, Any] = {"samples": (("field", "width", "depth"), samples)}
+    for i, each in enumerate(study.statistics):
+        axes: tuple[str, ...] = ("field", "width", "depth")
+        name = label(each)
+        if each["name"] != "effective_rank":
+            axes += ("bin",) if each["name"] == "spectral_measure" else ("index",)
+        for values, ending in zip(arrays, ("", "_error", "_variance_reduction"), strict=True):
+            array = values[i] if len(axes) == 4 else values[i][..., 0]
+            data[name + ending] = (axes, array)
+    coordinates: dict[str, Any] = {
+        "field": list(study.fields),
+        "width": list(study.widths),
+        "depth": list(study.depths),
+    }
+    for each in study.statistics:
+        if each["name"] == "spectral_measure":
+            coordinates["bin"] = list(each["bins"])[:-1]
+    attributes = {
+        "study": json.dumps(study.to_dict()),
+        "provenance": json.dumps(opened.content["provenance"]),
+        "complete": int(np.all(samples == study.samples)),
+    }
+    return xarray.Dataset(data, coords=coordinates, attrs=attributes)
+
+
+def _xarray() -> Any:
+    try:
+        import xarray
+    except ImportError:
+        raise ImportError(
+            "studies need xarray: install the extra 'study', for example pip install xarray"
+        ) from None
+    return xarray

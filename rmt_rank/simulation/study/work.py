@@ -1,0 +1,117 @@
+"""Blocks of a study: pieces of work with streams of their own, computed anywhere.
+
+The stream is seeded by the study's seed and the block's place, whoever computes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rmt_rank._lib.random import FIELDS
+from rmt_rank.simulation.means.controls import Controls
+from rmt_rank.simulation.means.joint_moments import JointMoments, added, observe
+from rmt_rank.simulation.products.blocks import chain_blocks, in_threads
+from rmt_rank.simulation.products.chain import Chain
+from rmt_rank.simulation.study.declaration import Study
+
+__all__ = [
+    "StudyBlock",
+    "block_samples",
+    "blocks",
+    "cells",
+    "chain_of",
+    "components",
+    "compute",
+    "controls_of",
+]
+
+# Entries of all factors in a block of a study: about half a second; logarithms take longer.
+_BLOCK_ENTRIES = 2**26
+_LOG_BLOCK_ENTRIES = 2**22
+
+
+@dataclass(frozen=True)
+class StudyBlock:
+    """A block of a study: all that a worker needs to know."""
+
+    study: Study
+    compiled: bool
+    field: str
+    width: int
+    depth: int
+    index: int
+    size: int
+
+    @property
+    def name(self) -> str:
+        """Name of the file of its result."""
+        return f"{self.field}-{self.width:05d}-{self.depth:05d}-{self.index:06d}.npz"
+
+
+def block_samples(study: Study, width: int, depth: int) -> int:
+    """Products in a block at a cell."""
+    log = any(each.log for each in study.functions())
+    return max(16, (_LOG_BLOCK_ENTRIES if log else _BLOCK_ENTRIES) // (width * width * depth))
+
+
+def cells(study: Study) -> Iterator[tuple[str, int, int]]:
+    """Field, width and depth of every cell, in order."""
+    return (
+        (field, width, depth)
+        for field in study.fields
+        for width in study.widths
+        for depth in study.depths
+    )
+
+
+def blocks(study: Study, compiled: bool, cell: tuple[str, int, int]) -> Iterator[StudyBlock]:
+    """Blocks of a cell, in order."""
+    most = block_samples(study, *cell[1:])
+    return (
+        StudyBlock(study, compiled, *cell, index, min(most, study.samples - begin))
+        for index, begin in enumerate(range(0, study.samples, most))
+    )
+
+
+def components(statistic: Mapping[str, Any], width: int) -> int:
+    """Number of values of a statistic at a width."""
+    if statistic["name"] == "effective_rank":
+        return 1
+    return len(statistic["bins"]) - 1 if statistic["name"] == "spectral_measure" else width
+
+
+def chain_of(block: StudyBlock) -> Chain:
+    """The chain of a block."""
+    widths = (block.width,) * (block.depth + 1)
+    return Chain(widths, block.field, "triangular", block.compiled)
+
+
+def controls_of(study: Study, chain: Chain) -> Controls | None:
+    """Its control variates, if the study uses any."""
+    return Controls.of(chain) if study.control_variates else None
+
+
+def compute(block: StudyBlock) -> list[JointMoments | None]:
+    """Compute a block, anywhere."""
+    functions = block.study.functions()
+    chain = chain_of(block)
+    controls = controls_of(block.study, chain)
+    place = (FIELDS.index(block.field), block.width, block.depth, block.index)
+    work = chain_blocks(
+        chain,
+        (block.depth,),
+        block.size,
+        rng=np.random.SeedSequence(block.study.seed, spawn_key=place),
+        log=any(each.log for each in functions),
+        log_diagonal=controls is not None,
+    )
+    halves: list[JointMoments | None] = [None, None]
+    with closing(in_threads(work, 1)) as parts:
+        for part in parts:
+            halves = added(halves, observe(part, functions, controls))
+    return halves

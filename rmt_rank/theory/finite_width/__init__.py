@@ -1,0 +1,1 @@
+"""Finite width: corrections, exact moments and special cases."""

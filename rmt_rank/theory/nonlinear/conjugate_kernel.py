@@ -1,0 +1,285 @@
+"""Spectrum of the Gram matrix of activations, the width comparable to the number of inputs.
+
+q Gaussian inputs of n_0 features pass layers of width n, and K_l is the Gram matrix of the
+activations of layer l over their mean square.  As q = gamma n -> infinity, K_l is an outlier r_l q
+(r_l the correlation of two activations, from their common mean) and a bulk of mean 1 - r_l, whose
+law `kernel_recursion` finds layer by layer.
+
+For odd activations there is no outlier, and this is the theorem of Fan and Wang, for centred
+activations and nearly orthogonal inputs.  For others it is our extension: a conjecture, held
+against simulation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from scipy import optimize
+
+from rmt_rank._lib import activations as _activations
+from rmt_rank._lib.activations import ACTIVATIONS, Activation, Function
+from rmt_rank._lib.validation import integer, integers, real
+from rmt_rank.theory.nonlinear.gaussian_layers import Layer, gaussian_layers
+from rmt_rank.theory.nonlinear.kernel_recursion import kernel_entropy
+
+__all__ = [
+    "ConjugateKernel",
+    "KernelPlateau",
+    "conjugate_kernel",
+    "conjugate_kernel_effective_rank",
+    "conjugate_kernel_plateau",
+]
+
+
+# Largest number of layers; each takes a quadrature.
+MOST_LAYERS = 10**5
+# Logarithms of variances from and to which a fixed point is looked for, and what is rounding.
+_LOG_VARIANCES, _ROUNDING = (-12.0, 12.0), 1e-10
+
+
+class ConjugateKernel(NamedTuple):
+    """Limit of the spectrum of the normalised Gram matrix, and what the effective rank takes of it.
+
+    Attributes
+    ----------
+    outlier : float
+        Largest eigenvalue over the number of inputs; 0 for odd activations.
+    entropy : float
+        Mean effective rank less (1 - outlier) log(width), in nats.
+    status : {"proved", "verified", "conjectured"}
+        "proved" for the identity and at depth 0, "verified" for other odd activations, where the
+        limit is a theorem for nearly orthogonal inputs; "conjectured" for all others.
+    """
+
+    outlier: float
+    entropy: float
+    status: str
+
+    def effective_rank(self, width: float) -> float:
+        """Effective rank in nats at a width, without its finite-width corrections."""
+        return (1 - self.outlier) * math.log(real("width", width, above=0)) + self.entropy
+
+
+def conjugate_kernel(
+    samples_per_width: float,
+    depths: Sequence[int],
+    activation: str | Function | Activation,
+    *,
+    weight_variance: float = 1.0,
+    features_per_width: float = 1.0,
+) -> list[ConjugateKernel]:
+    """Limit of the Gram matrix of activations at several depths.
+
+    Parameters
+    ----------
+    samples_per_width : float
+        gamma = q/n > 0, the number of inputs over the width.
+    depths : sequence of int
+        Numbers l of layers, at least one, each from 0 to 10^5.
+    activation : str, Activation or callable
+        Activation, as in `rmt_rank._lib.activations.activation`.
+    weight_variance : float, default 1
+        Variance of the weights times the width of the layer before.
+    features_per_width : float, default 1
+        n_0/n > 0, features of the independent standard Gaussian inputs over width.
+
+    Returns
+    -------
+    list of ConjugateKernel
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of its range, or the variance of pre-activations
+        overflows or vanishes.
+    ArithmeticError
+        If quadrature does not converge.
+
+    Notes
+    -----
+    With gamma = q/n, log q = log n + log gamma, the effective rank is
+    -r log r + (1-r) log q - int_0^inf [(1-r)/(1+t) - h(t)] dt.  For the identity it is
+    log n + 1 - H_(L+1) - (1/gamma)/(L+2) at n_0 = n, gamma >= 1.  Absolute error about 1e-11.
+
+    References
+    ----------
+    .. [1] Z. Fan, Z. Wang, "Spectra of the Conjugate Kernel and Neural Tangent Kernel for
+       Linear-Width Neural Networks", arXiv:2005.11879.
+
+    Examples
+    --------
+    >>> from rmt_rank.theory.nonlinear.conjugate_kernel import conjugate_kernel
+    >>> [round(kernel.effective_rank(128), 3) for kernel in conjugate_kernel(8, [1, 4], "tanh")]
+    [4.389, 3.656]
+    """
+    gamma = real("samples_per_width", samples_per_width, above=0)
+    inputs = gamma / real("features_per_width", features_per_width, above=0)
+    variance = real("weight_variance", weight_variance, above=0)
+    if not math.isfinite(inputs):
+        raise ValueError(
+            "features_per_width must leave a ratio samples_per_width/features_per_width that is a "
+            f"float, got {features_per_width!r}"
+        )
+    numbers = integers("depths", depths, at_least=0, fewest=1, at_most=MOST_LAYERS)
+    found = _activations.activation(activation)
+    layers = gaussian_layers(found, max(numbers), variance)
+    status = "verified" if found.odd else "conjectured"
+    if found is ACTIVATIONS["identity"]:
+        status = "proved"
+    result = []
+    for depth in numbers:
+        apart = layers[depth - 1].apart if depth else 1.0
+        outlier = 1 - apart
+        spike = -outlier * math.log(outlier) if outlier > 0 else 0.0
+        entropy = spike + kernel_entropy(layers[:depth], gamma, inputs)
+        result.append(ConjugateKernel(outlier, entropy, status if depth else "proved"))
+    return result
+
+
+def conjugate_kernel_effective_rank(
+    width: float,
+    depth: int,
+    samples: float,
+    activation: str | Function | Activation,
+    *,
+    weight_variance: float = 1.0,
+    features: float | None = None,
+) -> float:
+    """Effective rank of the Gram matrix of activations at initialisation, by its limit.
+
+    Parameters
+    ----------
+    width : float
+        Width n of all layers, > 0.
+    depth : int
+        Number of layers, from 0 to 10^5.
+    samples : float
+        Number q of inputs, > 0.
+    activation, weight_variance
+        As in `conjugate_kernel`.
+    features : float, optional
+        Number of features of the inputs; width by default.
+
+    Returns
+    -------
+    float
+        In nats; its error vanishes as the width grows, for depth/width -> 0.
+
+    Raises
+    ------
+    TypeError, ValueError, ArithmeticError
+        As in `conjugate_kernel`.
+
+    Examples
+    --------
+    >>> from rmt_rank.theory.nonlinear.conjugate_kernel import conjugate_kernel_effective_rank
+    >>> round(conjugate_kernel_effective_rank(128, 2, 1024, "relu"), 3)
+    2.855
+    """
+    width = real("width", width, above=0)
+    ratio = real("samples", samples, above=0) / width
+    inputs = 1.0 if features is None else real("features", features, above=0) / width
+    depth = integer("depth", depth, at_least=0, at_most=MOST_LAYERS)
+    if not (0 < ratio < math.inf and 0 < inputs < math.inf):
+        raise ValueError(
+            "width must leave ratios samples/width and features/width that are floats > 0, got "
+            f"{width!r}"
+        )
+    (kernel,) = conjugate_kernel(
+        ratio, [depth], activation, weight_variance=weight_variance, features_per_width=inputs
+    )
+    return kernel.effective_rank(width)
+
+
+class KernelPlateau(NamedTuple):
+    """What deep networks of an odd activation tend to, at infinite width.
+
+    Attributes
+    ----------
+    variance : float
+        Fixed point v of the variance of pre-activations.
+    gain : float
+        b^2 = v (E phi')^2/E phi^2 there, the linear share of a layer.
+    participation_ratio : float
+        (tr K)^2/tr K^2 over the width, as the depth grows.
+    depth_scale : float
+        1/(1 - b^4), layers over which it is approached.
+    """
+
+    variance: float
+    gain: float
+    participation_ratio: float
+    depth_scale: float
+
+
+def conjugate_kernel_plateau(
+    samples_per_width: float,
+    activation: str | Function | Activation,
+    *,
+    weight_variance: float = 1.0,
+) -> KernelPlateau:
+    """Where the participation ratio of the Gram matrix of a deep network settles.
+
+    Parameters
+    ----------
+    samples_per_width, activation, weight_variance
+        As in `conjugate_kernel`; the activation is odd.
+
+    Returns
+    -------
+    KernelPlateau
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `conjugate_kernel`; if the activation is not known to be odd, or the variance of
+        pre-activations has no positive fixed point.
+
+    Notes
+    -----
+    Variances of the spectrum satisfy Var_l = b^4 Var_(l-1) + gamma, so that b^2 < 1 gives the
+    participation ratio n (1-b^4)/(1 + (1-b^4)/gamma).
+
+    References
+    ----------
+    .. [1] Z. Fan, Z. Wang, arXiv:2005.11879, for the law of a layer.
+
+    Examples
+    --------
+    >>> from rmt_rank.theory.nonlinear.conjugate_kernel import conjugate_kernel_plateau
+    >>> round(conjugate_kernel_plateau(8, "sine", weight_variance=2).participation_ratio, 3)
+    0.183
+    """
+    gamma = real("samples_per_width", samples_per_width, above=0)
+    weight_variance = real("weight_variance", weight_variance, at_least=1e-300)
+    found = _activations.activation(activation)
+    if not found.odd:
+        raise ValueError(f"activation must be known to be odd, got {found.name!r}")
+
+    def growth(log_v: float) -> float:
+        v = math.exp(log_v)
+        return math.log(weight_variance * _alone(found, v).mean_square / v)
+
+    low, largest = _LOG_VARIANCES
+    high = low
+    # a growth of 1 up to rounding is no fixed point: the identity, or a critical variance
+    if growth(low) > _ROUNDING:
+        while growth(high) > 0 and high < largest:
+            high += 0.5
+    if high in (low, largest):
+        raise ValueError(
+            f"weight_variance must give the variance of pre-activations of {found.name!r} a "
+            f"positive fixed point, got {weight_variance:g}"
+        )
+    v = math.exp(optimize.brentq(growth, high - 0.5, high, xtol=1e-14))
+    gain = float(_alone(found, v).beta[0])
+    gap = 1 - gain**2
+    return KernelPlateau(v, gain, gap / (1 + gap / gamma), 1 / gap)
+
+
+def _alone(found: Activation, v: float) -> Layer:
+    """A layer that sees uncorrelated pre-activations of variance v."""
+    (layer,) = gaussian_layers(found, 1, v)
+    return layer

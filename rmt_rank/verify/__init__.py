@@ -1,1 +1,0 @@
-"""Run the claims and report the evidence: `python -m rmt_rank.verify theorem1`."""
