@@ -10,4 +10,15 @@ import lazy_loader
 __version__ = "0.1.0"
 
 # names are imported when they are first asked for, from where __init__.pyi says
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_imported, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    try:
+        return _imported(name)
+    except AttributeError:
+        if name.startswith("_"):
+            raise
+    from rmt_rank._lib.names import no_attribute
+
+    raise AttributeError(no_attribute(name))

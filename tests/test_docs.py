@@ -38,7 +38,7 @@ def test_code_of_the_readme_runs():
     exec(finite, names)
     assert names["answer"].method == "corrected"
     exec(fourth, names)
-    assert names["result"].standard_error <= 1e-3
+    assert names["result"].error <= 1e-3
     exec(trained, names)
     assert names["result"].dataset.gram_effective_rank.dims == ("learning_rate", "seed", "step")
     # the numbers in the README's comments

@@ -106,12 +106,12 @@ def test_numbers_are_the_same_without_docstrings(start):
 import rmt_rank
 from rmt_rank.networks.linear import LinearNetwork
 law = rmt_rank.singular_value_law(3)
-problem = rmt_rank.least_squares_problem(4, 2, 3, rng=1)
-result = rmt_rank.train(problem, LinearNetwork((4, 4, 4)), steps=20, seeds=1, rng=1)
+problem = rmt_rank.networks.least_squares_problem(4, 2, 3, rng=1)
+result = rmt_rank.networks.train(problem, LinearNetwork((4, 4, 4)), steps=20, seeds=1, rng=1)
 print(
     law.cdf(0.3),
     law.rvs(size=2, random_state=1),
-    rmt_rank.differential_effective_rank(2),
+    rmt_rank.limit_effective_rank(2),
     rmt_rank.exact.differential_effective_rank(2, digits=20),
     rmt_rank.estimate("effective_rank", width=4, depth=2, samples=40, rng=1).value,
     rmt_rank.sample_singular_values(3, 2, 2, rng=1),

@@ -34,6 +34,7 @@ from rmt_rank._lib.output import write
 from rmt_rank.commands.verify import main as verify
 from rmt_rank.paper.experiments.workers import workers
 from rmt_rank.paper.figures.style import style
+from rmt_rank.simulation.products.random_features import sample_gram_effective_ranks
 
 # Seconds after which threads count as hanging.
 LIMIT = 300
@@ -75,77 +76,88 @@ def state():
 
 MATRIX = np.random.default_rng(0).standard_normal((6, 5))
 SIGMA = np.linalg.svd(MATRIX, compute_uv=False)
-PROBLEM = rr.least_squares_problem(4, task_rank=2, examples=3, rng=0)
+PROBLEM = rr.networks.least_squares_problem(4, task_rank=2, examples=3, rng=0)
 FACTORS = [rr.ResidualFactor(0.5), rr.GaussianFactor(2.0)]
 STRICT = array_api_strict.asarray(MATRIX)
 
 
 def trained(**options):
-    return rr.train(
+    return rr.networks.train(
         PROBLEM, 2, learning_rate=0.1, steps=20, record=10, rng=1, unconverged="ignore", **options
     )
 
 
 def searched():
-    return rr.learning_rate_search(PROBLEM, 1, [0.05, 0.1], seeds=1, steps=20)
+    return rr.networks.learning_rate_search(PROBLEM, 1, [0.05, 0.1], seeds=1, steps=20)
 
 
 CALLS = {
-    "condition_number": lambda: rr.condition_number(MATRIX),
-    "converged_weight_distance": lambda: rr.converged_weight_distance(trained(), PROBLEM),
-    "correlation_map": lambda: rr.correlation_map("tanh")(0.5),
-    "correlations": lambda: rr.correlations("erf", 3, correlation=0.5).correlation,
-    "critical_weight_variance": lambda: rr.critical_weight_variance("tanh", 0.1),
-    "deep_effective_rank": lambda: rr.deep_effective_rank(FACTORS),
-    "differential_effective_rank": lambda: rr.differential_effective_rank([0, 0.5, 1e300]),
-    "differential_effective_rank_derivative": lambda: rr.differential_effective_rank_derivative(2),
-    "dual_activation": lambda: rr.dual_activation(np.tanh, 1, 2, 0.5),
-    "effective_depth": lambda: rr.effective_depth(FACTORS),
+    "baseline": lambda: rr.baseline((64, 16), rng=0).value,
+    "depth_for": lambda: rr.depth_for(16, 64),
+    "rankme": lambda: rr.metrics.rankme(MATRIX),
+    "reptrix_rankme": lambda: rr.metrics.reptrix_rankme(MATRIX),
+    "srank": lambda: rr.metrics.srank(MATRIX),
+    "weightwatcher_entropy": lambda: rr.metrics.weightwatcher_entropy(MATRIX),
+    "condition_number": lambda: rr.metrics.condition_number(MATRIX),
+    "converged_weight_distance": lambda: rr.networks.converged_weight_distance(trained(), PROBLEM),
+    "correlation_map": lambda: rr.nonlinear.correlation_map("tanh")(0.5),
+    "correlations": lambda: rr.nonlinear.correlations("erf", 3, correlation=0.5).correlation,
+    "critical_weight_variance": lambda: rr.nonlinear.critical_weight_variance("tanh", 0.1),
+    "deep_effective_rank": lambda: rr.theory.deep_effective_rank(FACTORS),
+    "limit_effective_rank": lambda: rr.limit_effective_rank([0, 0.5, 1e300]),
+    "dual_activation": lambda: rr.nonlinear.dual_activation(np.tanh, 1, 2, 0.5),
+    "effective_depth": lambda: rr.theory.effective_depth(FACTORS),
     "effective_rank": lambda: rr.effective_rank(MATRIX),
     "effective_rank_gradient": lambda: rr.effective_rank_gradient(MATRIX),
-    "effective_rank_of_free_product": lambda: rr.effective_rank_of_free_product(FACTORS),
-    "energy_rank": lambda: rr.energy_rank(MATRIX),
+    "limit of factors": lambda: rr.limit_effective_rank(factors=FACTORS),
+    "energy_rank": lambda: rr.metrics.energy_rank(MATRIX),
     "estimate": lambda: rr.estimate("effective_rank", 8, 2, samples=600, rng=0).value,
     "expected_effective_rank": lambda: rr.expected_effective_rank(64, 4),
     "expected_gram_effective_rank": lambda: rr.expected_gram_effective_rank(512, 4, 4096, "tanh"),
     "free_product_law": lambda: rr.free_product_law(FACTORS).cdf(1.0),
-    "free_product_moment": lambda: rr.free_product_moment(FACTORS, 0.5),
+    "free_product_moment": lambda: rr.theory.free_product_moment(FACTORS, 0.5),
     "fuss_catalan": lambda: rr.fuss_catalan.pdf([0.0, 1e-300, 0.5, 99.0], 2.5),
-    "fuss_catalan_moment": lambda: rr.fuss_catalan_moment(0.5, 2.5),
+    "fuss_catalan_moment": lambda: rr.theory.fuss_catalan_moment(0.5, 2.5),
     "gram_effective_rank": lambda: rr.gram_effective_rank(MATRIX),
     "gram_matrix": lambda: rr.gram_matrix(MATRIX, "rbf"),
     "learning_rate_search": lambda: searched().best,
-    "least_squares_problem": lambda: rr.least_squares_problem(4, 2, 3, rng=0).targets,
+    "least_squares_problem": lambda: rr.networks.least_squares_problem(4, 2, 3, rng=0).targets,
     "limit_measures": lambda: rr.limit_measures(3.0),
-    "limit_threshold_rank": lambda: rr.limit_threshold_rank(3.0, 0.5),
-    "minimal_norm_effective_rank": lambda: rr.minimal_norm_effective_rank(PROBLEM),
-    "mode_effective_rank": lambda: rr.mode_effective_rank(1.0, [1.0, 2.0], [0.1, 0.1], 3.0),
-    "mode_singular_values": lambda: rr.mode_singular_values(1.0, [1.0, 2.0], [0.1, 0.1], 3.0),
-    "mode_time": lambda: rr.mode_time([0.5, 0.9], [1.0, 2.0], [0.1, 0.1], 3.0),
-    "neural_kernel": lambda: rr.neural_kernel(MATRIX, 2, "relu"),
-    "neural_kernel_effective_rank": lambda: rr.neural_kernel_effective_rank(MATRIX, [1, 3], "erf"),
-    "nuclear_norm": lambda: rr.nuclear_norm(MATRIX),
-    "numerical_rank": lambda: rr.numerical_rank(MATRIX),
-    "one_layer_effective_rank": lambda: rr.one_layer_effective_rank([2.0, 1.0], 4, 2),
-    "participation_ratio": lambda: rr.participation_ratio(MATRIX),
-    "phase": lambda: rr.phase("tanh", 1.5, 0.1),
+    "limit_threshold_rank": lambda: rr.theory.limit_threshold_rank(3.0, 0.5),
+    "minimal_norm_effective_rank": lambda: rr.networks.minimal_norm_effective_rank(PROBLEM),
+    "mode_effective_rank": lambda: rr.networks.mode_effective_rank(
+        1.0, [1.0, 2.0], [0.1, 0.1], 3.0
+    ),
+    "mode_singular_values": lambda: rr.networks.mode_singular_values(
+        1.0, [1.0, 2.0], [0.1, 0.1], 3.0
+    ),
+    "mode_time": lambda: rr.networks.mode_time([0.5, 0.9], [1.0, 2.0], [0.1, 0.1], 3.0),
+    "neural_kernel": lambda: rr.nonlinear.neural_kernel(MATRIX, 2, "relu"),
+    "neural_kernel_effective_rank": lambda: rr.nonlinear.neural_kernel_effective_rank(
+        MATRIX, [1, 3], "erf"
+    ),
+    "nuclear_norm": lambda: rr.metrics.nuclear_norm(MATRIX),
+    "numerical_rank": lambda: rr.metrics.numerical_rank(MATRIX),
+    "one_layer_effective_rank": lambda: rr.networks.one_layer_effective_rank([2.0, 1.0], 4, 2),
+    "participation_ratio": lambda: rr.metrics.participation_ratio(MATRIX),
+    "phase": lambda: rr.nonlinear.phase("tanh", 1.5, 0.1),
     "rank_measures": lambda: rr.rank_measures(MATRIX),
-    "rectangular_effective_rank": lambda: rr.rectangular_effective_rank([2, 3, 4]),
+    "limit of widths": lambda: rr.limit_effective_rank(widths=[2, 3, 4]),
     "rectangular_law": lambda: rr.rectangular_law([2, 3, 4]).pdf(1.0),
-    "rectangular_moment": lambda: rr.rectangular_moment([2, 3, 4], 0.5),
-    "renyi_effective_rank": lambda: rr.renyi_effective_rank(MATRIX),
-    "residual_limit_effective_rank": lambda: rr.residual_limit_effective_rank(1.0),
+    "rectangular_moment": lambda: rr.theory.rectangular_moment([2, 3, 4], 0.5),
+    "renyi_effective_rank": lambda: rr.metrics.renyi_effective_rank(MATRIX),
+    "limit of many layers": lambda: rr.limit_effective_rank(time=1.0),
     "residual_limit_law": lambda: rr.residual_limit_law(1.0).cdf(1.2),
-    "residual_limit_moment": lambda: rr.residual_limit_moment(1.0, 0.5),
+    "residual_limit_moment": lambda: rr.theory.residual_limit_moment(1.0, 0.5),
     "sample_residual_limit": lambda: rr.sample_residual_limit(6, 1.0, 5, rng=0),
     "sample_residual_singular_values": lambda: rr.sample_residual_singular_values(
         6, [1, 3], 5, scale=0.5, rng=0
     ),
     "sample_singular_values": lambda: rr.sample_singular_values(8, 3, 50, rng=0, workers=2),
     "singular_value_law": lambda: rr.singular_value_law.rvs(3.0, size=4, random_state=5),
-    "stable_rank": lambda: rr.stable_rank(MATRIX),
-    "threshold_rank": lambda: rr.threshold_rank(MATRIX, 0.1),
-    "threshold_rank_area": lambda: rr.threshold_rank_area(MATRIX),
+    "stable_rank": lambda: rr.metrics.stable_rank(MATRIX),
+    "threshold_rank": lambda: rr.metrics.threshold_rank(MATRIX, 0.1),
+    "threshold_rank_area": lambda: rr.metrics.threshold_rank_area(MATRIX),
     "train": lambda: trained(seeds=2).arrays["final_loss"][1],
 }
 # beyond the public functions: other array libraries, exact numbers, claims, figures
@@ -156,9 +168,7 @@ CALLS |= {
     "exact enclosure": lambda: repr(rr.exact.enclose_effective_rank(2, digits=25)),
     "exact derivation": lambda: rr.exact.derivation()[1].check().holds,
     "figure": lambda: drawn(),
-    "random features": lambda: rr.simulation.random_features.sample_gram_effective_ranks(
-        (8, 4), [1, 2], "tanh", 20, rng=0
-    ),
+    "random features": lambda: sample_gram_effective_ranks((8, 4), [1, 2], "tanh", 20, rng=0),
 }
 # their results lie in a folder, or they are classes
 ELSEWHERE = {"open_study", "run_study"}
@@ -193,10 +203,12 @@ def alone():
 
 
 def test_every_public_function_is_called_here():
+    shelves = (rr, rr.metrics, rr.networks, rr.nonlinear, rr.study, rr.theory)
     functions = {
         name
-        for name in rr.__all__
-        if callable(getattr(rr, name)) and not isinstance(getattr(rr, name), type)
+        for shelf in shelves
+        for name in shelf.__all__
+        if callable(getattr(shelf, name)) and not isinstance(getattr(shelf, name), type)
     }
     assert functions - ELSEWHERE <= set(CALLS)
 
@@ -211,12 +223,12 @@ def test_one_call_changes_nothing(name, alone):
 
 def test_a_study_changes_nothing(tmp_path, in_threads):
     pytest.importorskip("xarray", reason="xarray is not installed")
-    study = rr.Study((8,), (1, 2), 200)
-    rr.run_study(study, tmp_path / "first")  # imports
+    study = rr.study.Study((8,), (1, 2), 200)
+    rr.study.run_study(study, tmp_path / "first")  # imports
     before = state()
     values = in_threads(
         [
-            lambda place=tmp_path / str(i): rr.run_study(study, place).to_dataframe()
+            lambda place=tmp_path / str(i): rr.study.run_study(study, place).to_dataframe()
             for i in range(8)
         ]
     )

@@ -25,7 +25,7 @@ FIELDS = ("real", "complex")
 _LONGEST_SEED = 10**6
 
 
-def streams(rng: RNG) -> Iterator[np.random.Generator]:
+def streams(rng: RNG, name: str = "rng") -> Iterator[np.random.Generator]:
     """Independent generators spawned from rng, one for each block, without end.
 
     They are of rng's kind if it is a Generator or a BitGenerator, and SFC64 otherwise, which is the
@@ -46,7 +46,7 @@ def streams(rng: RNG) -> Iterator[np.random.Generator]:
         parent.spawn(0)
     except Exception as error:  # a user's class may raise anything, and NumPy raises several kinds
         raise (ValueError if isinstance(error, ValueError) else TypeError)(
-            f"rng must be None, a non-negative integer or a NumPy SeedSequence, BitGenerator or "
+            f"{name} must be None, a non-negative integer or a NumPy SeedSequence, BitGenerator or "
             f"Generator, got {shown(rng)}"
         ) from error
     return (stream for _ in itertools.count() for stream in parent.spawn(1))

@@ -67,8 +67,11 @@ def real_array(
     at_least: float = -math.inf,
     at_most: float = math.inf,
     finite: bool = True,
+    nan: bool = False,
 ) -> npt.NDArray[np.float64]:
     """Return value as a float64 array, every element real and inside the bounds.
+
+    With nan, an empty array and elements that are nan are allowed, as in SciPy's distributions.
 
     Raises
     ------
@@ -93,7 +96,7 @@ def real_array(
         raise TypeError(f"{name} must be real numbers, got {shown(value)}") from error
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{name} must be real numbers, got {shown(value)}")
-    if array.size == 0:
+    if array.size == 0 and not nan:
         raise ValueError(f"{name} must not be empty, got {shown(value)}")
     with np.errstate(over="ignore", invalid="ignore"):  # long doubles may overflow
         array = array.astype(np.float64, copy=False)
@@ -104,6 +107,8 @@ def real_array(
         good &= array > above
     if at_most < math.inf:
         good &= array <= at_most
+    if nan:
+        good |= np.isnan(array)
     if not good.all():
         raise ValueError(f"{name} must be {allowed}, got {float(array[~good].flat[0])!r}")
     return array

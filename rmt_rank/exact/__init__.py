@@ -16,8 +16,8 @@ from rmt_rank.exact.finite_width.complex_kernel import (
 from rmt_rank.exact.free_products.moments import free_product_moments, residual_moments
 from rmt_rank.exact.free_products.transforms import (
     effective_rank_of_free_product,
-    gaussian,
-    residual,
+    gaussian_s_transform,
+    residual_s_transform,
 )
 from rmt_rank.exact.gaussian.balls import (
     Certificate,
@@ -97,7 +97,7 @@ __all__ = [
     "enclose_effective_rank",
     "expected_characteristic_polynomial",
     "free_product_moments",
-    "gaussian",
+    "gaussian_s_transform",
     "integrand_derivative",
     "integrand_derivative_area",
     "integrand_derivative_signs",
@@ -116,11 +116,11 @@ __all__ = [
     "rectangular_effective_rank",
     "rectangular_law",
     "rectangular_moment",
-    "residual",
     "residual_limit_effective_rank",
     "residual_limit_law",
     "residual_limit_moment",
     "residual_moments",
+    "residual_s_transform",
     "singular_value",
     "singular_values",
 ]

@@ -4,6 +4,6 @@
 what other tools call effective rank.
 """
 
-from rmt_rank.metrics.presets import rankme, reptrix_rankme, srank, weightwatcher_entropy
+import lazy_loader
 
-__all__ = ["rankme", "reptrix_rankme", "srank", "weightwatcher_entropy"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -44,7 +44,7 @@ def minimal_norm_effective_rank(problem: LeastSquaresProblem, *, power: float = 
 
     Examples
     --------
-    >>> from rmt_rank import least_squares_problem
+    >>> from rmt_rank.networks import least_squares_problem
     >>> from rmt_rank.networks.minimal_norm import minimal_norm_effective_rank
     >>> problem = least_squares_problem(32, task_rank=4, examples=16, rng=0)
     >>> round(minimal_norm_effective_rank(problem), 3)

@@ -55,8 +55,8 @@ class NonlinearNetwork:
         n_0, ..., n_d: features, hidden widths, outputs; layer l has n_l x n_(l-1) weights.
     activation : str, Activation or callable, default "relu"
         "relu", "tanh", "gelu", "erf", "sine", "sine(30)" for another frequency, "identity", a
-        function that works entry by entry, or an `rmt_rank.Activation` of it with its derivative,
-        without which the network has no gradient.
+        function that works entry by entry, or an `rmt_rank.nonlinear.Activation` of it with its
+        derivative, without which the network has no gradient.
     expansion : int, default 1
         Number k of weights whose product is a layer, at most 10^6.  The inner dimension is n_(l-1),
         so that the network can represent the same functions as without.
@@ -336,7 +336,7 @@ class NonlinearNetwork:
         if self.activation.derivative is None:
             raise ValueError(
                 f"activation {self.activation.name!r} has no derivative, which gradients need: "
-                "give an rmt_rank.Activation with one"
+                "give an rmt_rank.nonlinear.Activation with one"
             )
 
     def _step(self, parameters: Any, data: ReducedData) -> tuple[Any, Any]:

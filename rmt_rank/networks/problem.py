@@ -112,7 +112,7 @@ class LeastSquaresProblem:
     Examples
     --------
     >>> import numpy as np
-    >>> from rmt_rank import LeastSquaresProblem
+    >>> from rmt_rank.networks import LeastSquaresProblem
     >>> problem = LeastSquaresProblem(np.eye(3)[:2], [[1.0], [2.0]])
     >>> problem.underdetermined, float(problem.loss(np.zeros((1, 3))))
     (True, 1.25)
@@ -313,7 +313,7 @@ def least_squares_problem(
 
     Examples
     --------
-    >>> from rmt_rank import least_squares_problem
+    >>> from rmt_rank.networks import least_squares_problem
     >>> problem = least_squares_problem(32, task_rank=4, examples=16, rng=0)
     >>> problem.inputs.shape, problem.underdetermined, float(problem.loss(problem.task)) < 1e-25
     ((16, 32), True, True)

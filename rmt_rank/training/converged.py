@@ -86,11 +86,12 @@ def converged_weight_distance(
     --------
     >>> import rmt_rank as rr
     >>> from rmt_rank.training.converged import converged_weight_distance
-    >>> problem = rr.least_squares_problem(16, task_rank=2, examples=6, rng=0)
-    >>> found = converged_weight_distance(rr.train(problem, 2, learning_rate=0.1, rng=1), problem)
+    >>> problem = rr.networks.least_squares_problem(16, task_rank=2, examples=6, rng=0)
+    >>> result = rr.networks.train(problem, 2, learning_rate=0.1, rng=1)
+    >>> found = converged_weight_distance(result, problem)
     >>> bool((found.distance <= found.allowed + 1e-12).all()), bool((found.outside < 1e-12).all())
     (True, True)
-    >>> result = rr.train(problem, 2, optimizer="adam", learning_rate=0.01, rng=1)
+    >>> result = rr.networks.train(problem, 2, optimizer="adam", learning_rate=0.01, rng=1)
     >>> bool((converged_weight_distance(result, problem).outside > 0.1).all())
     True
     """

@@ -31,7 +31,7 @@ _KIND = "training result"
 
 @dataclass(frozen=True, eq=False)
 class TrainingResult:
-    """Networks at the end of a run, and their history; made by `rmt_rank.train`.
+    """Networks at the end of a run, and their history; made by `rmt_rank.networks.train`.
 
     Two results are equal if they hold the same numbers, where nan equals nan.
 

@@ -153,8 +153,8 @@ def train(
     Examples
     --------
     >>> import rmt_rank as rr
-    >>> problem = rr.least_squares_problem(16, task_rank=2, examples=6, rng=0)
-    >>> result = rr.train(problem, 2, learning_rate=0.1, seeds=3, rng=1)
+    >>> problem = rr.networks.least_squares_problem(16, task_rank=2, examples=6, rng=0)
+    >>> result = rr.networks.train(problem, 2, learning_rate=0.1, seeds=3, rng=1)
     >>> result.arrays["final_loss"][1].shape, bool((result.arrays["final_loss"][1] <= 1e-6).all())
     ((1, 3), True)
     """

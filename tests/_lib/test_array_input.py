@@ -289,8 +289,8 @@ def test_types_of_jax(dtype):
 MATRIX_FUNCTIONS = [
     rmt_rank.effective_rank,
     rmt_rank.effective_rank_gradient,
-    rmt_rank.stable_rank,
-    rmt_rank.numerical_rank,
+    rmt_rank.metrics.stable_rank,
+    rmt_rank.metrics.numerical_rank,
     rmt_rank.gram_matrix,
     rmt_rank.gram_effective_rank,
     metrics.rankme,

@@ -67,7 +67,7 @@ ACTIONS = """
     from rmt_rank.simulation.study.store import Store
     from rmt_rank.training.result import TrainingResult
 
-    study = rr.Study(widths=(2,), depths=(1,), samples=2)
+    study = rr.study.Study(widths=(2,), depths=(1,), samples=2)
 
     def check_study(n):
         assert Store.begin(Path(f"a/{n}"), study).study == study
@@ -86,9 +86,10 @@ ACTIONS = """
         assert run_experiment(toy, "tiny", folder=f"b/{n}").value.identical(whole)
         assert sorted(os.listdir(f"b/{n}")) == ["depth-1.npz", "depth-2.npz", "experiment.json"]
 
-    problem = rr.least_squares_problem(4, 1, 2, rng=0)
+    problem = rr.networks.least_squares_problem(4, 1, 2, rng=0)
     first, second = (
-        rr.train(problem, 2, learning_rate=0.1, steps=steps, rng=0, record=[0]) for steps in (1, 2)
+        rr.networks.train(problem, 2, learning_rate=0.1, steps=steps, rng=0, record=[0])
+        for steps in (1, 2)
     )
     os.mkdir("c")
     first.save("c/r.npz")

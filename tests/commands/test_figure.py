@@ -343,7 +343,7 @@ def test_numbers_of_another_experiment(made, tmp_path, capsys):
 
 
 def test_interrupted(tmp_path, start, until):
-    command = [sys.executable, "-m", "rmt_rank.paper.figures", "convergence-pdf", "--quick"]
+    command = [sys.executable, "-m", "rmt_rank.figures", "convergence-pdf", "--quick"]
     process = start(*command, "--out", tmp_path)
     cells = tmp_path / "cells" / "convergence-quick-0"
     until(lambda: process.poll() is not None or list(cells.glob("*.npz")))

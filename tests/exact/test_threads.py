@@ -35,7 +35,7 @@ CALLS = {
     "dual_activation": lambda d: exact.dual_activation("erf", 1, 2, "1/3", digits=d),
     "dual_activation_closed": lambda d: exact.dual_activation_closed("gelu", 1, 2, "0.3", digits=d),
     "effective_rank_of_free_product": lambda d: exact.effective_rank_of_free_product(
-        [exact.gaussian(2), exact.residual("1/2")], digits=d
+        [exact.gaussian_s_transform(2), exact.residual_s_transform("1/2")], digits=d
     ),
     "enclose_derivative": lambda d: exact.enclose_derivative(3, digits=d),
     "enclose_effective_rank": lambda d: exact.enclose_effective_rank(3, digits=d),
@@ -265,7 +265,7 @@ def test_an_interrupt_in_ball_arithmetic(monkeypatch):
 
 def test_a_callers_function_that_calls_back(in_threads):
     # one of ours, with other calls of ours in between, at other precisions
-    ours = exact.gaussian(2)
+    ours = exact.gaussian_s_transform(2)
 
     def s_transform(u):
         exact.enclose_effective_rank(2, digits=12)
@@ -279,11 +279,11 @@ def test_a_callers_function_that_calls_back(in_threads):
 
 def test_s_transforms_work_at_the_callers_precision():
     with mpmath.workdps(40):
-        value = exact.residual("1/2")(mpmath.mpf("-0.25"))
+        value = exact.residual_s_transform("1/2")(mpmath.mpf("-0.25"))
         root = mpmath.sqrt(mpmath.mpf(25) / 16 - mpmath.mpf(1) / 4)
         assert abs(value - 4 / ((1 + root) ** 2 - mpmath.mpf(1) / 16)) < mpmath.mpf(10) ** -38
     # one of our functions inside one of the caller's
-    mine = exact.gaussian(2)
+    mine = exact.gaussian_s_transform(2)
     wrapped = exact.effective_rank_of_free_product([lambda u: mpmath.mpf(1) * mine(u)], digits=25)
     assert wrapped == exact.effective_rank_of_free_product([mine], digits=25)
 

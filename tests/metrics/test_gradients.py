@@ -39,14 +39,16 @@ MEASURES = {
     "order 0.9": lambda a: rmt_rank.effective_rank(a, order=0.9),
     "order 3": lambda a: rmt_rank.effective_rank(a, order=3),
     "order inf": lambda a: rmt_rank.effective_rank(a, order=np.inf),
-    "participation": rmt_rank.participation_ratio,
-    "participation, power 1/2": lambda a: rmt_rank.participation_ratio(a, power=0.5),
-    "stable": rmt_rank.stable_rank,
-    "nuclear": rmt_rank.nuclear_norm,
-    "area": lambda a: rmt_rank.threshold_rank_area(a, 0.05, 0.3),
-    "area, max": lambda a: rmt_rank.threshold_rank_area(a, 0.05, 0.3, relative_to="max"),
-    "area, absolute": lambda a: rmt_rank.threshold_rank_area(a, 0.1, 2, relative_to="absolute"),
-    "condition": rmt_rank.condition_number,
+    "participation": rmt_rank.metrics.participation_ratio,
+    "participation, power 1/2": lambda a: rmt_rank.metrics.participation_ratio(a, power=0.5),
+    "stable": rmt_rank.metrics.stable_rank,
+    "nuclear": rmt_rank.metrics.nuclear_norm,
+    "area": lambda a: rmt_rank.metrics.threshold_rank_area(a, 0.05, 0.3),
+    "area, max": lambda a: rmt_rank.metrics.threshold_rank_area(a, 0.05, 0.3, relative_to="max"),
+    "area, absolute": lambda a: rmt_rank.metrics.threshold_rank_area(
+        a, 0.1, 2, relative_to="absolute"
+    ),
+    "condition": rmt_rank.metrics.condition_number,
     "RankMe": metrics.rankme,
     "reptrix": metrics.reptrix_rankme,
     "WeightWatcher": metrics.weightwatcher_entropy,
@@ -111,7 +113,11 @@ def test_the_arccosine_kernel_of_order_one_is_smooth_at_parallel_samples(torch, 
 @pytest.mark.parametrize("scale", [1e-320, 1e-310, 1e-200, 1e200, 1.7e308])
 def test_torch_gradients_at_extreme_scales_are_never_nan(torch, scale):
     for x in (np.diag([1.0, 0.5]), np.eye(2), np.array([[1.0, 0.2], [0.3, 0.4]])):
-        for measure in (rmt_rank.effective_rank, rmt_rank.nuclear_norm, metrics.reptrix_rankme):
+        for measure in (
+            rmt_rank.effective_rank,
+            rmt_rank.metrics.nuclear_norm,
+            metrics.reptrix_rankme,
+        ):
             a = torch.tensor(x * scale, requires_grad=True)
             (gradient,) = torch.autograd.grad(measure(a), a)
             assert not torch.isnan(gradient).any()

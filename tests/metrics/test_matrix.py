@@ -18,14 +18,14 @@ SCALE_FREE = [
     rmt_rank.effective_rank,
     lambda a: rmt_rank.effective_rank(a, exponentiate=True),
     lambda a: rmt_rank.effective_rank(a, power=2, order=0.7),
-    rmt_rank.renyi_effective_rank,
-    rmt_rank.participation_ratio,
-    rmt_rank.stable_rank,
-    lambda a: rmt_rank.threshold_rank(a, 0.1),
-    lambda a: rmt_rank.threshold_rank_area(a, 0.05, 0.2),
-    rmt_rank.energy_rank,
-    rmt_rank.numerical_rank,
-    rmt_rank.condition_number,
+    rmt_rank.metrics.renyi_effective_rank,
+    rmt_rank.metrics.participation_ratio,
+    rmt_rank.metrics.stable_rank,
+    lambda a: rmt_rank.metrics.threshold_rank(a, 0.1),
+    lambda a: rmt_rank.metrics.threshold_rank_area(a, 0.05, 0.2),
+    rmt_rank.metrics.energy_rank,
+    rmt_rank.metrics.numerical_rank,
+    rmt_rank.metrics.condition_number,
 ]
 
 seeds = st.integers(0, 10_000)
@@ -61,9 +61,9 @@ def test_invariances(seed, m, n, field):
 def test_bounds(seed, m, n):
     a = matrices(seed, m, n)
     entropy = rmt_rank.effective_rank(a)
-    rank = rmt_rank.numerical_rank(a)
+    rank = rmt_rank.metrics.numerical_rank(a)
     assert np.all((entropy >= -1e-14) & (entropy <= np.log(rank) + 1e-14))
-    assert np.all(rmt_rank.stable_rank(a) <= rank * (1 + 1e-14))
+    assert np.all(rmt_rank.metrics.stable_rank(a) <= rank * (1 + 1e-14))
     np.testing.assert_array_equal(rank, np.linalg.matrix_rank(a))
 
 
@@ -75,7 +75,7 @@ def test_products_and_sums(seed, m, n):
     assert rho(np.kron(a, b)) == pytest.approx(rho(a) + rho(b), abs=1e-12)
     # a direct sum: entropies weighted by the nuclear norms, and that of the weights
     block = np.block([[a, np.zeros((m, n))], [np.zeros((m, n)), b]])
-    weights = rmt_rank.nuclear_norm(np.stack([a, b]))
+    weights = rmt_rank.metrics.nuclear_norm(np.stack([a, b]))
     p = weights / weights.sum()
     expected = p @ rho(np.stack([a, b])) - p @ np.log(p)
     assert rho(block) == pytest.approx(expected, abs=1e-12)
@@ -102,7 +102,7 @@ def test_against_fifty_digits():
 @pytest.mark.parametrize("field", ["real", "complex"])
 def test_every_library(make, field):
     a = np.concatenate([matrices(2, 4, 3, field), 1e-200 * matrices(3, 4, 3, field)])
-    for measure in [*SCALE_FREE, rmt_rank.nuclear_norm]:
+    for measure in [*SCALE_FREE, rmt_rank.metrics.nuclear_norm]:
         result = measure(make(a))
         assert type(result) is type(make(np.zeros(1)))
         assert tuple(result.shape) == (6,)
@@ -116,14 +116,14 @@ def test_rank_measures_are_the_measures(make):
         "effective_rank": rmt_rank.effective_rank(a),
         "roy_vetterli_rank": rmt_rank.effective_rank(a, exponentiate=True),
         "gram_effective_rank": rmt_rank.effective_rank(a, power=2),
-        "renyi_effective_rank": rmt_rank.renyi_effective_rank(a),
-        "participation_ratio": rmt_rank.participation_ratio(a),
-        "threshold_rank": rmt_rank.threshold_rank(a, 0.2),
-        "stable_rank": rmt_rank.stable_rank(a),
-        "nuclear_norm": rmt_rank.nuclear_norm(a),
-        "energy_rank": rmt_rank.energy_rank(a, 0.1),
-        "numerical_rank": rmt_rank.numerical_rank(a),
-        "condition_number": rmt_rank.condition_number(a),
+        "renyi_effective_rank": rmt_rank.metrics.renyi_effective_rank(a),
+        "participation_ratio": rmt_rank.metrics.participation_ratio(a),
+        "threshold_rank": rmt_rank.metrics.threshold_rank(a, 0.2),
+        "stable_rank": rmt_rank.metrics.stable_rank(a),
+        "nuclear_norm": rmt_rank.metrics.nuclear_norm(a),
+        "energy_rank": rmt_rank.metrics.energy_rank(a, 0.1),
+        "numerical_rank": rmt_rank.metrics.numerical_rank(a),
+        "condition_number": rmt_rank.metrics.condition_number(a),
     }
     assert list(measures.to_dict()) == list(expected)
     for name, value in measures.to_dict().items():
@@ -141,7 +141,7 @@ def test_to_pandas():
     assert rmt_rank.rank_measures(np.eye(2)).to_pandas()["numerical_rank"].tolist() == [2]
 
 
-@pytest.mark.parametrize("measure", [*SCALE_FREE, rmt_rank.nuclear_norm])
+@pytest.mark.parametrize("measure", [*SCALE_FREE, rmt_rank.metrics.nuclear_norm])
 def test_odd_matrices(make, measure):
     a = np.zeros((4, 2, 3))
     a[1, 0, 0] = np.nan
@@ -246,5 +246,5 @@ def test_the_twin_documents_itself():
     assert matrix.stable_rank.__name__ == "stable_rank"
     assert "singular_values : array" in spectrum.stable_rank.__doc__
     with pytest.raises(TypeError, match="a must be an array of numbers"):
-        rmt_rank.stable_rank("x")
-    assert math.isclose(rmt_rank.threshold_rank(np.eye(4), tau=0.25), 4)
+        rmt_rank.metrics.stable_rank("x")
+    assert math.isclose(rmt_rank.metrics.threshold_rank(np.eye(4), tau=0.25), 4)

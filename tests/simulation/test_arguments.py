@@ -61,7 +61,7 @@ CALLS = [
         {"width": 16, "depth": 1, "samples": 32, "method": "limit"},
         None,
     ),
-    (rr.Study, {"widths": [3], "depths": [1], "samples": 40}, None),
+    (rr.study.Study, {"widths": [3], "depths": [1], "samples": 40}, None),
 ]
 # these are checked by other layers, or accept everything
 ELSEWHERE = {"activation"}
@@ -69,7 +69,7 @@ ELSEWHERE = {"activation"}
 
 def variations():
     for number, (function, good, only) in enumerate(CALLS):
-        names = function.__init__.__code__.co_varnames if function is rr.Study else None
+        names = function.__init__.__code__.co_varnames if function is rr.study.Study else None
         code = getattr(function, "__code__", None)
         names = names or code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         for name in names:
@@ -99,17 +99,17 @@ def test_any_argument_is_right_or_refused_by_name(function, good, name):
 
 def test_run_study_and_open_study(tmp_path):
     pytest.importorskip("xarray", reason="xarray is not installed")
-    study = rr.Study([2], [1], 40)
+    study = rr.study.Study([2], [1], 40)
     for value in [*HOSTILE, "x" * 10**5]:
         calls = [
-            (lambda value: rr.run_study(value, tmp_path / "a"), "study"),
-            (lambda value: rr.run_study(study, tmp_path / "b", executor=value), "executor"),
-            (lambda value: rr.run_study(study, tmp_path / "c", progress=value), "progress"),
+            (lambda value: rr.study.run_study(value, tmp_path / "a"), "study"),
+            (lambda value: rr.study.run_study(study, tmp_path / "b", executor=value), "executor"),
+            (lambda value: rr.study.run_study(study, tmp_path / "c", progress=value), "progress"),
         ]
         if not isinstance(value, str) or "\0" in value or len(value) > 1000:
-            calls.append((lambda value: rr.run_study(study, value), "store"))
-            calls.append((rr.open_study, "store"))
-            calls.append((rr.Study.from_toml, "path"))
+            calls.append((lambda value: rr.study.run_study(study, value), "store"))
+            calls.append((rr.study.open_study, "store"))
+            calls.append((rr.study.Study.from_toml, "path"))
         for function, name in calls:
             if (value is None or callable(value)) and name in ("executor", "progress"):
                 continue
@@ -137,12 +137,12 @@ def test_run_experiment(name):
 def test_memory_is_estimated():
     for call in (
         lambda: rr.sample_singular_values(10**6, 2, 1),
-        lambda: rr.sample_singular_values(None, None, 1, widths=[10**6, 10**6]),
+        lambda: rr.sample_singular_values([10**6, 10**6], size=1),
         lambda: rr.estimate("effective_rank", 10**6, 2, samples=2),
         lambda: rr.sample_singular_values(10, 1, 10**9),
         lambda: rr.sample_residual_limit(10**6, 1.0, 1),
         lambda: sample_gram_effective_ranks((10**6, 10**6), [1], "relu", 1),
-        lambda: rr.run_study(rr.Study([10**6], [2], 40), "never-made"),
+        lambda: rr.study.run_study(rr.study.Study([10**6], [2], 40), "never-made"),
     ):
         with pytest.raises(ValueError, match="GiB of memory are needed"):
             call()
@@ -152,7 +152,7 @@ def test_no_end_is_refused():
     with pytest.raises(ValueError, match="at most 1e13 entries"):
         rr.estimate("effective_rank", 100, 10**5, samples=10**6)
     with pytest.raises(ValueError, match="at most 1000000 blocks"):
-        rr.run_study(rr.Study([256], [256], 10**12), "never-made")
+        rr.study.run_study(rr.study.Study([256], [256], 10**12), "never-made")
     with pytest.raises(ValueError, match=f"<= {LARGEST_DEPTH}"):
         rr.sample_singular_values(1, LARGEST_DEPTH + 1, 1)
 
@@ -190,7 +190,9 @@ def same(first, second):
         lambda seed: rr.estimate("singular_values", 3, 2, samples=3, rng=seed),
         lambda seed: simulate_chain(3, [1, 2], 40, rng=seed),
         lambda seed: rr.expected_effective_rank(3, 2, target_error=0.1, rng=seed),
-        lambda seed: rr.Study([3], [1], 40, seed=seed, statistics=[{"name": "effective_rank"}]),
+        lambda seed: rr.study.Study(
+            [3], [1], 40, seed=seed, statistics=[{"name": "effective_rank"}]
+        ),
     ],
 )
 def test_results_equal_their_copies(make):
@@ -203,8 +205,8 @@ def test_results_equal_their_copies(make):
 
 
 def test_numpy_integers_are_those_of_python():
-    plain = rr.Study([2], [1], 40, statistics=[{"name": "effective_rank", "power": 2}])
-    other = rr.Study(
+    plain = rr.study.Study([2], [1], 40, statistics=[{"name": "effective_rank", "power": 2}])
+    other = rr.study.Study(
         np.array([2]), (np.int8(1),), 40, statistics=[{"name": "effective_rank", "power": 2.0}]
     )
     assert same(plain, other)

@@ -11,11 +11,11 @@ import rmt_rank as rr
 # budgets are short on purpose; tests/training/test_train.py tests the warning
 pytestmark = pytest.mark.filterwarnings("ignore::rmt_rank._lib.errors.ConvergenceWarning")
 
-PROBLEM = rr.least_squares_problem(4, 1, 2, rng=0, test_examples=3)
+PROBLEM = rr.networks.least_squares_problem(4, 1, 2, rng=0, test_examples=3)
 
 
 def result(rng=0, **options):
-    return rr.train(PROBLEM, 2, steps=3, seeds=2, rng=rng, **options)
+    return rr.networks.train(PROBLEM, 2, steps=3, seeds=2, rng=rng, **options)
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,11 @@ def test_every_dataclass_of_a_public_layer_compares_without_an_error():
         result,
         lambda: PROBLEM,
         lambda: rr.limit_measures([1, 2]),
-        lambda: rr.learning_rate_search(PROBLEM, 1, [0.01, 0.02], seeds=1, steps=2),
+        lambda: rr.networks.learning_rate_search(PROBLEM, 1, [0.01, 0.02], seeds=1, steps=2),
         lambda: rr.rectangular_law([1, 2, 3]),
         lambda: rr.free_product_law([rr.ResidualFactor(0.5)]),
-        lambda: rr.NonlinearNetwork((2, 2), "tanh"),
-        lambda: rr.Activation("x", np.sinh, kinks=[0, 1]),
+        lambda: rr.networks.NonlinearNetwork((2, 2), "tanh"),
+        lambda: rr.nonlinear.Activation("x", np.sinh, kinks=[0, 1]),
     ):
         one = make()
         assert isinstance(one == copy.deepcopy(one), bool)

@@ -5,7 +5,8 @@ import pickle
 import numpy as np
 import pytest
 
-from rmt_rank import gram_effective_rank, learning_rate_search, train
+from rmt_rank import gram_effective_rank
+from rmt_rank.networks import learning_rate_search, train
 from rmt_rank.networks.nonlinear import NonlinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem
 from rmt_rank.training.ledger import Status

@@ -31,7 +31,7 @@ def reductions():
             found = estimate("effective_rank", width, depth, samples=SAMPLES, rng=1, field=field)
             yield (
                 f"| {field} | {width} | {depth} | {len(found.controls)} | {found.value:.6f} "
-                f"| {found.standard_error:.1e} | {found.variance_reduction:.3g} |"
+                f"| {found.error:.1e} | {found.variance_reduction:.3g} |"
             )
 
 
@@ -56,7 +56,7 @@ def deviations():
             ]
             gap = np.array([run.value - truth.value for run in runs])
             # the error of the truth is the same in all
-            z = gap / np.hypot([run.standard_error for run in runs], truth.standard_error)
+            z = gap / np.hypot([run.error for run in runs], truth.error)
             cells.append(f"{np.sqrt(np.mean(z**2)):.2f}")
         yield f"| {field} | {width} | {depth} | {' | '.join(cells)} |"
 

@@ -50,16 +50,16 @@ def main():
     for field, power, width, depth, found, limit, corrected in rows():
         misfit = found.value - corrected.value
         bare = found.value - limit.value
-        z = (abs(misfit) - corrected.error) / found.standard_error
-        wide = corrected.regime == "wide"
+        z = (abs(misfit) - corrected.error) / found.error
+        wide = depth <= width / 4
         if wide:
             worst = max(worst, z)
-            if abs(bare) > 5 * found.standard_error:
+            if abs(bare) > 5 * found.error:
                 seen += 1
                 better += abs(misfit) < abs(bare)
         lines.append(
             f"| {field} | {power} | {width} | {depth} | {found.value:.6f} "
-            f"| {found.standard_error:.1e} | {bare:.2e} | {misfit:.2e} | {corrected.error:.1e} "
+            f"| {found.error:.1e} | {bare:.2e} | {misfit:.2e} | {corrected.error:.1e} "
             f"| {z:.1f} | {'yes' if wide else ''} |"
         )
     lines += [

@@ -8,14 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from rmt_rank import (
-    differential_effective_rank,
-    estimate,
-    expected_effective_rank,
-    fuss_catalan_moment,
-    sample_singular_values,
-)
+from rmt_rank import estimate, expected_effective_rank, sample_singular_values
 from rmt_rank.exact.finite_width import complex_kernel as exact
+from rmt_rank.theory import fuss_catalan_moment
 from rmt_rank.theory.finite_width.complex_covariance import (
     complex_covariance,
     nuclear_norm_log_variance,
@@ -26,6 +21,7 @@ from rmt_rank.theory.finite_width.complex_moments import (
     complex_power_sum,
 )
 from rmt_rank.theory.finite_width.corrections import finite_width_correction
+from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 
 
 def two_roads():
@@ -136,7 +132,7 @@ def annealed_and_quenched():
         found = estimate("effective_rank", N, L, field="complex", samples=4000, rng=31)
         annealed = annealed_effective_rank((N,) * (L + 1))
         yield (
-            f"| {N} | {L} | {annealed:.6f} | {found.value:.6f} | {found.standard_error:.1e} "
+            f"| {N} | {L} | {annealed:.6f} | {found.value:.6f} | {found.error:.1e} "
             f"| {found.value - annealed:.6f} | {L**2 * (L + 2) / (16 * (L + 1) * N**2):.6f} |"
         )
 
@@ -158,9 +154,7 @@ def rates():
             for N in widths:
                 found = estimate("effective_rank", N, L, field=field, samples=samples[N], rng=41)
                 misfit = found.value - math.log(N) - float(differential_effective_rank(L))
-                points.append(
-                    (math.log(N), math.log(abs(misfit)), found.standard_error / abs(misfit))
-                )
+                points.append((math.log(N), math.log(abs(misfit)), found.error / abs(misfit)))
             x, y, error = np.array(points).T
             weight = error**-2
             centre = weight @ x / weight.sum()
@@ -184,10 +178,10 @@ def small_cases():
             options = {"field": "complex", "power": power}
             value = expected_effective_rank(2, L, method="exact", **options).value
             found = estimate("effective_rank", 2, L, samples=40_000, rng=47, **options)
-            score = (found.value - value) / found.standard_error
+            score = (found.value - value) / found.error
             yield (
                 f"| {L} | {power} | {value:.12f} | {found.value:.6f} "
-                f"| {found.standard_error:.1e} | {score:.1f} |"
+                f"| {found.error:.1e} | {score:.1f} |"
             )
 
 

@@ -25,7 +25,7 @@ def rows():
             typical = effective_rank(np.exp(means - means[0]))
             found = estimate("effective_rank", width, depth, samples=40_000, rng=0, field=field)
             yield (
-                f"| {field} | {width} | {depth} | {found.value:.5f} | {found.standard_error:.1e} "
+                f"| {field} | {width} | {depth} | {found.value:.5f} | {found.error:.1e} "
                 f"| {independent / found.value:.2f} | {typical / found.value:.2g} |"
             )
 

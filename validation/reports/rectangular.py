@@ -30,7 +30,7 @@ NETWORKS = {
 def cell(shape, field, N):
     """Mean entropy less log N, and mean number below the law's median less N/2; with errors."""
     size, widths = SAMPLES[N], [round(N * ratio) for ratio in shape]
-    sigma = sample_singular_values(None, None, size, widths=widths, field=field, rng=17)
+    sigma = sample_singular_values(widths, size=size, field=field, rng=17)
     below = (sigma < rectangular_law(shape).ppf(0.5)).sum(axis=1) - N / 2
     entropy = spectrum.effective_rank(sigma) - math.log(N)
     return [

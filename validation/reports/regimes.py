@@ -42,7 +42,7 @@ def main():
     independent, typical = np.transpose([by_exponents(L, rng) for L in DEPTHS])
     formulas |= {"independent logs": independent, "typical spectrum": typical}
     mean = np.array([float(each.value) for each in found])
-    error = np.array([float(each.standard_error) for each in found])
+    error = np.array([float(each.error) for each in found])
     lines = [
         f"# The three regimes at width {WIDTH}",
         "",

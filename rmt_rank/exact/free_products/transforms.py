@@ -17,14 +17,14 @@ from typing import Any
 from rmt_rank.exact._numbers import Number, as_mpf, check_digits, exact, integer, members, shown
 from rmt_rank.exact._precision import for_callers, from_caller, mp, rounded, working
 
-__all__ = ["effective_rank_of_free_product", "gaussian", "residual"]
+__all__ = ["effective_rank_of_free_product", "gaussian_s_transform", "residual_s_transform"]
 
 STransform = Callable[[Any], Any]
 
 FINEST = 12  # doublings of the nodes of the quadrature before giving up
 
 
-def gaussian(aspect: Number = 1) -> STransform:
+def gaussian_s_transform(aspect: Number = 1) -> STransform:
     """Return the S-transform of the Marchenko-Pastur law, 1/(u + aspect).
 
     Parameters
@@ -43,7 +43,7 @@ def gaussian(aspect: Number = 1) -> STransform:
     return for_callers(lambda u: 1 / (u + as_mpf(ratio)))
 
 
-def residual(scale: Number, layers: int = 1) -> STransform:
+def residual_s_transform(scale: Number, layers: int = 1) -> STransform:
     """Return the S-transform of |1 + scale G_k...G_1|^2, k = layers.
 
     Parameters

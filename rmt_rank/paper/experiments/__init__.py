@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from rmt_rank._lib.names import did_you_mean
 from rmt_rank._lib.validation import shown
 
 if TYPE_CHECKING:
     from rmt_rank.paper.experiments.experiment import Experiment
 
-__all__ = ["EXPERIMENTS", "as_listed", "find", "nearest"]
+__all__ = ["EXPERIMENTS", "as_listed", "find"]
 
 # From the name on the command line to the module with its EXPERIMENT.
 EXPERIMENTS = {
@@ -49,9 +49,8 @@ def find(name: str) -> Experiment:
     module = EXPERIMENTS.get(as_listed(name))
     if module is None:
         listed = ", ".join(map(repr, EXPERIMENTS))
-        raise ValueError(
-            f"experiment must be one of {listed}, got {shown(name)}{nearest(name, EXPERIMENTS)}"
-        )
+        hint = did_you_mean(as_listed(name), EXPERIMENTS)
+        raise ValueError(f"experiment must be one of {listed}, got {shown(name)}{hint}")
     experiment: Experiment = importlib.import_module(
         f"rmt_rank.paper.experiments.{module}"
     ).EXPERIMENT
@@ -61,11 +60,3 @@ def find(name: str) -> Experiment:
 def as_listed(name: str) -> str:
     """A name as a user may write it, in the way that names are listed."""
     return (name if isinstance(name, str) else shown(name)).lower().replace("_", "-")
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """A question that ends an error: whether the most similar name was meant; '' if none is."""
-    import difflib
-
-    found = difflib.get_close_matches(as_listed(name), list(names), n=1)
-    return f"; did you mean {found[0]!r}?" if found else ""

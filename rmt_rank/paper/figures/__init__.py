@@ -12,8 +12,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from rmt_rank._lib.names import did_you_mean
 from rmt_rank._lib.validation import shown
-from rmt_rank.paper.experiments import as_listed, nearest
+from rmt_rank.paper.experiments import as_listed
 
 if TYPE_CHECKING:
     from rmt_rank.paper.figures.figure import PaperFigure
@@ -102,5 +103,5 @@ def find(name: str) -> PaperFigure:
     listed = ", ".join(map(repr, FIGURES))
     raise ValueError(
         f"figure must be one of {listed}, a number (fig4, captions:fig3), or all on the command "
-        f"line, got {shown(name)}{nearest(name, FIGURES)}"
+        f"line, got {shown(name)}{did_you_mean(as_listed(name), FIGURES)}"
     )

@@ -6,73 +6,42 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._lib.content import ByContent
 from rmt_rank._lib.random import RNG
 from rmt_rank._lib.validation import boolean, integer
 from rmt_rank.simulation.means.controls import Controls
-from rmt_rank.simulation.means.joint_moments import JointMoments, added, combined, observe
+from rmt_rank.simulation.means.joint_moments import (
+    JointMoments,
+    added,
+    combined,
+    observe,
+    samples_of,
+)
+from rmt_rank.simulation.means.result import Estimate
 from rmt_rank.simulation.means.standard_errors import FEWEST_SAMPLES
 from rmt_rank.simulation.means.statistics import Statistic, statistic
 from rmt_rank.simulation.means.target import FIRST_SAMPLES, Target, TargetWarning
 from rmt_rank.simulation.products.blocks import chain_blocks, in_threads, require_room
 from rmt_rank.simulation.products.chain import LARGEST_SIZE, Chain, new_chain, threads
 
-__all__ = ["Estimate", "estimate", "monte_carlo"]
+__all__ = ["estimate", "monte_carlo"]
 
 Array = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class Estimate(ByContent):
-    """A mean by Monte Carlo.
-
-    Attributes
-    ----------
-    value : float or ndarray, shape (q,)
-        The estimate.
-    standard_error : float or ndarray, shape (q,)
-        One standard error; nan for fewer than 32 samples.  If a statistic never varied, it is the
-        length of the interval of possible values over the samples, or 0 if that is unknown.
-    samples : int
-        Number of independent products.
-    variance_reduction : float or ndarray, shape (q,)
-        Variance without control variates over that with them; 1 if there are none.
-    controls : tuple of str
-        The control variates.
-    seconds : float
-        Elapsed time; it is ignored when estimates are compared.
-    how : str
-        All of this in one sentence.
-    reached : bool
-        Whether the standard error is as small as `target_error`; True if none was given.
-    """
-
-    value: Any
-    standard_error: Any
-    samples: int
-    variance_reduction: Any
-    controls: tuple[str, ...]
-    seconds: float = field(compare=False)
-    how: str
-    reached: bool = True
-
-
 def estimate(
     which: str | Callable[[Array], Any],
-    width: int | None = None,
+    width: int | Sequence[int],
     depth: int | None = None,
     *,
     samples: int | None = None,
     target_error: float | None = None,
     rng: RNG = None,
     field: str = "real",
-    widths: Sequence[int] | None = None,
     method: str = "auto",
     control_variates: bool = True,
     power: float = 1,
@@ -89,7 +58,7 @@ def estimate(
     which : str or callable
         "effective_rank", "singular_values", "log_singular_values", "spectral_measure" or a function
         from singular values, shape (samples, N), descending, to (samples,) or (samples, q).
-    width, depth, field, widths, method, workers
+    width, depth, field, method, workers
         As in `sample_singular_values`.
     samples : int, optional
         Number of products, from 2 to 10**9; this or `target_error` must be given.  Below 32 no
@@ -141,7 +110,7 @@ def estimate(
     --------
     >>> from rmt_rank import estimate
     >>> result = estimate("effective_rank", 32, 8, samples=4000, rng=0)
-    >>> round(result.value, 2), result.standard_error < 1e-3
+    >>> round(result.value, 2), result.error < 1e-3
     (2.32, True)
     """
     if (samples is None) == (target_error is None):
@@ -156,7 +125,6 @@ def estimate(
         width,
         depth,
         samples or 10**9,
-        widths,
         field=field,
         method=method,
         least_size=samples or FIRST_SAMPLES,
@@ -174,7 +142,7 @@ def estimate(
         progress=boolean("progress", progress),
     )
     if not result.reached:
-        warnings.warn(result.how, TargetWarning, stacklevel=2)
+        warnings.warn(result.why, TargetWarning, stacklevel=2)
     return result
 
 
@@ -223,8 +191,8 @@ def monte_carlo(
     ):
         done, looked, unreached = 0, 0, ""
         for block in blocks:
-            halves = added(halves, observe(block, [chosen], controls))
-            done = sum(half.count for half in halves if half is not None)
+            halves = added(halves, observe(block, [chosen], controls, done))
+            done = samples_of(halves)
             if done >= max(1.1 * looked, FIRST_SAMPLES) or done == most:
                 looked = done
                 if target is None and not progress:
@@ -247,7 +215,17 @@ def monte_carlo(
         how += f"; target_error {target.error:.3g} was not reached: {unreached}"
     seconds = time.perf_counter() - start
     return Estimate(
-        _plain(value), _plain(error), done, _plain(reduction), names, seconds, how, not unreached
+        _plain(value),
+        _plain(error),
+        "standard error",
+        "monte-carlo",
+        "verified",
+        how,
+        samples=done,
+        reached=not unreached,
+        variance_reduction=_plain(reduction),
+        controls=names,
+        seconds=seconds,
     )
 
 

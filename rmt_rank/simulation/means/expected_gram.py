@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from rmt_rank._lib.activations import ACTIVATIONS, Activation, Function, is_name
 from rmt_rank._lib.random import RNG, streams
 from rmt_rank._lib.validation import LARGEST_INTEGER, choice, integer, real
 from rmt_rank.simulation.means.expected import RegimeWarning
+from rmt_rank.simulation.means.result import Estimate
 from rmt_rank.simulation.means.standard_errors import FEWEST_SAMPLES, standard_error
 from rmt_rank.simulation.means.target import SMALLEST_TARGET, TargetWarning
 from rmt_rank.simulation.products.chain import LARGEST_DEPTH
@@ -23,7 +24,7 @@ from rmt_rank.theory.finite_width.corrections import finite_width_correction
 from rmt_rank.theory.nonlinear.conjugate_kernel import conjugate_kernel
 from rmt_rank.theory.nonlinear.gram_corrections import cosine_correction
 
-__all__ = ["ExpectedGramRank", "expected_gram_effective_rank", "gram_rank_by_formula"]
+__all__ = ["expected_gram_effective_rank", "gram_rank_by_formula"]
 
 _IDENTITY = ACTIVATIONS["identity"]
 
@@ -43,48 +44,6 @@ _FIRST, _MOST, _ALIVE = 64, 4096, FEWEST_SAMPLES
 _LARGEST = 2**27
 
 
-@dataclass(frozen=True)
-class ExpectedGramRank:
-    """The mean effective rank of a Gram matrix of activations, and how sure it is.
-
-    Attributes
-    ----------
-    width, depth, samples : int
-        Width n, number of layers L, number of inputs q.
-    activation, kernel : str
-        As given, by name.
-    value : float
-        E[entropy] in nats.
-    error : float
-        See error_kind; inf where it is not known.
-    error_kind : {"estimate", "standard error"}
-        "estimate": of the size of what a formula leaves out, not a bound.
-    method : {"limit", "corrected", "monte-carlo"}
-        How it was found.
-    status : {"proved", "verified", "conjectured"}
-        How sure the method is.
-    why : str
-        Why this method, in a sentence.
-    """
-
-    width: int
-    depth: int
-    samples: int
-    activation: str
-    kernel: str
-    value: float
-    error: float
-    error_kind: str
-    method: str
-    status: str
-    why: str
-
-    @property
-    def exponentiated(self) -> float:
-        """exp(value), a number of dimensions."""
-        return math.exp(self.value)
-
-
 def expected_gram_effective_rank(
     width: int,
     depth: int,
@@ -96,7 +55,7 @@ def expected_gram_effective_rank(
     method: str = "auto",
     target_error: float = 0.02,
     rng: RNG = None,
-) -> ExpectedGramRank:
+) -> Estimate:
     """Mean effective rank of the Gram matrix of `samples` inputs after `depth` random layers.
 
     Inputs are independent standard Gaussian vectors of `width` features, weights are Gaussian, and
@@ -128,7 +87,7 @@ def expected_gram_effective_rank(
 
     Returns
     -------
-    ExpectedGramRank
+    Estimate
 
     Raises
     ------
@@ -239,16 +198,10 @@ class _Case(NamedTuple):
         n, q = self.width, self.samples
         return max(q * n, n * n)
 
-    def result(
-        self, value: float, error: float, kind: str, method: str, status: str, why: str
-    ) -> ExpectedGramRank:
-        n, L, q, name = self.width, self.depth, self.samples, self.activation.name
-        return ExpectedGramRank(n, L, q, name, self.kernel, value, error, kind, method, status, why)
-
 
 def gram_rank_by_formula(
     width: int, depth: int, samples: int, activation: str, *, weight_variance: float
-) -> ExpectedGramRank:
+) -> Estimate:
     """Result of `expected_gram_effective_rank` by the best formula, even outside its regime."""
     found = _activations.activation(activation)
     case = _Case(width, depth, samples, found, "cosine", weight_variance)
@@ -259,7 +212,7 @@ def _best_formula(activation: Activation) -> str:
     return "corrected" if activation is _IDENTITY else "limit"
 
 
-def _by_formula(case: _Case, method: str, why: str) -> ExpectedGramRank:
+def _by_formula(case: _Case, method: str, why: str) -> Estimate:
     n, L, q, found, kernel, variance = case
     (limit,) = conjugate_kernel(q / n, [L], found, weight_variance=variance)
     value, status = limit.effective_rank(n), limit.status
@@ -283,7 +236,7 @@ def _by_formula(case: _Case, method: str, why: str) -> ExpectedGramRank:
         error, why = math.inf, f"{why}; {_UNMEASURED}"
     elif not 0 <= value <= math.log(min(q, n)):
         error, why = math.inf, f"{why}; it gives {_IMPOSSIBLE}"
-    return case.result(value, error, "estimate", method, status, why)
+    return Estimate(value, error, "estimate", method, status, why)
 
 
 def _correction(n: int, L: int, q: int, kernel: str) -> tuple[float, float]:
@@ -300,7 +253,7 @@ def _correction(n: int, L: int, q: int, kernel: str) -> tuple[float, float]:
     return value, 2 * (L / n) ** 2 + 0.2 / q + 1 / n**2
 
 
-def _by_simulation(case: _Case, target_error: float, why: str, rng: RNG) -> ExpectedGramRank:
+def _by_simulation(case: _Case, target_error: float, why: str, rng: RNG) -> Estimate:
     """Rounds of networks, until the standard error is small enough; blocks of q x n activations."""
     n, L, q, found, kernel, variance = case
     if case.entries > _LARGEST:
@@ -337,4 +290,13 @@ def _by_simulation(case: _Case, target_error: float, why: str, rng: RNG) -> Expe
         why += f"; it stopped at {_MOST} networks, target_error {target_error:.3g} was not reached"
         warnings.warn(why, TargetWarning, stacklevel=3)
     mean = float(values.mean())
-    return case.result(mean, error, "standard error", "monte-carlo", "verified", why)
+    return Estimate(
+        mean,
+        error,
+        "standard error",
+        "monte-carlo",
+        "verified",
+        why,
+        samples=len(drawn),
+        reached=error <= target_error,
+    )

@@ -24,7 +24,7 @@ from rmt_rank.simulation.means.standard_errors import FEWEST_SAMPLES
 from rmt_rank.simulation.means.statistics import Statistic
 from rmt_rank.simulation.products.methods import Block
 
-__all__ = ["JointMoments", "added", "combined", "observe"]
+__all__ = ["JointMoments", "added", "combined", "observe", "samples_of"]
 
 Array = npt.NDArray[np.float64]
 
@@ -148,9 +148,12 @@ def _coefficients(half: JointMoments, used: int, q: int) -> Array:
 
 
 def observe(
-    block: Block, statistics: Sequence[Statistic], controls: Controls | None
+    block: Block, statistics: Sequence[Statistic], controls: Controls | None, before: int
 ) -> list[JointMoments | None]:
-    """Moments of the two halves of a block of singular values."""
+    """Moments of the two halves of a block of singular values, after `before` samples.
+
+    Samples go to the halves in turn, across blocks: blocks of large matrices hold one sample.
+    """
     (found,) = block.values
     if any(each.log for each in statistics):
         logs, unscaled = found, np.exp(found)
@@ -168,7 +171,13 @@ def observe(
         given.flags.writeable = False  # the array is shared
         results.append(each(given))
     y = np.column_stack(results)
-    return [JointMoments.of(x[i::2], y[i::2]) if samples > i else None for i in (0, 1)]
+    starts = ((before + half) % 2 for half in (0, 1))
+    return [JointMoments.of(x[i::2], y[i::2]) if samples > i else None for i in starts]
+
+
+def samples_of(halves: Sequence[JointMoments | None]) -> int:
+    """Number of samples in both halves."""
+    return sum(half.count for half in halves if half is not None)
 
 
 def added(

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeGuard
+
+import numpy as np
 
 from rmt_rank._lib.random import FIELDS
 from rmt_rank._lib.validation import choice, integer, integer_widths, shown
@@ -15,7 +17,7 @@ from rmt_rank.simulation.products.compiled_loops import compiled_loops
 
 __all__ = ["LARGEST_DEPTH", "LARGEST_SIZE", "LARGEST_WIDTH", "LARGEST_WORK"]
 __all__ += ["METHODS", "Chain", "entries"]
-__all__ += ["new_chain", "precision", "threads"]
+__all__ += ["new_chain", "precision", "several", "threads"]
 
 METHODS = ("auto", "dense", "triangular")
 
@@ -68,10 +70,9 @@ class Chain:
 
 
 def new_chain(
-    width: int | None,
+    width: int | Sequence[int],
     depth: int | None,
     size: int,
-    widths: Sequence[int] | None = None,
     *,
     field: str = "real",
     method: str = "auto",
@@ -82,25 +83,22 @@ def new_chain(
 
     At least `least_size` of the chains must be feasible; all of them by default.
     """
-    if widths is None:
+    if several(width):
+        all_widths = integer_widths(width)
+        integer("widths", max(all_widths), at_least=1, at_most=LARGEST_WIDTH)
+        layers = len(all_widths) - 1
+        if layers > LARGEST_DEPTH:
+            raise ValueError(
+                f"widths must have at most {LARGEST_DEPTH + 1} entries, got {layers + 1}"
+            )
+        if depth is not None and integer("depth", depth) != layers:
+            raise ValueError(
+                f"depth must be None or {layers} with {layers + 1} widths, got {shown(depth)}"
+            )
+    else:
         width = integer("width", width, at_least=1, at_most=LARGEST_WIDTH)
         depth = integer("depth", depth, at_least=1, at_most=LARGEST_DEPTH)
         all_widths = (width,) * (depth + 1)
-    else:
-        all_widths = integer_widths(widths)
-        integer("widths", max(all_widths), at_least=1, at_most=LARGEST_WIDTH)
-        if len(all_widths) - 1 > LARGEST_DEPTH:
-            raise ValueError(
-                f"widths must have at most {LARGEST_DEPTH + 1} entries, got {len(all_widths)}"
-            )
-        for name, value, expected in (
-            ("width", width, min(all_widths)),
-            ("depth", depth, len(all_widths) - 1),
-        ):
-            if value is not None and not (integer(name, value) == expected):
-                raise ValueError(
-                    f"{name} must be None or {expected} with widths, got {shown(value)}"
-                )
     choice("field", field, FIELDS)
     choice("method", method, METHODS)
     method = "triangular" if method == "auto" else method
@@ -114,12 +112,19 @@ def new_chain(
     chain = Chain(all_widths, field, method, compiled)
     work = (size if least_size is None else least_size) * entries(chain)
     if work > LARGEST_WORK:
-        names = "width, depth" if widths is None else "widths"
+        names = "widths" if several(width) else "width, depth"
         raise ValueError(
             f"{names} and the number of samples must be such that their factors have at most "
             f"1e{len(str(LARGEST_WORK)) - 1} entries, got {work:.3g}; run a study instead"
         )
     return chain
+
+
+def several(width: object) -> TypeGuard[Sequence[int]]:
+    """Return whether an argument is a sequence of widths, rather than one."""
+    if isinstance(width, np.ndarray):
+        return width.ndim > 0
+    return isinstance(width, Sequence) and not isinstance(width, str | bytes)
 
 
 def entries(chain: Chain) -> int:

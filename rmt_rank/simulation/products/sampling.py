@@ -19,14 +19,13 @@ __all__ = ["sample_singular_values"]
 
 
 def sample_singular_values(
-    width: int | None,
-    depth: int | None,
-    size: int,
+    width: int | Sequence[int],
+    depth: int | None = None,
+    size: int = 1,
     *,
     rng: RNG = None,
     field: str = "real",
     method: str = "auto",
-    widths: Sequence[int] | None = None,
     dtype: Any = None,
     xp: ModuleType | None = None,
     device: Any = None,
@@ -37,11 +36,12 @@ def sample_singular_values(
 
     Parameters
     ----------
-    width : int
-        Side N of the square factors, from 1 to 10**6.
-    depth : int
-        Number of factors, from 1 to 10**6.
-    size : int
+    width : int or sequence of int
+        Side N of the square factors, from 1 to 10**6; or the widths n_0, ..., n_L of a network with
+        layers of n_l x n_(l-1) entries, of which N is the smallest.
+    depth : int, optional
+        Number of factors, from 1 to 10**6; not needed with a sequence of widths.
+    size : int, default 1
         Number of products, from 1 to 10**9.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Source of randomness, as for `numpy.random.default_rng`; streams have its type, SFC64 for
@@ -54,9 +54,6 @@ def sample_singular_values(
         "dense" draws every entry.  "triangular" replaces the factors by triangular ones, which
         gives the same law from half the random numbers, see
         `rmt_rank.simulation.products.factors`; "auto" is that.
-    widths : sequence of int, optional
-        Widths n_0, ..., n_L of a network with layers of n_l x n_(l-1) entries, in place of width
-        and depth, which must be None or agree.  N is the smallest of them.
     dtype : dtype of xp, optional
         float64 by default; float32 computes in that.
     xp : module, optional
@@ -93,6 +90,8 @@ def sample_singular_values(
     >>> from rmt_rank import sample_singular_values
     >>> sample_singular_values(32, depth=4, size=100, rng=0).shape
     (100, 32)
+    >>> sample_singular_values([784, 256, 10], size=100, rng=0).shape
+    (100, 10)
     """
     size = integer("size", size, at_least=1, at_most=LARGEST_SIZE)
     workers = threads(workers)
@@ -101,7 +100,7 @@ def sample_singular_values(
     dtype = precision(dtype, xp)
     _require_device(xp, device)
     own = dtype == xp.float64 and xp is default_namespace() and not return_log
-    chain = new_chain(width, depth, size, widths, field=field, method=method, numpy_doubles=own)
+    chain = new_chain(width, depth, size, field=field, method=method, numpy_doubles=own)
     require_room(chain, size, on_device=makes_random_numbers(xp), log=return_log, kept=True)
     depths = (chain.depth,)
     blocks = chain_blocks(

@@ -14,7 +14,7 @@ import numpy as np
 
 from rmt_rank._lib.random import FIELDS
 from rmt_rank.simulation.means.controls import Controls
-from rmt_rank.simulation.means.joint_moments import JointMoments, added, observe
+from rmt_rank.simulation.means.joint_moments import JointMoments, added, observe, samples_of
 from rmt_rank.simulation.products.blocks import chain_blocks, in_threads
 from rmt_rank.simulation.products.chain import Chain
 from rmt_rank.simulation.study.declaration import Study
@@ -113,5 +113,5 @@ def compute(block: StudyBlock) -> list[JointMoments | None]:
     halves: list[JointMoments | None] = [None, None]
     with closing(in_threads(work, 1)) as parts:
         for part in parts:
-            halves = added(halves, observe(part, functions, controls))
+            halves = added(halves, observe(part, functions, controls, samples_of(halves)))
     return halves

@@ -160,7 +160,7 @@ def annealed_effective_rank(widths: Sequence[int], *, power: float = 1) -> float
     Examples
     --------
     >>> import math
-    >>> from rmt_rank import differential_effective_rank
+    >>> from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
     >>> from rmt_rank.theory.finite_width.complex_moments import annealed_effective_rank
     >>> round(annealed_effective_rank((100, 100, 100)), 6)
     4.203815

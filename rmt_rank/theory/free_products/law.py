@@ -13,6 +13,7 @@ import numpy.typing as npt
 from rmt_rank.theory.free_products.curve import FreeProductCurve, curve_of
 from rmt_rank.theory.free_products.factors import Factor
 from rmt_rank.theory.free_products.panels import PanelLaw, panel_law
+from rmt_rank.theory.free_products.rank import effective_rank_of_free_product
 from rmt_rank.theory.numerics.interval_law import IntervalLaw
 
 __all__ = ["FreeProductLaw", "free_product_law"]
@@ -75,10 +76,12 @@ class FreeProductLaw(IntervalLaw):
     def _log_edges(self) -> tuple[float, float]:
         return self._curve.log_edges
 
-    @property
-    def mean(self) -> float:
-        """Mean singular value: the nuclear norm over N."""
-        return self._scale * math.exp(self._law.quadrature.log_moment(0.5))
+    def effective_rank(self, *, power: float = 1, order: float = 1) -> float:
+        """Effective rank of this law, see `effective_rank_of_free_product`."""
+        return effective_rank_of_free_product(self.factors, power=power, order=order)
+
+    def _log_moment(self, z: float) -> float:
+        return self._law.quadrature.log_moment(z)
 
     def _density(self, log_ratio: Array) -> Array:
         return self._law.density(log_ratio)
@@ -114,7 +117,7 @@ def free_product_law(factors: Sequence[Factor]) -> FreeProductLaw:
     Returns
     -------
     FreeProductLaw
-        With the methods `pdf`, `cdf`, `sf`, `ppf`, `rvs`, `support` and the number `mean`.
+        With the methods of a frozen distribution of `scipy.stats`, and `effective_rank`.
 
     Raises
     ------
@@ -135,11 +138,11 @@ def free_product_law(factors: Sequence[Factor]) -> FreeProductLaw:
 
     Examples
     --------
-    >>> from rmt_rank.theory.free_products.rank import ResidualFactor, free_product_law
+    >>> from rmt_rank import ResidualFactor, free_product_law
     >>> law = free_product_law([ResidualFactor(0.5)] * 2)
     >>> print([round(edge, 3) for edge in law.support()])
     [0.267, 2.369]
-    >>> round(float(law.cdf(law.mean)), 3)
+    >>> round(float(law.cdf(law.mean())), 3)
     0.537
     """
     return FreeProductLaw(factors)  # type: ignore[arg-type]  # any sequence

@@ -23,7 +23,6 @@ from rmt_rank.theory.free_products.factors import (
     OrthogonalFactor,
     ResidualFactor,
 )
-from rmt_rank.theory.free_products.law import FreeProductLaw, free_product_law
 from rmt_rank.theory.free_products.mellin import LARGEST_ORDER, mellin_rank
 from rmt_rank.theory.free_products.panels import panel_law
 from rmt_rank.theory.gaussian.moments import LARGEST_POWER
@@ -31,14 +30,12 @@ from rmt_rank.theory.numerics.interval_law import renyi_deficit
 
 __all__ = [
     "FreeFactor",
-    "FreeProductLaw",
     "GaussianFactor",
     "OrthogonalFactor",
     "ResidualFactor",
     "deep_effective_rank",
     "effective_depth",
     "effective_rank_of_free_product",
-    "free_product_law",
     "free_product_moment",
 ]
 
@@ -83,7 +80,7 @@ def effective_rank_of_free_product(
 
     See Also
     --------
-    rmt_rank.rectangular_effective_rank : Gaussian factors alone.
+    rmt_rank.limit_effective_rank : Gaussian factors alone.
     effective_depth : what it depends on in deep products.
 
     Notes

@@ -99,7 +99,7 @@ def differential_effective_rank(
 
     Examples
     --------
-    >>> from rmt_rank import differential_effective_rank
+    >>> from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
     >>> differential_effective_rank([1, 2, 4, 8], power=2).round(6)
     array([-0.5     , -0.833333, -1.283333, -1.828968])
     """
@@ -156,7 +156,7 @@ def differential_effective_rank_derivative(
 
     Examples
     --------
-    >>> from rmt_rank import differential_effective_rank_derivative
+    >>> from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank_derivative
     >>> round(float(differential_effective_rank_derivative(0)), 12)  # 1 - pi^2/8
     -0.233700550136
     """

@@ -21,9 +21,45 @@ from rmt_rank.theory.gaussian import angle as spectral_angle
 from rmt_rank.theory.gaussian import angle_law as spectral_law
 from rmt_rank.theory.gaussian import inversion as spectral_inversion
 from rmt_rank.theory.gaussian.angle import Angle, Array
+from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 from rmt_rank.theory.gaussian.moments import log_moment
 
 __all__ = ["fuss_catalan", "singular_value_law"]
+
+
+class _FrozenLaw(type(stats.norm())):  # type: ignore[misc]  # SciPy gives its class no public name
+    """A law at given depth, loc and scale."""
+
+    def __repr__(self) -> str:
+        given = [repr(each) for each in self.args]
+        given += [f"{name}={value!r}" for name, value in self.kwds.items()]
+        return f"{self.dist.name}({', '.join(given)})"
+
+    def effective_rank(self, *, power: float = 1, order: float = 1) -> Any:
+        """Effective rank of the law, in nats, less that of equal values.
+
+        Parameters
+        ----------
+        power : float, default 1
+            Power of the values that is normalised.
+        order : float, default 1
+            Renyi order, 0 <= order <= inf.  1 is Shannon's entropy, inf the min-entropy.
+
+        Returns
+        -------
+        ndarray or float64
+            For `singular_value_law(depth)` the same number as `limit_effective_rank(depth)`; never
+            positive, and independent of scale.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not a real number in its range, or loc is not 0.
+        """
+        (depth,), loc, _ = self.dist._parse_args(*self.args, **self.kwds)
+        if np.any(np.asarray(loc) != 0):
+            raise ValueError(f"loc must be 0: shifted values have another rank, got {shown(loc)}")
+        return self.dist.effective_rank(depth, power=power, order=order)
 
 
 class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no types
@@ -34,6 +70,15 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
     """
 
     _exponent: float
+
+    def freeze(self, *args: Any, **kwds: Any) -> _FrozenLaw:
+        """Fix the depth, and loc and scale if they are given."""
+        return _FrozenLaw(self, *args, **kwds)
+
+    def effective_rank(self, depth: Any, *, power: float = 1, order: float = 1) -> Any:
+        """Effective rank of the law at these depths, see `limit_effective_rank`."""
+        power = real("power", power, above=0)
+        return differential_effective_rank(depth, power=2 * self._exponent * power, order=order)
 
     def _shape_info(self) -> list[Any]:
         from scipy.stats._distn_infrastructure import _ShapeInfo
@@ -231,8 +276,8 @@ class _FussCatalan(_SpectralLaw):
         F(s) = 1 - \frac{(L+1)\varphi - L K}{\pi},
 
     on :math:`0 < s < (L+1)^{L+1}/L^L` [1]_ [2]_.  Depth 1 is the Marchenko-Pastur law of ratio 1.
-    The moments are the Fuss-Catalan numbers, see `rmt_rank.fuss_catalan_moment`; the mean is 1
-    and the variance L.  The density diverges at 0 as s**(-L/(L+1)), so a maximum likelihood fit
+    The moments are the Fuss-Catalan numbers, see `rmt_rank.theory.fuss_catalan_moment`; the mean is
+    1 and the variance L.  The density diverges at 0 as s**(-L/(L+1)), so a maximum likelihood fit
     needs ``floc=0``, and leaves exact zeros out, with a warning.
 
     The relative error of pdf, cdf and sf is below 1e-13 (1 + abs(x f'(x)/f(x))) for depth 0.01 to

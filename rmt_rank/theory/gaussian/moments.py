@@ -140,7 +140,7 @@ def fuss_catalan_moment(order: npt.ArrayLike, depth: npt.ArrayLike) -> Array | n
     --------
     The Catalan numbers are the moments at depth 1:
 
-    >>> from rmt_rank import fuss_catalan_moment
+    >>> from rmt_rank.theory import fuss_catalan_moment
     >>> fuss_catalan_moment([1, 2, 3, 4], depth=1).round(12)
     array([ 1.,  2.,  5., 14.])
     """

@@ -1,7 +1,8 @@
-"""What laws of singular values on an interval have in common: their methods, and rank by means.
+"""Laws of singular values on an interval: SciPy's methods, and the effective rank by means.
 
-A law comes as functions of log(s/scale^2), s = sigma^2, inside its support; here are arguments,
-edges and what lies beyond.
+A subclass gives the law as functions of log(s/scale^2), s = sigma^2, inside its support.  The
+methods, their arguments and what they return outside the support are those of a frozen
+distribution of `scipy.stats`, such as `singular_value_law(depth)`.
 """
 
 from __future__ import annotations
@@ -9,32 +10,46 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import polynomial
-from scipy import special
+from scipy import integrate, special
 
 from rmt_rank._lib.random import RNG, streams
-from rmt_rank._lib.validation import LARGEST_INTEGER, integer, real_array, require_memory
+from rmt_rank._lib.validation import (
+    LARGEST_INTEGER,
+    boolean,
+    function,
+    integer,
+    real,
+    real_array,
+    require_memory,
+    shown,
+)
 
 __all__ = ["IntervalLaw", "renyi_deficit"]
 
 Array = npt.NDArray[np.float64]
 
-# A logarithm whose exponential leaves room for a sum.
-LARGE_LOG = 500.0
+# A logarithm whose exponential leaves room for a sum, and the largest logarithm of a float.
+LARGE_LOG, LARGEST_LOG = 500.0, 709.0
 # (e^x - 1 - x)/x^2 = sum_k x^k/(k+2)!
 _SECOND_EXPREL = [1 / math.factorial(k + 2) for k in range(14)]
+# The largest order of a moment.
+LARGEST_ORDER = 1e6
+# The double exponential rule for means.  Its error falls like exp(-pi^2/STEP) where the integrand
+# is analytic to Im t = pi/2, and below 1e-16 at pi^2/STEP = 39; nodes beyond END have weights of
+# exp(-pi/2 e^END) < 1e-60, so that singular factors at the edges do not matter.  At a support that
+# reaches 0, smaller values than those of probability LEAST are left out.
+STEP, END, LEAST = 1 / 16, 4.5, 1e-40
+_T = np.arange(-END, END + STEP / 2, STEP)
 
 
 class IntervalLaw(ABC):
     """A law of singular values with a density on one interval."""
-
-    @property
-    @abstractmethod
-    def mean(self) -> float:
-        """Mean singular value: the nuclear norm over N."""
 
     @property
     @abstractmethod
@@ -57,6 +72,32 @@ class IntervalLaw(ABC):
     def _from_tails(self, below: Array, above: Array) -> Array:
         """log(s/scale^2) with these probabilities on its sides."""
 
+    @abstractmethod
+    def _log_moment(self, z: float) -> float:
+        """log E[(s/scale^2)^z]."""
+
+    @abstractmethod
+    def effective_rank(self, *, power: float = 1, order: float = 1) -> float:
+        """Effective rank of this law, in nats, less that of equal singular values.
+
+        Parameters
+        ----------
+        power : float, default 1
+            Power of the singular values that is normalised; 2 is for the Gram matrix.
+        order : float, default 1
+            Renyi order, 0 <= order <= inf.  1 is Shannon's entropy, inf the min-entropy.
+
+        Returns
+        -------
+        float
+            The same number as `limit_effective_rank`; never positive.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not a real number in its range.
+        """
+
     @property
     def _scale(self) -> float:
         """Unit of singular values."""
@@ -72,66 +113,294 @@ class IntervalLaw(ABC):
         return self._scale * math.exp(low / 2), self._scale * math.exp(high / 2)
 
     def pdf(self, x: npt.ArrayLike) -> Array | np.float64:
-        """Density at x, any real number; at x = 0 it is the limit, which may be infinite."""
-        x = real_array("x", x, finite=False)
+        """Probability density at x; at x = 0 it is the limit, which may be infinite."""
+        x = _numbers("x", x)
         result = self._inside(x, self._density, 0, 0) * 2 / np.where(x > 0, x, 1)
         return np.where(x == 0, self._density_at_zero(), result)[()]
 
+    def logpdf(self, x: npt.ArrayLike) -> Array | np.float64:
+        """Logarithm of the probability density at x, -inf outside the support."""
+        return _log(self.pdf(x))
+
     def cdf(self, x: npt.ArrayLike) -> Array | np.float64:
         """Probability of a smaller singular value, to full relative accuracy at the lower end."""
-        return self._inside(real_array("x", x, finite=False), self._below, 0, 1)[()]
+        return self._inside(_numbers("x", x), self._below, 0, 1)[()]
+
+    def logcdf(self, x: npt.ArrayLike) -> Array | np.float64:
+        """Logarithm of the probability of a smaller singular value."""
+        return _log(self.cdf(x))
 
     def sf(self, x: npt.ArrayLike) -> Array | np.float64:
         """Probability of a larger singular value, to full relative accuracy at the upper end."""
-        return self._inside(real_array("x", x, finite=False), self._above, 1, 0)[()]
+        return self._inside(_numbers("x", x), self._above, 1, 0)[()]
 
-    def ppf(self, probability: npt.ArrayLike) -> Array | np.float64:
-        """Singular value below which the probability lies.
+    def logsf(self, x: npt.ArrayLike) -> Array | np.float64:
+        """Logarithm of the probability of a larger singular value."""
+        return _log(self.sf(x))
 
-        Raises
-        ------
-        TypeError, ValueError
-            If a probability is not a number from 0 to 1.
+    def ppf(self, q: npt.ArrayLike) -> Array | np.float64:
+        """Singular value below which the probability q lies; nan unless q is from 0 to 1."""
+        below = _numbers("q", q)
+        return self._quantile(below, 1 - below)
+
+    def isf(self, q: npt.ArrayLike) -> Array | np.float64:
+        """Singular value above which the probability q lies; nan unless q is from 0 to 1."""
+        above = _numbers("q", q)
+        return self._quantile(1 - above, above)
+
+    def median(self) -> float:
+        """Singular value with probability 1/2 on either side."""
+        return float(self.ppf(0.5))
+
+    def interval(self, confidence: npt.ArrayLike) -> tuple[Any, Any]:
+        """Ends of the interval around the median that has this probability.
+
+        Parameters
+        ----------
+        confidence : array_like of float
+            Probability, from 0 to 1; the rest is split equally between the two sides.
         """
-        u = real_array("probability", probability, at_least=0, at_most=1)
-        low, high = self.support()
-        result = np.where(u > 0, high, low)
-        inside = (u > 0) & (u < 1)
-        log_ratio = self._from_tails(u[inside], 1 - u[inside])
-        result[inside] = np.clip(self._scale * np.exp(log_ratio / 2), low, high)
-        return result[()]
+        outside = (1 - _numbers("confidence", confidence)) / 2
+        return self.ppf(outside), self.isf(outside)
 
-    def rvs(self, size: int, *, rng: RNG = None) -> Array:
-        """Independent singular values, as quantiles of uniform numbers.
+    def rvs(self, size: int | tuple[int, ...] | None = None, random_state: RNG = None) -> Any:
+        """Draw independent singular values.
 
         They do not repel each other, unlike the singular values of a matrix.
 
         Parameters
         ----------
-        size : int
-            Number of values, limited by memory.
-        rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
+        size : int or tuple of int, optional
+            Shape of the result, limited by memory; one number by default.
+        random_state : {None, int, SeedSequence, BitGenerator, Generator}, optional
             Source of randomness, as for `numpy.random.default_rng`.
 
         Returns
         -------
-        ndarray, shape (size,)
+        ndarray or float64
+            Quantiles of uniform random numbers.
         """
-        size = integer("size", size, at_least=1, at_most=LARGEST_INTEGER)
-        require_memory("size", 200.0 * size)
-        return np.asarray(self.ppf(next(streams(rng)).random(size)))
+        sides = () if size is None else size if isinstance(size, tuple | list) else (size,)
+        shape = tuple(integer("size", side, at_least=0, at_most=LARGEST_INTEGER) for side in sides)
+        require_memory("size", 200.0 * math.prod(shape))
+        uniform = next(streams(random_state, "random_state")).random(shape)
+        return self.ppf(uniform) if uniform.size else uniform
+
+    def moment(self, order: float) -> float:
+        """Mean of a power of the singular values, E[sigma**order].
+
+        Parameters
+        ----------
+        order : float
+            Any real number from 0 to 1e6.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the order is not such a number.
+        """
+        order = real("order", order, at_least=0, at_most=LARGEST_ORDER)
+        return _exp(order * math.log(self._scale) + self._log_moment(order / 2))
+
+    def mean(self) -> float:
+        """Mean singular value, the nuclear norm over the number of singular values."""
+        return self.moment(1)
+
+    def var(self) -> float:
+        """Variance of the singular values."""
+        return _exp(2 * self._log_mean + math.log(self._central(2)))
+
+    def std(self) -> float:
+        """Standard deviation of the singular values."""
+        return _exp(self._log_mean + math.log(self._central(2)) / 2)
+
+    def stats(self, moments: str = "mv") -> Any:
+        """Mean, variance, skewness and excess kurtosis.
+
+        Parameters
+        ----------
+        moments : str, default "mv"
+            Letters of "mvsk": which of the four are returned.
+
+        Returns
+        -------
+        float64 or tuple of float64
+            In the sequence m, v, s, k.
+        """
+        if not isinstance(moments, str) or not set(moments) <= set("mvsk"):
+            raise ValueError(f"moments must be made of the letters mvsk, got {shown(moments)}")
+        variance = self._central(2) if set(moments) & set("sk") else math.nan
+        found: dict[str, Callable[[], float]] = {
+            "m": self.mean,
+            "v": self.var,
+            "s": lambda: self._central(3) / variance**1.5,
+            "k": lambda: self._central(4) / variance**2 - 3,
+        }
+        values = tuple(np.float64(found[each]()) for each in "mvsk" if each in moments)
+        return values[0] if len(values) == 1 else values
+
+    def entropy(self) -> float:
+        """Differential entropy of the law, in nats."""
+        log_ratio, weights = self._rule
+        # pdf(sigma) = 2/sigma times the density of log s
+        logs = _log(self._density(log_ratio)) - log_ratio / 2
+        used = weights > 0
+        return float(math.log(self._scale / 2) - weights[used] @ logs[used])
+
+    def expect(
+        self,
+        func: Callable[[float], float] | None = None,
+        lb: float | None = None,
+        ub: float | None = None,
+        conditional: bool = False,
+        **kwds: Any,
+    ) -> float:
+        """Mean of a function of the singular values, by adaptive quadrature.
+
+        Parameters
+        ----------
+        func : callable, optional
+            Function of one float; the identity by default.
+        lb, ub : float, optional
+            Interval over which the mean is taken, the support by default.
+        conditional : bool, default False
+            Whether to divide by the probability of that interval; nan if that is 0.
+        **kwds
+            Options of `scipy.integrate.quad`.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        TypeError, ValueError
+            If func is not callable, or a bound is not a real number.
+        """
+        call = float if func is None else function("func", func)
+        low, high = (
+            end if bound is None else self._time(real(name, bound, finite=False))
+            for name, bound, end in (("lb", lb, -END), ("ub", ub, END))
+        )
+
+        def integrand(t: float) -> float:
+            log_ratio, weights = self._weighted(np.array([t]))
+            if not weights.size:
+                return 0.0
+            return call(self._scale * math.exp(log_ratio[0] / 2)) * float(weights[0])
+
+        value = float(integrate.quad(integrand, low, high, **kwds)[0])
+        if boolean("conditional", conditional):
+            first, last = self.support()
+            lb, ub = first if lb is None else lb, last if ub is None else ub
+            # the difference of the smaller tails
+            tail = self.cdf if self.cdf(ub) < 0.5 else self.sf
+            probability = abs(float(tail(ub)) - float(tail(lb)))
+            return value / probability if probability > 0 else math.nan
+        return value
 
     def _inside(
         self, x: Array, function: Callable[[Array], Array], below: float, above: float
     ) -> Array:
-        """function(log(s/scale^2)) inside the support, and these values beyond."""
+        """function(log(s/scale^2)) inside the support, these values beyond, nan at nan."""
         low, high = self._log_edges
         with np.errstate(divide="ignore"):
             log_ratio = 2 * np.log(np.maximum(x, 0) / self._scale)
         result = np.where(log_ratio < high, float(below), float(above))
+        result[np.isnan(x)] = np.nan
         inside = (log_ratio > low) & (log_ratio < high)
         result[inside] = function(log_ratio[inside])
         return result
+
+    def _quantile(self, below: Array, above: Array) -> Array | np.float64:
+        """Singular values with these probabilities on their sides, which add up to 1."""
+        low, high = self.support()
+        result = np.full(below.shape, np.nan)
+        result[below == 0], result[above == 0] = low, high
+        inside = (below > 0) & (above > 0)
+        # the distance to the upper edge is as above^(2/3): less is the edge itself, to rounding
+        log_ratio = self._from_tails(below[inside], np.maximum(above[inside], 1e-100))
+        result[inside] = np.clip(self._scale * np.exp(log_ratio / 2), low, high)
+        return result[()]
+
+    def _nodes(self, t: Array) -> tuple[Array, Array]:
+        """log(s/scale^2) as a function of any real t, and its derivative.
+
+        With x = (pi/2) sinh t, it is the middle + half the width times tanh x on a bounded
+        interval, and the upper edge - reach exp(-x) where the support reaches 0.
+        """
+        low, high = self._log_edges
+        x, rate = np.pi / 2 * np.sinh(t), np.pi / 2 * np.cosh(t)
+        if math.isfinite(low):
+            # from the closer edge
+            half, small = (high - low) / 2, special.expit(-2 * np.abs(x))
+            log_ratio = np.where(x < 0, low + 2 * half * small, high - 2 * half * small)
+            return log_ratio, 4 * half * small * (1 - small) * rate
+        distance = self._reach * np.exp(-np.minimum(x, LARGE_LOG))
+        return high - distance, distance * rate
+
+    def _time(self, value: float) -> float:
+        """The t of a singular value, from -END to END."""
+        low, high = self._log_edges
+        log_ratio = 2 * (math.log(value) - math.log(self._scale)) if value > 0 else -math.inf
+        log_ratio = max(log_ratio, self._floor)
+        if math.isfinite(low):
+            part = min(max((2 * log_ratio - low - high) / (high - low), -1.0), 1.0)
+            x = math.copysign(math.inf, part) if abs(part) == 1 else math.atanh(part)
+        else:
+            distance = max(high - log_ratio, 0.0)
+            x = math.inf if distance == 0 else -math.log(distance / self._reach)
+        return min(max(math.asinh(2 / math.pi * x), -END), END)
+
+    @cached_property
+    def _reach(self) -> float:
+        """Distance of the median from the upper edge, in log s."""
+        return float(self._log_edges[1] - self._from_tails(np.array([0.5]), np.array([0.5]))[0])
+
+    @cached_property
+    def _floor(self) -> float:
+        """Where means begin, in log(s/scale^2): smaller values have a negligible probability."""
+        low = self._log_edges[0]
+        if math.isfinite(low):
+            return low
+        return float(self._from_tails(np.array([LEAST]), np.array([1.0]))[0])
+
+    @cached_property
+    def _rule(self) -> tuple[Array, Array]:
+        """Nodes log(s/scale^2) and weights, which add up to 1, of means over the law."""
+        log_ratio, weights = self._weighted(_T)
+        return log_ratio, STEP * weights
+
+    def _weighted(self, t: Array) -> tuple[Array, Array]:
+        """Nodes between the ends, and their density in t."""
+        log_ratio, rate = self._nodes(t)
+        inside = (log_ratio > self._floor) & (log_ratio < self._log_edges[1])
+        log_ratio = log_ratio[inside]
+        return log_ratio, rate[inside] * self._density(log_ratio)
+
+    @property
+    def _log_mean(self) -> float:
+        return math.log(self._scale) + self._log_moment(0.5)
+
+    def _central(self, order: int) -> float:
+        """E[(sigma/E[sigma] - 1)^order], without cancellation."""
+        log_ratio, weights = self._rule
+        return float(weights @ np.expm1(log_ratio / 2 - self._log_moment(0.5)) ** order)
+
+
+def _numbers(name: str, value: npt.ArrayLike) -> Array:
+    """Real numbers, nan and infinity allowed."""
+    return real_array(name, value, finite=False, nan=True)
+
+
+def _exp(logarithm: float) -> float:
+    return math.exp(logarithm) if logarithm < LARGEST_LOG else math.inf
+
+
+def _log(values: Array | np.float64) -> Array | np.float64:
+    with np.errstate(divide="ignore"):
+        logarithms: Array | np.float64 = np.log(values)
+    return logarithms
 
 
 def renyi_deficit(

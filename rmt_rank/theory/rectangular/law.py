@@ -59,7 +59,7 @@ def rectangular_moment(widths: Sequence[float], order: npt.ArrayLike) -> Array |
 
     See Also
     --------
-    rmt_rank.fuss_catalan_moment : equal widths, in closed form.
+    rmt_rank.theory.fuss_catalan_moment : equal widths, in closed form.
 
     Notes
     -----
@@ -125,7 +125,7 @@ def rectangular_effective_rank(
 
     See Also
     --------
-    rmt_rank.differential_effective_rank : equal widths, in closed form.
+    rmt_rank.limit_effective_rank : equal widths, in closed form.
 
     Notes
     -----
@@ -148,7 +148,7 @@ def rectangular_effective_rank(
     --------
     Two factors, the middle width half the others, and equal widths:
 
-    >>> from rmt_rank import rectangular_effective_rank
+    >>> from rmt_rank.theory.rectangular.law import rectangular_effective_rank
     >>> round(rectangular_effective_rank([2, 1, 2]), 4)
     -0.1537
     >>> round(rectangular_effective_rank([1, 1, 1]), 4)
@@ -208,10 +208,12 @@ class RectangularLaw(IntervalLaw):
     def _log_edges(self) -> tuple[float, float]:
         return self._curve.log_edges
 
-    @property
-    def mean(self) -> float:
-        """Mean singular value: the nuclear norm over N."""
-        return self._scale * math.exp(self._curve.quadrature.log_moment(0.5))
+    def effective_rank(self, *, power: float = 1, order: float = 1) -> float:
+        """Effective rank of this law, see `rectangular_effective_rank`."""
+        return rectangular_effective_rank(self.widths, power=power, order=order)
+
+    def _log_moment(self, z: float) -> float:
+        return self._curve.quadrature.log_moment(z)
 
     def _density(self, log_ratio: Array) -> Array:
         """q/pi for the solution p + iq of (1)."""
@@ -254,7 +256,7 @@ def rectangular_law(widths: Sequence[float]) -> RectangularLaw:
     Returns
     -------
     RectangularLaw
-        With the methods `pdf`, `cdf`, `sf`, `ppf`, `rvs`, `support` and the number `mean`.
+        With the methods of a frozen distribution of `scipy.stats`, and `effective_rank`.
 
     Raises
     ------
@@ -278,7 +280,7 @@ def rectangular_law(widths: Sequence[float]) -> RectangularLaw:
     >>> law = rectangular_law([784, 256, 10])
     >>> print([round(edge, 3) for edge in law.support()])
     [34.827, 55.205]
-    >>> round(float(law.cdf(law.mean)), 3)
+    >>> round(float(law.cdf(law.mean())), 3)
     0.511
     """
     return RectangularLaw(widths)  # type: ignore[arg-type]  # any sequence

@@ -27,7 +27,11 @@ from scipy import optimize, special
 
 from rmt_rank._lib.validation import real
 from rmt_rank.theory.numerics.interval_law import IntervalLaw
-from rmt_rank.theory.residual_limit.rank import log_upper_edge
+from rmt_rank.theory.residual_limit.rank import (
+    log_moment,
+    log_upper_edge,
+    residual_limit_effective_rank,
+)
 
 __all__ = ["ResidualLimitLaw", "residual_limit_law"]
 
@@ -177,11 +181,12 @@ class ResidualLimitLaw(IntervalLaw):
     def _log_edges(self) -> tuple[float, float]:
         return -self._curve.log_edge, self._curve.log_edge
 
-    @property
-    def mean(self) -> float:
-        """Mean singular value, I_0(time/2) + I_1(time/2)."""
-        half = self.time / 2
-        return math.exp(half) * float(special.i0e(half) + special.i1e(half))
+    def effective_rank(self, *, power: float = 1, order: float = 1) -> float:
+        """Effective rank of this law, see `residual_limit_effective_rank`."""
+        return float(residual_limit_effective_rank(self.time, power=power, order=order))
+
+    def _log_moment(self, z: float) -> float:
+        return log_moment(self.time, z)
 
     def _density(self, log_s: Array) -> Array:
         return self._at(log_s).theta / (2 * np.pi * self.time)
@@ -219,7 +224,7 @@ def residual_limit_law(time: float) -> ResidualLimitLaw:
     Returns
     -------
     ResidualLimitLaw
-        With the methods `pdf`, `cdf`, `sf`, `ppf`, `rvs`, `support` and the number `mean`.
+        With the methods of a frozen distribution of `scipy.stats`, and `effective_rank`.
 
     Raises
     ------

@@ -4,12 +4,13 @@ import array_api_strict
 import numpy as np
 import pytest
 
-from rmt_rank import differential_effective_rank, singular_value_law
+from rmt_rank import singular_value_law
 from rmt_rank.metrics.spectrum import effective_rank
 from rmt_rank.simulation.means.chain_statistics import POINTS_PER_LEVEL, simulate_chain
 from rmt_rank.simulation.products import blocks
 from rmt_rank.simulation.products.blocks import chain_blocks, in_threads
 from rmt_rank.simulation.products.chain import new_chain
+from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 
 
 @pytest.fixture(scope="module")

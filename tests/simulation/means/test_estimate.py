@@ -4,13 +4,21 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rmt_rank import differential_effective_rank, estimate, sample_singular_values
+from rmt_rank import estimate, sample_singular_values
 from rmt_rank.metrics.spectrum import effective_rank
 from rmt_rank.simulation.means.controls import Controls
-from rmt_rank.simulation.means.joint_moments import JointMoments, added, combined
+from rmt_rank.simulation.means.joint_moments import (
+    JointMoments,
+    added,
+    combined,
+    observe,
+    samples_of,
+)
+from rmt_rank.simulation.means.statistics import statistic
 from rmt_rank.simulation.means.target import TargetWarning
-from rmt_rank.simulation.products.blocks import chain_blocks, in_threads
+from rmt_rank.simulation.products.blocks import block_sizes, chain_blocks, in_threads
 from rmt_rank.simulation.products.chain import new_chain
+from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 
 CASES = [
     ("real", (8, 8, 8, 8, 8)),
@@ -24,7 +32,7 @@ CASES = [
 
 @pytest.mark.parametrize(("field", "widths"), CASES, ids=str)
 def test_controls_have_their_means(field, widths):
-    chain = new_chain(None, None, 1, widths, field=field)
+    chain = new_chain(widths, None, 1, field=field)
     controls = Controls.of(chain)
     rows = []
     for block in in_threads(
@@ -48,7 +56,7 @@ def test_a_wrong_mean_is_seen(monkeypatch):
         Controls, "of", lambda _: Controls(chain, controls.traces, controls.names, wrong, 1)
     )
     corrected = estimate("effective_rank", 8, 2, samples=50_000, rng=4)
-    error = np.hypot(plain.standard_error, corrected.standard_error)
+    error = np.hypot(plain.error, corrected.error)
     assert abs(plain.value - corrected.value) > 5 * error
 
 
@@ -63,11 +71,11 @@ def test_variance_is_reduced_and_the_mean_is_not_moved(field, width, depth, leas
     assert plain.variance_reduction == 1
     assert plain.controls == ()
     assert better.variance_reduction > least
-    reduction = (plain.standard_error / better.standard_error) ** 2
+    reduction = (plain.error / better.error) ** 2
     assert reduction == pytest.approx(better.variance_reduction, rel=0.2)
-    error = np.hypot(plain.standard_error, better.standard_error)
+    error = np.hypot(plain.error, better.error)
     assert abs(plain.value - better.value) < 5 * error
-    assert "control variates" in better.how
+    assert "control variates" in better.why
 
 
 @pytest.mark.parametrize(
@@ -80,18 +88,35 @@ def test_standard_errors_are_honest(field, width, depth):
         estimate("effective_rank", width, depth, samples=600, rng=seed, **options)
         for seed in range(200)
     ]
-    z = [(run.value - truth.value) / run.standard_error for run in runs]
+    z = [(run.value - truth.value) / run.error for run in runs]
     # rms of 200 normal numbers: 1 with a standard error of 0.05; fitted coefficients and tails that
     # are not normal were seen to add up to 0.06; 4 standard errors more
     assert 0.8 < np.sqrt(np.mean(np.square(z))) < 1.26
     assert abs(np.mean(z)) < 5 / np.sqrt(200)
 
 
+@pytest.mark.parametrize("until", [{"samples": 131}, {"target_error": 1e-2}])
+def test_blocks_of_one_sample(until):
+    # matrices from width 256 on are drawn one at a time
+    chain = new_chain(256, 1, 131)
+    assert next(block_sizes(chain, 131)) == 1
+    result = estimate("effective_rank", 256, 1, rng=0, **until)
+    assert result.controls
+    assert result.variance_reduction > 1
+    halves = [None, None]
+    for block in in_threads(chain_blocks(chain, [1], 5, rng=1, log_diagonal=True), 1):
+        found = observe(
+            block, [statistic("effective_rank")], Controls.of(chain), samples_of(halves)
+        )
+        halves = added(halves, found)
+    assert [half.count for half in halves] == [3, 2]
+
+
 def test_without_controls_it_is_the_mean():
     result = estimate("effective_rank", 8, 3, samples=700, rng=5, control_variates=False)
     ranks = effective_rank(sample_singular_values(8, 3, 700, rng=5))
     assert result.value == pytest.approx(ranks.mean(), rel=1e-13)
-    assert result.standard_error == pytest.approx(ranks.std(ddof=1) / np.sqrt(700), rel=1e-10)
+    assert result.error == pytest.approx(ranks.std(ddof=1) / np.sqrt(700), rel=1e-10)
     assert result.samples == 700
 
 
@@ -101,7 +126,7 @@ def test_statistics_of_many_components():
     values = sample_singular_values(16, 2, 3000, rng=2)
     plain = np.histogram(values, edges)[0] / values.size
     # the plain ones vary by about the same
-    assert np.all(np.abs(shares.value - plain) < 8 * shares.standard_error)
+    assert np.all(np.abs(shares.value - plain) < 8 * shares.error)
     assert shares.value.sum() <= 1 + 1e-12
     logs = estimate("log_singular_values", 4, 30, samples=2000, rng=3)
     assert logs.value.shape == (4,)
@@ -113,7 +138,7 @@ def test_statistics_of_many_components():
 def test_bin_edges():
     at_edges = estimate(lambda s: np.column_stack([s[:, 0] * 0 + 1]), 2, 1, samples=40, rng=0)
     assert at_edges.value == 1
-    assert at_edges.standard_error == 0
+    assert at_edges.error == 0
 
 
 def test_user_function():
@@ -153,12 +178,12 @@ def test_what_was_never_seen_is_not_known():
         result = estimate("spectral_measure", 8, 2, target_error=1e-9, max_samples=3000, **options)
     assert result.samples == 3000
     assert result.value == 0
-    assert result.standard_error == 1 / 3000
+    assert result.error == 1 / 3000
 
 
 def test_target_error():
     result = estimate("effective_rank", 16, 2, target_error=1e-3, rng=1)
-    assert result.standard_error <= 1e-3
+    assert result.error <= 1e-3
     limit = np.log(16) + differential_effective_rank(2)
     assert abs(result.value - limit) < 0.05
     assert result.reached
@@ -172,7 +197,7 @@ def test_progress_and_workers_do_not_change_a_bit(capsys):
     first = estimate("effective_rank", 16, 2, **options)
     second = estimate("effective_rank", 16, 2, workers=2, progress=True, **options)
     assert first.value == second.value
-    assert first.standard_error == second.standard_error
+    assert first.error == second.error
     assert capsys.readouterr().out == ""
 
 
@@ -193,9 +218,9 @@ def test_moments_add_up():
 def test_few_samples_have_no_controls():
     assert estimate("effective_rank", 8, 2, samples=2, rng=0).controls == ()
     few = estimate("effective_rank", 8, 2, samples=31, rng=0)
-    assert np.isnan(few.standard_error)
-    assert "no standard error is stated below 32 samples" in few.how
-    assert np.isfinite(estimate("effective_rank", 8, 2, samples=32, rng=0).standard_error)
+    assert np.isnan(few.error)
+    assert "no standard error is stated below 32 samples" in few.why
+    assert np.isfinite(estimate("effective_rank", 8, 2, samples=32, rng=0).error)
 
 
 def test_every_size_of_the_law_of_shares():
@@ -203,7 +228,7 @@ def test_every_size_of_the_law_of_shares():
     edges = [0.0, 0.5, 1.0, 2.0]
     shares = estimate("spectral_measure", 1, 1, samples=40_000, rng=2, bins=edges)
     expected = np.diff(stats.halfnorm.cdf(edges))
-    assert np.all(np.abs(shares.value - expected) < 5 * shares.standard_error)
+    assert np.all(np.abs(shares.value - expected) < 5 * shares.error)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +257,7 @@ def test_every_size_of_the_law_of_shares():
         ({"bins": [0, 1]}, ValueError, "bins is not an option of the statistic 'effective_rank'"),
         ({"which": lambda s: s[:, 0] * 1j}, ValueError, "must return real numbers, got complex128"),
         ({"which": lambda s: s[:, :0]}, ValueError, r"must return the shape"),
-        ({"widths": 5, "width": None, "depth": None}, TypeError, "widths must be a sequence"),
+        ({"width": [5], "depth": None}, ValueError, "widths must have at least 2 entries"),
     ],
 )
 def test_bad_input(arguments, error, message):

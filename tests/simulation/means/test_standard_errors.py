@@ -23,8 +23,8 @@ PRODUCTS = 64_000
 def test_few_samples_state_no_error(which, samples):
     result = estimate(which, 4, 2, samples=samples, rng=0)
     assert np.isfinite(result.value).all()
-    assert np.isnan(result.standard_error).all()
-    assert "no standard error is stated below 32 samples" in result.how
+    assert np.isnan(result.error).all()
+    assert "no standard error is stated below 32 samples" in result.why
 
 
 @pytest.mark.parametrize("axis", [0, 1])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rmt_rank import fuss_catalan_moment, metrics, sample_singular_values
+from rmt_rank import metrics, sample_singular_values
 from rmt_rank._lib import random as _random
 from rmt_rank._lib.array import jordan_wielandt, to_numpy
 from rmt_rank.simulation.products import blocks
@@ -12,6 +12,7 @@ from rmt_rank.simulation.products import methods as products
 from rmt_rank.simulation.products.blocks import block_sizes, chain_blocks, in_threads
 from rmt_rank.simulation.products.chain import Chain, new_chain
 from rmt_rank.simulation.products.factors import draw_factors
+from rmt_rank.theory import fuss_catalan_moment
 
 
 def blocks_of(width, depths, size, *, workers=1, **options):
@@ -116,10 +117,9 @@ def test_large_moment_matches_the_law():
         ({"method": "fast"}, ValueError, "method must be one of 'auto', 'dense', 'triangular'"),
         ({"dtype": np.int32}, ValueError, "dtype must be xp.float64 or xp.float32"),
         ({"workers": 0}, ValueError, "workers must be an integer >= 1, got 0"),
-        ({"widths": [3]}, ValueError, r"widths must have at least 2 entries, got \(3,\)"),
-        ({"widths": [3, 0]}, ValueError, "widths must be an integer >= 1, got 0"),
-        ({"widths": [3, 4]}, ValueError, "width must be None or 3 with widths, got 2"),
-        ({"width": 3, "widths": [3, 4, 5]}, ValueError, "depth must be None or 2 with widths"),
+        ({"width": [3]}, ValueError, r"widths must have at least 2 entries, got \(3,\)"),
+        ({"width": [3, 0]}, ValueError, "widths must be an integer >= 1, got 0"),
+        ({"width": [3, 4, 5, 6]}, ValueError, "depth must be None or 3 with 4 widths, got 1"),
         ({"xp": "numpy"}, TypeError, "xp must be an array API namespace .* got 'numpy'"),
     ],
 )
@@ -157,9 +157,9 @@ WIDTHS = [(4, 4), (4, 4, 4, 4), (3, 5, 4), (5, 3, 4), (6, 2, 7, 3, 2), (1, 3, 1)
 @pytest.mark.parametrize("field", ["real", "complex"])
 @pytest.mark.parametrize("widths", WIDTHS, ids=str)
 def test_triangular_factors_have_the_law_of_full_ones(widths, field):
-    options = {"widths": widths, "field": field}
-    dense = sample_singular_values(None, None, 4000, rng=1, method="dense", **options)
-    fast = sample_singular_values(None, None, 4000, rng=2, method="triangular", **options)
+    options = {"size": 4000, "field": field}
+    dense = sample_singular_values(widths, rng=1, method="dense", **options)
+    fast = sample_singular_values(widths, rng=2, method="triangular", **options)
     assert dense.shape == fast.shape == (4000, min(widths))
     entropy = metrics.spectrum.effective_rank
     for statistic in (lambda s: s[:, 0], lambda s: s[:, -1], entropy):
@@ -169,7 +169,7 @@ def test_triangular_factors_have_the_law_of_full_ones(widths, field):
 
 def test_the_law_test_can_fail():
     dense = sample_singular_values(4, 3, 4000, rng=1, method="dense")
-    wrong = sample_singular_values(None, None, 4000, rng=2, widths=(4, 4, 5, 4))
+    wrong = sample_singular_values((4, 4, 5, 4), size=4000, rng=2)
     assert stats.ks_2samp(dense[:, -1], wrong[:, -1] * np.sqrt(4 / 5)).pvalue < LEVEL
 
 
@@ -177,7 +177,7 @@ def test_the_law_test_can_fail():
 @pytest.mark.parametrize("widths", [(5, 5, 5), (3, 5, 4), (6, 2, 7)], ids=str)
 def test_factors_have_the_moments_of_their_layers(widths, field):
     # E sum of squares / N = n_l / N; five standard errors
-    chain = new_chain(None, None, 1, widths, field=field)
+    chain = new_chain(widths, None, 1, field=field)
     factors = draw_factors(
         np.random.default_rng(0), 4000, chain.width, chain.others, field=field, xp=np
     )

@@ -11,11 +11,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rmt_rank import Study, estimate, open_study, run_study
+from rmt_rank import estimate
 from rmt_rank._lib.archive import blank_seal, dump_json, load_json, pack, sealed
 from rmt_rank.simulation.study import run as study_run
 from rmt_rank.simulation.study import store as study_store
 from rmt_rank.simulation.study import work as study_blocks
+from rmt_rank.study import Study, open_study, run_study
 
 pytest.importorskip("xarray", reason="xarray is not installed")
 
@@ -78,7 +79,7 @@ def test_results(whole):
     assert whole.attrs["complete"] == 1
     direct = estimate("effective_rank", 6, 3, samples=50_000, rng=1, field="complex")
     cell = whole.sel(field="complex", width=6, depth=3)
-    error = np.hypot(float(cell.effective_rank_error), direct.standard_error)
+    error = np.hypot(float(cell.effective_rank_error), direct.error)
     assert abs(float(cell.effective_rank) - direct.value) < 5 * error
     assert (whole.effective_rank_variance_reduction > 1).all()
     shares = whole.spectral_measure.sum("bin")
@@ -132,9 +133,9 @@ def test_nothing_is_computed_twice(whole, tmp_path, monkeypatch):
 
 SCRIPT = """
 import os, signal, sys
-from rmt_rank import Study, run_study
-from rmt_rank.simulation import study_blocks, study_run, study_store
-study_blocks.block_samples = lambda *_: {block}
+from rmt_rank.study import Study, run_study
+from rmt_rank.simulation.study import run as study_run, store as study_store, work
+work.block_samples = lambda *_: {block}
 
 def progress(done, _total):
     if done == int(sys.argv[2]):

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from rmt_rank import Study, open_study, run_study
+from rmt_rank.study import Study, open_study, run_study
 
 DECLARED = """
 [study]

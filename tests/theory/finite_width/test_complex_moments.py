@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
-from rmt_rank import differential_effective_rank, fuss_catalan_moment, sample_singular_values
+from rmt_rank import sample_singular_values
 from rmt_rank.exact.finite_width import complex_kernel as exact
+from rmt_rank.theory import fuss_catalan_moment
 from rmt_rank.theory.finite_width.complex_covariance import (
     complex_covariance,
     nuclear_norm_log_variance,
@@ -24,6 +25,7 @@ from rmt_rank.theory.finite_width.complex_moments import (
     complex_power_sum,
 )
 from rmt_rank.theory.finite_width.trace_moments import trace_moments
+from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 
 # A logarithm of a layer is a sum of a few numbers of order 1, and 2^-53 of each is lost; twice that
 # for the sums over layers and terms.  Every case here has at most 4 layers.

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from scipy import special
 
-from rmt_rank import differential_effective_rank, fuss_catalan_moment
+from rmt_rank.theory import fuss_catalan_moment
 from rmt_rank.theory.finite_width.corrections import (
     finite_width_correction,
     real_moment_correction,
 )
 from rmt_rank.theory.finite_width.trace_moments import trace_moments
+from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 8])

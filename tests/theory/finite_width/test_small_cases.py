@@ -68,7 +68,7 @@ def test_complex_products_of_width_two_in_simulation(depth, power):
     )
     exact = exact_expected_effective_rank(2, depth, "complex", power=power).value
     # 4 standard errors: one false alarm in 16000
-    assert found.value == pytest.approx(exact, abs=4 * found.standard_error)
+    assert found.value == pytest.approx(exact, abs=4 * found.error)
 
 
 def test_deep_complex_products_of_width_two():
@@ -88,7 +88,7 @@ def test_page(width):
         "effective_rank", width, 1, field="complex", power=2, samples=20_000, rng=width
     )
     exact = exact_expected_effective_rank(width, 1, "complex", power=2).value
-    assert found.value == pytest.approx(exact, abs=4 * found.standard_error)
+    assert found.value == pytest.approx(exact, abs=4 * found.error)
     harmonic = sum(1 / k for k in range(width + 1, width**2 + 1))
     assert exact == pytest.approx(harmonic - (width - 1) / (2 * width), rel=1e-14)
 

@@ -8,16 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from rmt_rank import (
-    differential_effective_rank,
-    fuss_catalan_moment,
-    metrics,
-    rectangular_effective_rank,
-    rectangular_law,
-    rectangular_moment,
-    singular_value_law,
-)
+from rmt_rank import metrics, rectangular_law, singular_value_law
 from rmt_rank.exact.free_products import transforms as slow
+from rmt_rank.theory import fuss_catalan_moment, rectangular_moment
+from rmt_rank.theory.free_products.law import free_product_law
 from rmt_rank.theory.free_products.rank import (
     FreeFactor,
     GaussianFactor,
@@ -26,9 +20,10 @@ from rmt_rank.theory.free_products.rank import (
     deep_effective_rank,
     effective_depth,
     effective_rank_of_free_product,
-    free_product_law,
     free_product_moment,
 )
+from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
+from rmt_rank.theory.rectangular.law import rectangular_effective_rank
 
 EPS = np.finfo(float).eps
 
@@ -62,7 +57,7 @@ def test_equal_widths(depth):
     # the moment lie beyond the panels, where log s ~ -40 (L + 1): 40 eps
     expected = fuss_catalan_moment(orders, depth)
     np.testing.assert_allclose(free_product_moment(factors, orders), expected, rtol=1e-12)
-    assert free_product_law(factors).mean == pytest.approx(singular_value_law(depth).mean())
+    assert free_product_law(factors).mean() == pytest.approx(singular_value_law(depth).mean())
 
 
 @pytest.mark.parametrize("widths", WIDTHS, ids=str)
@@ -96,9 +91,9 @@ def test_unequal_widths(widths):
 
 def transforms(factors):
     return [
-        slow.gaussian(f.aspect)
+        slow.gaussian_s_transform(f.aspect)
         if isinstance(f, GaussianFactor)
-        else slow.residual(f.scale, f.layers)
+        else slow.residual_s_transform(f.scale, f.layers)
         for f in factors
     ]
 
@@ -118,7 +113,9 @@ def test_against_the_slow_road(name, power):
 )
 def test_relative_accuracy_at_extreme_scales(scale, layers):
     factor = ResidualFactor(scale, layers)
-    expected = slow.effective_rank_of_free_product([slow.residual(scale, layers)], digits=20)
+    expected = slow.effective_rank_of_free_product(
+        [slow.residual_s_transform(scale, layers)], digits=20
+    )
     assert effective_rank_of_free_product([factor]) == pytest.approx(float(expected), rel=1e-12)
 
 
@@ -170,7 +167,7 @@ def test_methods_of_the_law_agree(name):
     assert law.cdf(low) == law.sf(high) == law.pdf(high) == 0
     assert law.ppf(0) == low
     assert law.ppf(1) == high
-    assert low < law.mean < high
+    assert low < law.mean() < high
 
 
 @pytest.mark.parametrize("scale", [0.5, 2.0])
@@ -366,7 +363,7 @@ def test_several_layers_may_be_one():
 
 def test_random_numbers_and_shapes():
     law = free_product_law([ResidualFactor(1), GaussianFactor(2)])
-    sample = law.rvs(4000, rng=5)
+    sample = law.rvs(4000, random_state=5)
     assert stats.kstest(sample, law.cdf).pvalue > 1e-6
     for method in (law.pdf, law.cdf, law.sf, law.ppf):
         assert np.ndim(method(0.5)) == 0
@@ -399,10 +396,6 @@ def test_random_numbers_and_shapes():
         (lambda: deep_effective_rank([OrthogonalFactor()]), "the law is a point"),
         (lambda: free_product_moment([GaussianFactor()], -0.5), "order must be > -0.5"),
         (lambda: effective_rank_of_free_product([GaussianFactor()], power=0), "power must be"),
-        (
-            lambda: free_product_law([GaussianFactor()]).ppf(1.5),
-            "probability must be finite and >= 0 and <= 1",
-        ),
         (lambda: free_product_law([ResidualFactor(1e3)] * 300), "largest singular value below"),
         (lambda: FreeFactor(lambda u: u, "mine"), "s_transform 'mine' must be finite and > 0"),
         (lambda: FreeFactor(lambda u: 2 + u), "s_transform must not increase"),

@@ -65,7 +65,7 @@ def test_many_points_at_one_depth_take_the_table(law, method, depth):
 def test_effective_rank_and_derivative(row):
     options = {"power": float(row["power"]), "order": float(row["order"])}
     depth = float(row["depth"])
-    rho = rmt_rank.differential_effective_rank(depth, **options)
-    slope = rmt_rank.differential_effective_rank_derivative(depth, **options)
+    rho = rmt_rank.limit_effective_rank(depth, **options)
+    slope = rmt_rank.limit_effective_rank(depth, derivative=True, **options)
     assert rho == pytest.approx(float(row["rho"]), rel=1e-13, abs=0)
     assert slope == pytest.approx(float(row["drho_ddepth"]), rel=1e-13, abs=0)

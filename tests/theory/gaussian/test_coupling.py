@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
-from rmt_rank import differential_effective_rank, fuss_catalan, fuss_catalan_moment
+from rmt_rank import fuss_catalan
 from rmt_rank.exact.gaussian.coupling import levy_density
+from rmt_rank.theory import fuss_catalan_moment
 from rmt_rank.theory.gaussian.coupling import DepthRatio, _standard_jumps
+from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 
 PAIRS = [(0.001, 0.2), (0.5, 0.6), (1, 2), (3, 40), (1e3, 1e6)]
 # of every comparison of samples

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmt_rank import differential_effective_rank as rank
-from rmt_rank import differential_effective_rank_derivative as derivative
 from rmt_rank.theory.gaussian.effective_rank import MEAN_ORDERS
+from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank as rank
+from rmt_rank.theory.gaussian.effective_rank import (
+    differential_effective_rank_derivative as derivative,
+)
 from rmt_rank.theory.gaussian.moments import DIRECT_BELOW, QUADRATURE_BELOW
 
 depths = st.floats(1e-6, 1e9)
@@ -118,7 +120,8 @@ def test_derivative_is_the_difference_quotient(depth, power, order):
 
 def test_min_entropy():
     # order inf: log(mean/maximum) of the singular values
-    from rmt_rank import fuss_catalan_moment, singular_value_law
+    from rmt_rank import singular_value_law
+    from rmt_rank.theory import fuss_catalan_moment
 
     L = np.array([0.3, 1, 7])
     expected = np.log(fuss_catalan_moment(0.5, L) / singular_value_law.support(L)[1])

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from rmt_rank import fuss_catalan, fuss_catalan_moment, singular_value_law
+from rmt_rank import fuss_catalan, singular_value_law
+from rmt_rank.theory import fuss_catalan_moment
 
 LAWS = [fuss_catalan, singular_value_law]
 depths = st.floats(0.05, 50)

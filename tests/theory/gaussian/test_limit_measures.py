@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate
 
-from rmt_rank import RankMeasures, exact, singular_value_law
+from rmt_rank import exact, singular_value_law
+from rmt_rank.metrics import RankMeasures
 from rmt_rank.theory.gaussian.limit_measures import (
     limit_energy_rank,
     limit_measures,

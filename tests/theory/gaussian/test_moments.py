@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmt_rank import fuss_catalan_moment
+from rmt_rank.theory import fuss_catalan_moment
 from rmt_rank.theory.gaussian.moments import DIRECT_BELOW, QUADRATURE_BELOW, log_moment
 
 

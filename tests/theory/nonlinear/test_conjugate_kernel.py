@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from rmt_rank import rectangular_effective_rank
 from rmt_rank._lib.activations import ACTIVATIONS, Activation, activation, sine
 from rmt_rank.exact.nonlinear import conjugate_kernel as slow
 from rmt_rank.theory.nonlinear import gaussian_layers, kernel_recursion
@@ -16,6 +15,7 @@ from rmt_rank.theory.nonlinear.conjugate_kernel import (
     conjugate_kernel_effective_rank,
     conjugate_kernel_plateau,
 )
+from rmt_rank.theory.rectangular.law import rectangular_effective_rank
 
 # ten times the error at which the trapezoidal rule stops; its last halving squares that
 QUADRATURE = 1e-11

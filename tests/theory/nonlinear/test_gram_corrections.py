@@ -5,8 +5,8 @@ import math
 import mpmath
 import pytest
 
-from rmt_rank import fuss_catalan_moment
 from rmt_rank.simulation.products.random_features import sample_gram_effective_ranks
+from rmt_rank.theory import fuss_catalan_moment
 from rmt_rank.theory.finite_width.corrections import finite_width_correction
 from rmt_rank.theory.nonlinear.gram_corrections import cosine_correction
 

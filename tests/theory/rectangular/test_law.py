@@ -10,15 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from rmt_rank import (
-    differential_effective_rank,
-    fuss_catalan_moment,
-    metrics,
-    sample_singular_values,
-    singular_value_law,
-)
+from rmt_rank import metrics, sample_singular_values, singular_value_law
 from rmt_rank.exact.rectangular import contours as slow
+from rmt_rank.theory import fuss_catalan_moment
 from rmt_rank.theory.finite_width.complex_moments import complex_power_sum
+from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 from rmt_rank.theory.rectangular.law import (
     rectangular_effective_rank,
     rectangular_law,
@@ -94,7 +90,7 @@ def test_equal_widths(depth):
     u = np.array([1e-12, 0.01, 0.5, 1 - 1e-6])
     # log s ~ (L+1) log u
     np.testing.assert_allclose(law.ppf(u), same.ppf(u), rtol=40 * (depth + 1) * EPS)
-    assert law.mean == pytest.approx(same.mean(), rel=1e-14)
+    assert law.mean() == pytest.approx(same.mean(), rel=1e-14)
 
 
 def lagrange(excess, order):
@@ -238,7 +234,7 @@ def test_means_of_the_density():
     x = (low + high) / 2 - (high - low) / 2 * np.cos(theta)
     weights = weights * np.pi / 2 * (high - low) / 2 * np.sin(theta) * law.pdf(x)
     assert weights.sum() == pytest.approx(1, rel=1e-12)
-    assert weights @ x == pytest.approx(law.mean, rel=1e-12)
+    assert weights @ x == pytest.approx(law.mean(), rel=1e-12)
     for z in (-1, 0.5, 2):
         expected = rectangular_moment(law.widths, z)
         assert weights @ x ** (2 * z) == pytest.approx(expected, rel=1e-12)
@@ -265,7 +261,7 @@ def test_simulated_entropy_of_three_unequal_factors():
     shape = np.array([3, 2, 6, 4])
     means, variances = [], []
     for k, size in ((10, 3000), (20, 1000)):
-        values = sample_singular_values(None, None, size, widths=k * shape, field="complex", rng=k)
+        values = sample_singular_values(k * shape, size=size, field="complex", rng=k)
         entropy = metrics.spectrum.effective_rank(values) - math.log(2 * k)
         means.append(entropy.mean())
         variances.append(entropy.var(ddof=1) / size)
@@ -282,7 +278,7 @@ def test_simulated_entropy_of_three_unequal_factors():
 def test_spectrum_of_one_large_product():
     N = 200
     widths = [2 * N, N, 3 * N, N]
-    sigma = np.sort(sample_singular_values(None, None, 1, widths=widths, rng=3)[0])
+    sigma = np.sort(sample_singular_values(widths, size=1, rng=3)[0])
     gap = np.abs(rectangular_law(widths).cdf(sigma) - (np.arange(N) + 0.5) / N).max()
     # singular values are rigid: numbers below a point deviate by at most about
     # sqrt(2/beta) log(N)/pi = 2.4, real entries shift them by at most 1/2; twice that
@@ -322,15 +318,15 @@ def test_law_is_consistent(excess):
     assert np.all(np.abs(law.cdf(x) - u) < tolerance)
     assert np.all(np.abs(law.cdf(x) + law.sf(x) - 1) < tolerance)
     low, high = law.support()
-    assert low < law.mean < high
+    assert low < law.mean() < high
 
 
 def test_random_numbers_follow_the_law():
     law = rectangular_law([1, 1, 3])
-    sample = law.rvs(4000, rng=5)
+    sample = law.rvs(4000, random_state=5)
     assert stats.kstest(sample, law.cdf).pvalue > 1e-6
-    np.testing.assert_array_equal(sample, law.rvs(4000, rng=5))
-    assert isinstance(law.rvs(1, rng=5), np.ndarray)
+    np.testing.assert_array_equal(sample, law.rvs(4000, random_state=5))
+    assert isinstance(law.rvs(1, random_state=5), np.ndarray)
 
 
 def test_shapes_and_scalars():
@@ -353,12 +349,7 @@ def test_shapes_and_scalars():
         (lambda: rectangular_moment([1, 1, 2], -0.5), "order must be > -1/2 where 1 other width"),
         (lambda: rectangular_effective_rank([1, 2], order=-1), "order must be a number and >= 0"),
         (lambda: rectangular_effective_rank([1, 2], power=0), "power must be finite and > 0"),
-        (
-            lambda: rectangular_law([1, 2]).ppf(1.5),
-            "probability must be finite and >= 0 and <= 1, got 1.5",
-        ),
-        (lambda: rectangular_law([1, 2]).pdf(math.nan), "x must be a number, got nan"),
-        (lambda: rectangular_law([1, 2]).rvs(0), "size must be an integer >= 1, got 0"),
+        (lambda: rectangular_law([1, 2]).rvs(-1), "size must be an integer >= 0, got -1"),
     ],
 )
 def test_bad_input(function, message):

@@ -10,8 +10,9 @@ import numpy as np
 from rmt_rank import exact
 from rmt_rank.paper.claims.claim import Claim, Context, Evidence, at_most, below, refutation
 from rmt_rank.paper.claims.sampling_error import errors_allowed
-from rmt_rank.simulation.means.estimate import Estimate, estimate
+from rmt_rank.simulation.means.estimate import estimate
 from rmt_rank.simulation.means.expected import expected_effective_rank
+from rmt_rank.simulation.means.result import Estimate
 from rmt_rank.theory.finite_width.complex_covariance import complex_covariance
 from rmt_rank.theory.finite_width.complex_moments import complex_power_sum
 from rmt_rank.theory.finite_width.corrections import finite_width_correction
@@ -44,7 +45,7 @@ def _corrected(context: Context, field: str) -> Iterator[Evidence]:
         correction = finite_width_correction(width, depth, field)
         bare = abs(found.value - limit)
         better = abs(found.value - limit - correction.value)
-        error = found.standard_error
+        error = found.error
         yield below(
             f"width {width}, depth {depth}: misfit, corrected over bare",
             (better + allowed * error) / max(bare - allowed * error, 1e-300),
@@ -60,7 +61,7 @@ def _rate(context: Context, field: str, depth: int, order: int) -> Evidence:
     limit = float(differential_effective_rank(depth))
     found = [_mean(context, field, width, depth, samples) for width in widths]
     misfit = np.array([f.value - math.log(N) - limit for f, N in zip(found, widths, strict=True)])
-    spread = np.array([f.standard_error for f in found]) / np.abs(misfit)
+    spread = np.array([f.error for f in found]) / np.abs(misfit)
     # weighted least squares of log |misfit| on log N
     x = np.log(widths)
     weights = spread**-2
@@ -156,7 +157,7 @@ def _independent(context: Context) -> Iterator[Evidence]:
     p = weights / weights.sum(axis=1, keepdims=True)
     entropy = -np.sum(p * np.log(np.maximum(p, 1e-300)), axis=1)
     gap = float(entropy.mean()) - found.value
-    error = math.hypot(float(entropy.std()) / math.sqrt(samples), found.standard_error)
+    error = math.hypot(float(entropy.std()) / math.sqrt(samples), found.error)
     yield refutation(
         f"width {width}, depth {depth}: independent logs over the mean rank, less 1",
         gap / found.value,
@@ -180,7 +181,7 @@ def _decay(context: Context) -> Iterator[Evidence]:
         means = [_mean(context, field, width, depth, samples) for depth in depths]
         layers = depths[1] - depths[0]
         slope = math.log(means[0].value / means[1].value) / layers
-        error = math.hypot(*(m.standard_error / m.value for m in means)) / layers
+        error = math.hypot(*(m.error / m.value for m in means)) / layers
         rate = effective_rank_decay_rate(width, field)
         if field == "complex":
             yield at_most(

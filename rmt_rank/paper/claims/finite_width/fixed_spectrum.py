@@ -14,11 +14,8 @@ import numpy.typing as npt
 
 from rmt_rank.metrics import spectrum
 from rmt_rank.paper.claims.claim import Claim, Context, Evidence, at_most
-from rmt_rank.paper.claims.finite_width.random_products import (
-    FALSE_ALARM,
-    decrease_line,
-    errors_allowed,
-)
+from rmt_rank.paper.claims.finite_width.random_products import decrease_line
+from rmt_rank.paper.claims.sampling_error import FALSE_ALARM, errors_allowed
 
 __all__ = ["CLAIMS", "SAMPLES", "SPECTRA", "gaussian", "spectra"]
 

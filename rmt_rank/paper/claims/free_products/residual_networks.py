@@ -24,12 +24,11 @@ from rmt_rank.paper.claims.claim import (
 )
 from rmt_rank.paper.claims.sampling_error import FALSE_ALARM, errors_allowed
 from rmt_rank.simulation.products.residual_products import sample_residual_singular_values
+from rmt_rank.theory.free_products.law import FreeProductLaw, free_product_law
 from rmt_rank.theory.free_products.rank import (
-    FreeProductLaw,
     ResidualFactor,
     deep_effective_rank,
     effective_rank_of_free_product,
-    free_product_law,
 )
 from rmt_rank.theory.residual_limit.law import ResidualLimitLaw, residual_limit_law
 from rmt_rank.theory.residual_limit.rank import residual_limit_effective_rank
@@ -85,7 +84,7 @@ def standard_error(values: Array) -> Array:
 def _products(context: Context) -> Iterator[Evidence]:
     errors = []
     for scale, layers, depth, power in ((1, 1, 4, 1), (0.3, 1, 8, 2), (0.5, 2, 2, 2)):
-        factors = [exact_products.residual(scale, layers)] * depth
+        factors = [exact_products.residual_s_transform(scale, layers)] * depth
         slow = exact_products.effective_rank_of_free_product(factors, power=power, digits=_DIGITS)
         fast = _rank(scale, depth, layers=layers, power=power)
         errors.append(abs(float(fast / slow - 1)))

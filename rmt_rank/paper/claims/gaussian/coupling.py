@@ -34,7 +34,7 @@ def rank_from_jumps(ratio: DepthRatio, power: float = 1) -> float:
     ratio : DepthRatio
         The two depths.
     power : float, default 1
-        Power of the singular values, as in `rmt_rank.differential_effective_rank`.
+        Power of the singular values, as in `rmt_rank.limit_effective_rank`.
 
     Returns
     -------

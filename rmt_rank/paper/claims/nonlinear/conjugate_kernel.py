@@ -76,8 +76,8 @@ def _simulated(context: Context, name: str) -> Iterator[Evidence]:
             expected_gram_effective_rank(n, L, shape[0], name, method="limit") for L in _DEPTHS
         ]
         lines = [
-            (abs(float(mean) - f.value), f.error + float(error), f.depth)
-            for mean, error, f in zip(ranks.mean(axis=0), errors, formulas, strict=True)
+            (abs(float(mean) - f.value), f.error + float(error), L)
+            for mean, error, f, L in zip(ranks.mean(axis=0), errors, formulas, _DEPTHS, strict=True)
         ]
         worst = max(lines, key=lambda line: line[0] / line[1])
         yield at_most(

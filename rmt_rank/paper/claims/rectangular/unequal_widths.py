@@ -65,7 +65,7 @@ def _simulation(context: Context) -> Evidence:
     for N in sides:
         seed = np.random.SeedSequence(context.seed, spawn_key=(N, 9))
         sigma = sample_singular_values(
-            None, None, samples, widths=[N * n for n in shape], field="complex", rng=seed
+            [N * n for n in shape], size=samples, field="complex", rng=seed
         )
         entropy = spectrum.effective_rank(sigma) - math.log(N)
         values.append(float(entropy.mean()))

@@ -60,5 +60,5 @@ def _density(widths: Sequence[float], axes: Axes, **look: Any) -> None:
     low, high = law.support()
     # dense at both edges
     x = low + (high - low) * np.sin(np.linspace(0, np.pi / 2, 801)[1:]) ** 2
-    axes.plot(x / law.mean, law.pdf(x) * law.mean, **look)
+    axes.plot(x / law.mean(), law.pdf(x) * law.mean(), **look)
     axes.set_xlim(0, 4)

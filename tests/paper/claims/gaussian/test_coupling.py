@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from rmt_rank import differential_effective_rank
 from rmt_rank._lib.array import default_namespace
 from rmt_rank.paper.claims import Context, Verdict
 from rmt_rank.paper.claims.gaussian import coupling, limit_measures
 from rmt_rank.theory.gaussian.coupling import DepthRatio
+from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 
 
 def context(field="real"):

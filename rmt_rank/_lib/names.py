@@ -1,0 +1,29 @@
+"""Suggestions for misspelled names."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+
+__all__ = ["did_you_mean", "no_attribute"]
+
+# Modules whose names are not at the top level.
+_MODULES = ("metrics", "networks", "nonlinear", "study", "theory", "exact", "data")
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return the end of an error message that suggests the most similar name, '' if none is."""
+    found = difflib.get_close_matches(name, list(names), n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def no_attribute(name: str) -> str:
+    """Return a message that `rmt_rank` has no such attribute, and which one is similar."""
+    known = list(importlib.import_module("rmt_rank").__all__)
+    for module in _MODULES:
+        listed = importlib.import_module(f"rmt_rank.{module}").__all__
+        if name in listed:
+            return f"module 'rmt_rank' has no attribute {name!r}; did you mean '{module}.{name}'?"
+        known += listed
+    return f"module 'rmt_rank' has no attribute {name!r}{did_you_mean(name, known)}"

@@ -1,0 +1,18 @@
+"""Nonlinear networks before training: kernels, correlations and phases."""
+
+from rmt_rank._lib.activations import Activation
+from rmt_rank.theory.nonlinear.correlation_maps import correlation_map, correlations
+from rmt_rank.theory.nonlinear.dual_activations import dual_activation
+from rmt_rank.theory.nonlinear.neural_kernel import neural_kernel, neural_kernel_effective_rank
+from rmt_rank.theory.nonlinear.phases import critical_weight_variance, phase
+
+__all__ = [
+    "Activation",
+    "correlation_map",
+    "correlations",
+    "critical_weight_variance",
+    "dual_activation",
+    "neural_kernel",
+    "neural_kernel_effective_rank",
+    "phase",
+]

@@ -1,0 +1,170 @@
+"""Ranks to compare with: that of a random matrix, and the depth that explains a rank."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from scipy import optimize
+
+from rmt_rank._lib.random import RNG, streams
+from rmt_rank._lib.validation import LARGEST_INTEGER, integer, integers, real
+from rmt_rank.simulation.means.expected import expected_effective_rank
+from rmt_rank.simulation.means.result import Estimate
+from rmt_rank.simulation.products.chain import LARGEST_DEPTH
+from rmt_rank.theory.finite_width.corrections import LARGEST_DEPTH_PER_WIDTH
+from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
+
+__all__ = ["baseline", "depth_for"]
+
+# Operations of one product that is simulated; some hundreds are, for each of some ten depths.
+LARGEST_WORK = 3 * 10**7
+
+
+def baseline(
+    shape: Sequence[int],
+    *,
+    field: str = "real",
+    power: float = 1,
+    target_error: float = 1e-3,
+    rng: RNG = None,
+) -> Estimate:
+    """Expected effective rank of a Gaussian matrix of a given shape.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns, in either sequence.
+    field : {"real", "complex"}, default "real"
+        Field of the entries.
+    power : float, default 1
+        Power of the singular values, as in `effective_rank`; 2 for the Gram matrix.
+    target_error : float, default 1e-3
+        Error in nats that is asked for.
+    rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
+        Source of randomness where no formula is that accurate.
+
+    Returns
+    -------
+    Estimate
+        The value is the mean entropy in nats; `exponentiated` is the number of dimensions.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shape does not hold two integers, or another argument is out of its range.
+
+    See Also
+    --------
+    effective_rank : of a matrix.
+    expected_effective_rank : of a product of such matrices.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank import baseline, effective_rank
+    >>> weights = np.random.default_rng(0).normal(size=(512, 128))
+    >>> random = baseline(weights.shape)
+    >>> print(round(random.value, 3), round(float(effective_rank(weights)), 3))
+    4.817 4.817
+    """
+    rows, columns = integers("shape", shape, at_least=1, fewest=2, at_most=LARGEST_INTEGER)[:2]
+    if len(shape) != 2:
+        raise ValueError(f"shape must hold two integers, got {len(shape)}")
+    return expected_effective_rank(
+        [rows, columns], field=field, power=power, target_error=target_error, rng=rng
+    )
+
+
+def depth_for(
+    rank: float,
+    width: int,
+    *,
+    field: str = "real",
+    power: float = 1,
+    target_error: float = 1e-3,
+    rng: RNG = None,
+) -> int:
+    """Number of Gaussian layers at which a network's expected effective rank is down to a number.
+
+    Parameters
+    ----------
+    rank : float
+        Effective rank as a number of dimensions, the exponential of the entropy; > 1.
+    width : int
+        Side of the square layers, at least 2.
+    field : {"real", "complex"}, default "real"
+        Field of the entries.
+    power : float, default 1
+        Power of the singular values, as in `effective_rank`.
+    target_error : float, default 1e-3
+        Error in nats of the expected ranks where they are simulated.
+    rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
+        Source of randomness of the simulation.
+
+    Returns
+    -------
+    int
+        The least depth whose expected effective rank is at most `rank`; 0 if rank >= width.  Where
+        ranks are simulated it may be off by the depths within target_error.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong type.
+    ValueError
+        If rank is not above 1, another argument is out of its range, or the answer is beyond depth
+        width/4, where ranks are simulated, and takes too long: width**3 * depth > 3e7.
+
+    See Also
+    --------
+    expected_effective_rank : the rank at a depth.
+
+    Examples
+    --------
+    >>> from rmt_rank import depth_for, expected_effective_rank
+    >>> depth_for(64, 256)
+    12
+    >>> expected_effective_rank(256, [11, 12]).exponentiated.round(1)
+    array([66.3, 62. ])
+    """
+    rank = real("rank", rank, above=1)
+    N = integer("width", width, at_least=2, at_most=LARGEST_INTEGER)
+    if rank >= N:
+        return 0
+    target = math.log(rank)
+    source = streams(rng)
+    options = {"field": field, "power": power, "target_error": target_error}
+
+    def is_down(depth: int) -> bool:
+        if depth > LARGEST_DEPTH_PER_WIDTH * N and depth * N**3 > LARGEST_WORK:
+            raise ValueError(
+                f"rank must be reached at a depth of at most width/{1 / LARGEST_DEPTH_PER_WIDTH:g} "
+                f"or width**3 * depth be at most {LARGEST_WORK:g}, since deeper networks must be "
+                f"simulated, got rank {rank!r} at width {N}, which take about {depth} layers"
+            )
+        found = expected_effective_rank(N, depth, rng=next(source), **options)  # type: ignore[arg-type]
+        return bool(found.value <= target)
+
+    # about where it is at infinite width
+    def gap(log_depth: float) -> float:
+        limit = differential_effective_rank(math.exp(log_depth), power=power)
+        return float(limit) + math.log(N) - target
+
+    top = math.log(LARGEST_DEPTH)
+    limit = math.exp(optimize.brentq(gap, -20, top)) if gap(top) < 0 else LARGEST_DEPTH
+    # the answer is above `low`; steps away from the limit's depth double, then halve
+    probe, low, high, step = max(1, math.ceil(limit)), 0, LARGEST_DEPTH + 1, 1
+    while high - low > 1:
+        if is_down(probe):
+            high = probe
+            probe = high - step if low == 0 else (low + high) // 2
+        else:
+            low = probe
+            probe = low + step if high > LARGEST_DEPTH else (low + high) // 2
+        probe, step = min(max(probe, low + 1), high - 1), 2 * step
+    if high > LARGEST_DEPTH:
+        raise ValueError(
+            f"rank must be reached within {LARGEST_DEPTH} layers, got {rank!r} at width {N}"
+        )
+    return high
