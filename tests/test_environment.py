@@ -77,7 +77,7 @@ def test_figures_are_listed_with_any_flags(start, flags):
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
-    """Environment whose processes share a folder of bytecode: without it, -OO compiles everything."""
+    """Environment whose processes share bytecode, which -OO compiles anew without it."""
     environment = os.environ | {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("bytecode"))}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return environment

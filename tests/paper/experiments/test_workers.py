@@ -81,14 +81,14 @@ def test_a_command_started_with_interrupts_ignored_ignores_them(start, until, tm
 def test_what_an_interrupt_does_is_left_as_it_was():
     for action in (signal.default_int_handler, signal.SIG_IGN):
         signal.signal(signal.SIGINT, action)
-        with processes(1) as pool:
+        with processes(2) as pool:
             assert signal.getsignal(signal.SIGINT) is action
             assert pool.submit(signal.getsignal, signal.SIGINT).result() is signal.SIG_IGN
 
 
 def test_workers_of_a_thread_that_is_not_the_first():
     def compute():
-        with processes(1) as pool:
+        with processes(2) as pool:
             return pool.submit(sum, [1, 2]).result()
 
     with ThreadPoolExecutor(1) as thread:
@@ -96,7 +96,7 @@ def test_workers_of_a_thread_that_is_not_the_first():
 
 
 def test_workers_of_others_are_left_alone():
-    with processes(1) as mine:
-        with pytest.raises(ZeroDivisionError), processes(1) as other:
+    with processes(2) as mine:
+        with pytest.raises(ZeroDivisionError), processes(2) as other:
             other.submit(divmod, 1, 0).result()
         assert mine.submit(sum, [1, 2]).result() == 3

@@ -1,8 +1,8 @@
 """The expected effective rank: exact cases, formulas against simulation, regimes, bad input."""
 
 import math
-from functools import lru_cache
 import warnings
+from functools import lru_cache
 
 import mpmath
 import numpy as np
