@@ -30,9 +30,9 @@ def main():
     lines = [
         "# One rectangular matrix: the corrected limit against Monte Carlo",
         "",
-        f"Made by `python validation/reports/one_layer.py`; {SAMPLES} matrices a row. N is the smaller",
-        "side, n the larger. The stated error is (1 + log(N)/2)/(n N), an estimate of what the",
-        "correction leaves out.",
+        f"Made by `python validation/reports/one_layer.py`; {SAMPLES} matrices a row. N is the "
+        "smaller side, n the larger. The stated error is (1 + log(N)/2)/(n N), an estimate of what "
+        "the correction leaves out.",
         "",
         "| field | power | shape | Monte Carlo - limit | its error | Monte Carlo - corrected "
         "| times n N | stated error |",
@@ -50,8 +50,8 @@ def main():
         )
     lines += [
         "",
-        f"Largest misfit times n N: {worst['real']:.2f} for real entries, {worst['complex']:.2f} for "
-        f"complex ones; the stated error is {1 + 0.5 * math.log(4):.2f}/(n N) and more. Misfits "
+        f"Largest misfit times n N: {worst['real']:.2f} for real entries, {worst['complex']:.2f} "
+        f"for complex ones; the stated error is {1 + 0.5 * math.log(4):.2f}/(n N) and more. Misfits "
         f"beyond it, by more than 5 standard errors: {beyond}.",
     ]
     text = "\n".join(lines) + "\n"
