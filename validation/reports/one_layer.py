@@ -51,8 +51,8 @@ def main():
     lines += [
         "",
         f"Largest misfit times n N: {worst['real']:.2f} for real entries, {worst['complex']:.2f} "
-        f"for complex ones; the stated error is {1 + 0.5 * math.log(4):.2f}/(n N) and more. Misfits "
-        f"beyond it, by more than 5 standard errors: {beyond}.",
+        f"for complex ones; the stated error is {1 + 0.5 * math.log(4):.2f}/(n N) and more. "
+        f"Misfits beyond it, by more than 5 standard errors: {beyond}.",
     ]
     text = "\n".join(lines) + "\n"
     Path(__file__).with_suffix(".md").write_text(text)
