@@ -38,9 +38,9 @@ from rmt_rank.theory.finite_width.corrections import (
     FiniteWidthCorrection,
     finite_width_correction,
 )
-from rmt_rank.theory.finite_width.one_layer import one_layer_effective_rank_correction
 from rmt_rank.theory.finite_width.small_cases import exact_expected_effective_rank
 from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
+from rmt_rank.theory.rectangular.correction import rectangular_correction
 from rmt_rank.theory.rectangular.law import rectangular_effective_rank
 
 __all__ = ["RegimeWarning", "by_limit", "corrected", "expected_effective_rank"]
@@ -49,7 +49,6 @@ METHODS = ("auto", "exact", "limit", "corrected", "monte-carlo")
 
 # Depth over width beyond which a single singular value outgrows the others.
 _DEEP = 4
-_ONE_LAYER = "a correction is known for equal widths and for one layer only"
 # Powers at which the error of the corrected form was measured.
 _POWERS = (1.0, 2.0)
 
@@ -100,9 +99,9 @@ def expected_effective_rank(
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type or out of its range, there is no exact value or no
-        correction, or there is not enough memory for "monte-carlo"; complex corrections are limited
-        to width and depth 10**6.
+        If an argument is of the wrong type or out of its range, there is no exact value, or there
+        is not enough memory for "monte-carlo"; complex corrections are limited to width and depth
+        10**6.
 
     Warns
     -----
@@ -225,55 +224,65 @@ def _unequal(widths: tuple[int, ...], options: _Options, rng: RNG) -> Estimate:
             f"there is no exact value for widths {shown(widths)}; method='auto' finds one that "
             "holds"
         )
-    formula = None
-    if method != "monte-carlo":
-        formula = _unequal_formula(widths, field, power, method)
-    if formula is not None and method in ("limit", "corrected"):
-        if not _power_known(power) or math.isinf(formula.error):
+    depth = _effective_depth(widths)
+    in_regime = depth <= LARGEST_DEPTH_PER_WIDTH * N and _power_known(power)
+    if method == "monte-carlo":
+        why = "it was asked for"
+    elif method != "auto" or in_regime:
+        if not in_regime:
             warnings.warn(
-                f"the error of the {method} form is not known at widths {shown(widths)}, "
-                f"power {power:g}",
+                f"the {method} form is not known to hold at widths {shown(widths)}, power "
+                f"{power:g}",
                 RegimeWarning,
                 stacklevel=3,
             )
-        return formula
-    if formula is None:
-        why = "it was asked for" if method == "monte-carlo" else _ONE_LAYER
+        formula = _unequal_formula(widths, field, power, method, in_regime)
+        if method != "auto" or formula.error <= target_error:
+            return formula
+        why = f"the corrected limit leaves out an estimated {formula.error:.1g} nat here"
     elif not _power_known(power):
         why = "the error of the corrected limit is known for powers from 1 to 2 only"
-    elif formula.error <= target_error:
-        return formula
     else:
-        why = f"the corrected limit leaves out an estimated {formula.error:.1g} nat here"
-    if method == "corrected":
-        raise ValueError(f"method must not be 'corrected' with these widths: {_ONE_LAYER}")
+        why = f"no formula is known to hold for effective depth {depth:.3g} > width/4"
     return _simulated(widths, layers, options, why, rng)
 
 
-def _unequal_formula(
-    widths: tuple[int, ...], field: str, power: float, method: str
-) -> Estimate | None:
-    """The limit, or the corrected limit of one layer; None if there is none."""
+def _effective_depth(widths: tuple[int, ...]) -> float:
+    """Sum of N/n over all widths n but one that is N; the depth if all are equal."""
     N = min(widths)
+    return math.fsum(N / n for n in widths) - 1
+
+
+def _unequal_formula(
+    widths: tuple[int, ...], field: str, power: float, method: str, in_regime: bool
+) -> Estimate:
+    """The limit, or with the term of order 1/N (real) or exact annealed parts (complex)."""
+    N, depth = min(widths), _effective_depth(widths)
     limit = math.log(N) + rectangular_effective_rank(widths, power=power)
-    # Measured by Monte Carlo for 4 to 64 columns N, n = 1.02 to 64 times as many rows, powers 1 and
-    # 2 (validation/reports/one_layer.md): real entries leave out up to 1.35/(n N), complex ones up
-    # to 0.51/(n N); the logarithm is that of square matrices.
-    left = (1 + 0.5 * math.log(N)) / (N * max(widths))
-    if len(widths) > 2:
-        if method != "limit":
-            return None
-        return Estimate(limit, math.inf, "estimate", "limit", "proved", "it was asked for")
+    # Measured by Monte Carlo at N from 4 to 64, effective depths D from 0.02 to 4, powers 1 and 2
+    # (validation/reports/rectangular_correction.md): real entries leave out at most 1.35 D/N^2 at
+    # power 1 and (D^2 + 1.3 D)/N^2 at power 2, complex ones half of it.  The logarithm is that of
+    # square matrices; D^2/5 stands for the fluctuation, D^2 (D+2)/(16 (D+1)) times 2.5.
+    left = (1 + 0.5 * math.log(N)) * depth + (0.2 + 0.9 * max(power - 1, 0)) * depth**2
+    left /= N**2
     if field == "complex":
         integer("widths", max(widths), at_least=1, at_most=LARGEST_WIDTH)
         term = annealed_effective_rank(widths, power=power) - limit
     else:
-        term = one_layer_effective_rank_correction(*widths, power=power)
+        term = rectangular_correction(widths, power=power) / N
+    if not in_regime:
+        left = math.inf
     if method == "limit":
         why = "it was asked for; proved as the width goes to infinity, its error is the correction"
         return Estimate(limit, abs(term) + left, "estimate", "limit", "proved", why)
-    why = "one layer, where the term of order 1/N is known"
-    return Estimate(limit + term, left, "estimate", "corrected", "verified", why)
+    hard = field == "real" and widths.count(N) > 1
+    status = "conjectured" if hard or not in_regime else "verified"
+    why = "effective depth <= width/4: " + (
+        "exact annealed part" if field == "complex" else "the term of order 1/N"
+    )
+    if not in_regime:
+        why = "it was asked for, outside the range where it is known to hold"
+    return Estimate(limit + term, left, "estimate", "corrected", status, why)
 
 
 def _simulated(
