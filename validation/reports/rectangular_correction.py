@@ -36,7 +36,7 @@ def main():
         "# Unequal widths: the corrected limit against Monte Carlo",
         "",
         f"Made by `python validation/reports/rectangular_correction.py`; {SAMPLES} products a row. "
-        "N is the smallest width, D the effective depth, the sum of N/n over all widths n but one N. "
+        "N is the smallest width, D the effective depth: the sum of N/n over all widths but one N. "
         "The stated error is an estimate of what the correction leaves out; inf where D > N/4.",
         "",
         "| field | power | widths | D | Monte Carlo - limit | its error | Monte Carlo - corrected "
