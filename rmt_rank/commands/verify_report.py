@@ -90,7 +90,9 @@ class Report:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._progress.stop()
+        # rich before 14.3 prints an empty line at the end of a bar, also of one that is disabled
+        if not self._progress.disable:
+            self._progress.stop()
 
     # --- progress ---------------------------------------------------------------------------
 

@@ -51,6 +51,7 @@ def load_cifar(path: str | Path | None = None, *, classes: int = 10, part: str =
     Returns
     -------
     Images
+        The images, with pixels in [0, 1], and their labels.
 
     Raises
     ------

@@ -16,6 +16,7 @@ def load_digits() -> Images:
     Returns
     -------
     Images
+        The images, with pixels in [0, 1], and their labels.
 
     Raises
     ------

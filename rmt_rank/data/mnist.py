@@ -43,6 +43,7 @@ def load_mnist(path: str | Path | None = None, *, part: str = "train") -> Images
     Returns
     -------
     Images
+        The images, with pixels in [0, 1], and their labels.
 
     Raises
     ------

@@ -216,6 +216,7 @@ def rank_measures(
     Returns
     -------
     RankMeasures
+        Every measure is an array of shape (...).
 
     Raises
     ------

@@ -296,6 +296,7 @@ def least_squares_problem(
     Returns
     -------
     LeastSquaresProblem
+        Training data, held-out data and the weight W*.
 
     Raises
     ------

@@ -75,7 +75,9 @@ def learning_rate_search(
 
     Parameters
     ----------
-    problem, network
+    problem : LeastSquaresProblem
+        As for `train`.
+    network : LinearNetwork, NonlinearNetwork or int
         As for `train`.
     rates : sequence of float
         Learning rates.
@@ -97,6 +99,7 @@ def learning_rate_search(
     Returns
     -------
     LearningRateSearch
+        The best rate, and what happened at every rate.
 
     Raises
     ------

@@ -107,7 +107,11 @@ def train(
         and stops.
     divergence : float, default 1e6
         A network has diverged where its loss exceeds this multiple of the first.
-    initialisation, scale, as_depth
+    initialisation : str, default "normal"
+        See `rmt_rank.networks.initialisation.initial_parameters`.
+    scale : float, default 1
+        See `rmt_rank.networks.initialisation.initial_parameters`.
+    as_depth : int, optional
         See `rmt_rank.networks.initialisation.initial_parameters`.
     record : int or iterable of int, default 50
         Number of steps at which networks are measured, denser at the beginning, or a list of

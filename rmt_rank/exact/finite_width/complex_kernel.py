@@ -78,11 +78,24 @@ def complex_power_sum(widths: Sequence[int], z: Number, *, digits: int = 30) -> 
 def complex_power_sum_slope(widths: Sequence[int], z: Number, *, digits: int = 30) -> Any:
     """Derivative of `complex_power_sum` in z, E[(1/N) sum_i s_i^z log s_i].
 
-    Parameters, errors: as `complex_power_sum`.
+    Parameters
+    ----------
+    widths : sequence of int
+        As in `complex_power_sum`.
+    z : number
+        As in `complex_power_sum`.
+    digits : int, default 30
+        As in `complex_power_sum`.
 
     Returns
     -------
     mpf
+        The derivative at z.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `complex_power_sum`.
 
     Notes
     -----

@@ -85,6 +85,11 @@ def residual_moments(square: Fraction, count: int) -> list[Fraction]:
     count : int
         Number of moments, from 1 to 1000.
 
+    Returns
+    -------
+    list of Fraction
+        The moments of s, from the first on.
+
     Notes
     -----
     S(t) = 4/((1 + D)^2 - a^4), D^2 = (1 + a^2)^2 + 4 a^2 t.

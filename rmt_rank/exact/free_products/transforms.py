@@ -32,6 +32,11 @@ def gaussian_s_transform(aspect: Number = 1) -> STransform:
     aspect : number
         n/N >= 1 of an n x N matrix with entries of variance 1/N.
 
+    Returns
+    -------
+    callable
+        The S-transform as a function of u.
+
     Raises
     ------
     ValueError, TypeError
@@ -54,6 +59,11 @@ def residual_s_transform(scale: Number, layers: int = 1) -> STransform:
         k >= 1. For k = 1 it is 4/((1+D)^2 - a^4), D^2 = (1+a^2)^2 + 4 a^2 u; otherwise
         b (1+b)/(u (1+u)) for the root b between u and 0 of
         a^2 b (1+b) (1+u-b)^(k-1) = u - b.
+
+    Returns
+    -------
+    callable
+        The S-transform as a function of u.
 
     Raises
     ------

@@ -36,7 +36,15 @@ FUNCTIONS = {"exp": mp.exp, "loggamma": mp.loggamma}
 
 @dataclass(frozen=True)
 class StepResult:
-    """Whether a step holds; how it was found: "symbolic", "exact at ...", "40 digits at ..."."""
+    """Whether a step of the derivation holds.
+
+    Attributes
+    ----------
+    holds : bool
+        Whether it holds; the result has the same truth value.
+    how : str
+        How this was found: "symbolic", "exact at ..." or "40 digits at ...".
+    """
 
     holds: bool
     how: str

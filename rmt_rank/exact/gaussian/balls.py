@@ -241,6 +241,7 @@ def enclose_effective_rank(depth: Depth, *, power: Number = 1, digits: int = 30)
     Returns
     -------
     Enclosure
+        An interval that contains rho, or its whole range.
 
     Raises
     ------
@@ -264,13 +265,27 @@ def enclose_effective_rank(depth: Depth, *, power: Number = 1, digits: int = 30)
 def enclose_derivative(depth: Depth, *, power: Number = 1, digits: int = 30) -> Enclosure:
     """Enclose d rho/dL, in nats per factor.
 
-    Parameters, errors: as `enclose_effective_rank`. At depth 0 it is the derivative to the right.
-    An interval is cut into 64 pieces of equal ratio in 1 + L; the enclosure is the hull of theirs,
-    so it is somewhat wider than the range.
+    At depth 0 it is the derivative to the right. An interval is cut into 64 pieces of equal ratio
+    in 1 + L; the enclosure is the hull of theirs, so it is somewhat wider than the range.
+
+    Parameters
+    ----------
+    depth : number or pair of numbers
+        As in `enclose_effective_rank`.
+    power : number, default 1
+        As in `enclose_effective_rank`.
+    digits : int, default 30
+        As in `enclose_effective_rank`.
 
     Returns
     -------
     Enclosure
+        An interval that contains the derivative, or its whole range.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `enclose_effective_rank`.
     """
     (low, high), z = _ends(depth), positive("power", power) / 2
     check_digits(digits)

@@ -53,6 +53,7 @@ def levy_density(y: Number, depth: Number, *, digits: int = 30) -> Any:
     Returns
     -------
     mpf
+        The density at y.
 
     Raises
     ------
@@ -88,6 +89,7 @@ def levy_khintchine(order: Number, depth: Number, *, digits: int = 30) -> tuple[
     Returns
     -------
     tuple of two mpf
+        The logarithm from gamma functions, then that from the integral.
 
     Raises
     ------

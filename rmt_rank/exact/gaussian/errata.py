@@ -119,12 +119,24 @@ def integrand_derivative_area(
     With "mean" this is d rho/dL, with the derivative taken under the integral sign rather than of
     rho; with "printed" it is what the end of Appendix G says is negative.
 
-    Parameters, errors: as `integrand_derivative`.
+    Parameters
+    ----------
+    depth : number
+        As in `integrand_derivative`.
+    normalisation : {"mean", "maximum", "printed"}, default "mean"
+        As in `integrand_derivative`.
+    digits : int, default 30
+        As in `integrand_derivative`.
 
     Returns
     -------
     mpf
         Nats per factor.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `integrand_derivative`.
     """
     _check(normalisation)
     L_exact, digits = exact_depth(depth, least=_LEAST, most=_MOST), check_digits(digits)
@@ -145,7 +157,22 @@ def paper_integrand_derivative_area(depth: Number, *, digits: int = 30) -> Any:
     The paper says that it is negative. It is positive at every whole depth tried (0.01050 at L = 1,
     0.03482 at L = 2) and negative for small real ones (-0.09789 at L = 1/2).
 
-    Parameters, errors: as `integrand_derivative`.
+    Parameters
+    ----------
+    depth : number
+        As in `integrand_derivative`.
+    digits : int, default 30
+        As in `integrand_derivative`.
+
+    Returns
+    -------
+    mpf
+        The integral.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `integrand_derivative`.
     """
     return integrand_derivative_area(depth, normalisation="printed", digits=digits)
 
@@ -157,8 +184,10 @@ def integrand_derivative_signs(
 
     Parameters
     ----------
-    depth, normalisation
-        As `integrand_derivative`.
+    depth : number
+        As in `integrand_derivative`.
+    normalisation : {"mean", "maximum", "printed"}, default "mean"
+        As in `integrand_derivative`.
     points : int
         How many equidistant angles are looked at, at least 2; a sample, not a proof.
 

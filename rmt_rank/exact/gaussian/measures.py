@@ -28,6 +28,7 @@ def singular_values(matrix: Any, *, digits: int = 30) -> list[Any]:
     Returns
     -------
     list of mpf
+        Singular values, the largest first.
     """
     given = [members("matrix", row) for row in members("matrix", matrix)]
     if len({len(row) for row in given}) != 1:

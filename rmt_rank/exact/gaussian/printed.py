@@ -153,6 +153,7 @@ def singular_value(angle: Number, depth: Number, *, digits: int = 30) -> Any:
     Returns
     -------
     mpf
+        The singular value at the angle.
 
     Raises
     ------
@@ -165,7 +166,22 @@ def singular_value(angle: Number, depth: Number, *, digits: int = 30) -> Any:
 def density(angle: Number, depth: Number, *, digits: int = 30) -> Any:
     """Return p(sigma(phi)), the left half of Eq. 5: the density of sigma, not of sigma^2.
 
-    Parameters, errors: as `singular_value`.
+    Parameters
+    ----------
+    angle, depth : number
+        As in `singular_value`.
+    digits : int, default 30
+        As in `singular_value`.
+
+    Returns
+    -------
+    mpf
+        The density of sigma at sigma(phi).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `singular_value`.
     """
     return at_angle(angle, depth, digits, density_at)
 
@@ -173,7 +189,22 @@ def density(angle: Number, depth: Number, *, digits: int = 30) -> Any:
 def jacobian(angle: Number, depth: Number, *, digits: int = 30) -> Any:
     """Return -p(sigma(phi)) sigma'(phi), the display after Eq. 7: the density of the angle.
 
-    Parameters, errors: as `singular_value`.
+    Parameters
+    ----------
+    angle, depth : number
+        As in `singular_value`.
+    digits : int, default 30
+        As in `singular_value`.
+
+    Returns
+    -------
+    mpf
+        The density of the angle.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `singular_value`.
     """
     return at_angle(angle, depth, digits, lambda p, g, L: jacobian_at(p, L))
 
@@ -187,14 +218,17 @@ def paper_equation_8_ratio(angle: Number, depth: Number, c: Number, *, digits: i
 
     Parameters
     ----------
-    angle, depth, digits
-        As `singular_value`.
+    angle, depth : number
+        As in `singular_value`.
     c : number
         The normalisation, > 0.
+    digits : int, default 30
+        As in `singular_value`.
 
     Returns
     -------
     mpf
+        The ratio at the angle.
     """
     c_exact = positive("c", c)
 

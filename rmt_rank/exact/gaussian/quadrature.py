@@ -115,11 +115,26 @@ def angle_of(x: Number, depth: Number, *, squared: bool = True, digits: int = 40
     It carries as many digits as it takes for pi/(L+1) - phi, too, to be correct to ``digits``
     digits, once pi/(L+1) is computed in that precision; `angles_of` gives the two separately.
 
-    Parameters, errors: as `angles_of`.
+    Parameters
+    ----------
+    x : number
+        As in `angles_of`.
+    depth : number
+        As in `angles_of`.
+    squared : bool, default True
+        As in `angles_of`.
+    digits : int, default 40
+        As in `angles_of`.
 
     Returns
     -------
     mpf
+        The angle, in radians.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `angles_of`.
     """
     phi, gap = angles_of(x, depth, squared=squared, digits=min(check_digits(digits) + 5, 2000))
     apart = abs(int(mp.mag(phi)) - int(mp.mag(gap)))
@@ -209,6 +224,7 @@ def moment(order: Number, depth: Number, *, digits: int = 30) -> Any:
     Returns
     -------
     mpf
+        The moment E s^order.
 
     Raises
     ------
@@ -291,11 +307,24 @@ def differential_effective_rank_derivative(
     margin (rho' is smooth at 0 and about -1/L at infinity); the two values carry
     3/2 ``digits`` + 12 digits.
 
-    Parameters, errors: as `differential_effective_rank`, with depth > 0.
+    Parameters
+    ----------
+    depth : number
+        As in `differential_effective_rank`, but > 0.
+    power, order : number, default 1
+        As in `differential_effective_rank`.
+    digits : int, default 30
+        As in `differential_effective_rank`.
 
     Returns
     -------
     mpf
+        The derivative, in nats per factor.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `differential_effective_rank`, and if depth is 0.
     """
     L, digits = exact_depth(depth), check_digits(digits)
     half = digits // 2 + 2

@@ -94,6 +94,7 @@ def conjugate_kernel_entropy(
     Returns
     -------
     mpf
+        The entropy less log n, in nats.
 
     Raises
     ------

@@ -65,6 +65,7 @@ def dual_activation(
     Returns
     -------
     mpf
+        The mean E phi(u) phi(w).
 
     Raises
     ------
@@ -106,12 +107,17 @@ def dual_activation_closed(
     ----------
     activation : {"identity", "relu", "gelu", "erf", "sine"}
         phi.
-    first, second, correlation, omega, digits
+    first, second, correlation : number
+        As in `dual_activation`.
+    omega : number, default 1
+        As in `dual_activation`.
+    digits : int, default 30
         As in `dual_activation`.
 
     Returns
     -------
     mpf
+        The mean E phi(u) phi(w).
 
     Raises
     ------

@@ -113,6 +113,7 @@ def rectangular_moment(widths: Sequence[Number], order: Number, *, digits: int =
     Returns
     -------
     mpf
+        The moment E s^order.
 
     Raises
     ------

@@ -125,6 +125,7 @@ def residual_limit_moment(time: Number, order: Number, *, digits: int = 30) -> A
     Returns
     -------
     mpf
+        The moment E s^order.
 
     Raises
     ------

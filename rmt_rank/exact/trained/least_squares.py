@@ -59,6 +59,7 @@ def one_layer_effective_rank(
     Returns
     -------
     mpf
+        The effective rank in nats.
 
     Raises
     ------

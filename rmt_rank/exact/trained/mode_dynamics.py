@@ -65,6 +65,7 @@ def mode_time(
     Returns
     -------
     mpf
+        The time at which the singular value is ``value``.
 
     Raises
     ------
@@ -94,12 +95,15 @@ def mode_singular_value(
     ----------
     time : number
         > 0.
-    target, initial, depth, digits
+    target, initial, depth : number
+        As for `mode_time`.
+    digits : int, default 30
         As for `mode_time`.
 
     Returns
     -------
     mpf
+        The singular value at that time.
 
     Raises
     ------

@@ -58,7 +58,9 @@ def estimate(
     which : str or callable
         "effective_rank", "singular_values", "log_singular_values", "spectral_measure" or a function
         from singular values, shape (samples, N), descending, to (samples,) or (samples, q).
-    width, depth, field, method, workers
+    width : int or sequence of int
+        As in `sample_singular_values`.
+    depth : int, optional
         As in `sample_singular_values`.
     samples : int, optional
         Number of products, from 2 to 10**9; this or `target_error` must be given.  Below 32 no
@@ -68,6 +70,10 @@ def estimate(
         varied, does not count.  At least 2.3e-16, the rounding of float64, for ranks and shares.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Source of randomness, as for `numpy.random.default_rng`.
+    field : {"real", "complex"}, default "real"
+        As in `sample_singular_values`.
+    method : {"auto", "dense", "triangular"}, default "auto"
+        As in `sample_singular_values`.
     control_variates : bool, default True
         Whether to use numbers with known means to lower the error; for "triangular" only, and from
         128 samples on.
@@ -81,12 +87,15 @@ def estimate(
         stops as soon as this appears insufficient: when more than twice as many are needed, when
         the target is below the rounding of the mean, or when a statistic of unknown size never
         varied in 4096 samples.
+    workers : int, default 1
+        As in `sample_singular_values`.
     progress : bool, default False
         Show a progress bar, and how the error shrinks, on a terminal.
 
     Returns
     -------
     Estimate
+        The mean, its error, and how both were found.
 
     Raises
     ------

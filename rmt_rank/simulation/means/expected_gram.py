@@ -88,6 +88,7 @@ def expected_gram_effective_rank(
     Returns
     -------
     Estimate
+        The mean in nats, its error, and how both were found.
 
     Raises
     ------

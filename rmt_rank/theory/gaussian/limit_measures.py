@@ -63,9 +63,13 @@ class LimitMeasures:
 
     Attributes
     ----------
-    effective_rank, gram_effective_rank : ndarray or float64
+    effective_rank : ndarray or float64
         Of the measure less log(N), in nats.
-    roy_vetterli_rank, renyi_effective_rank, participation_ratio : ndarray or float64
+    roy_vetterli_rank : ndarray or float64
+        Of the measure over N.
+    gram_effective_rank : ndarray or float64
+        Of the measure less log(N), in nats.
+    renyi_effective_rank, participation_ratio : ndarray or float64
         Of the measure over N.
     threshold_rank, stable_rank, nuclear_norm, energy_rank : ndarray or float64
         Of the measure over N.
@@ -99,6 +103,7 @@ def limit_measures(
     Returns
     -------
     LimitMeasures
+        Every limit has the shape of `depth`.
 
     Raises
     ------

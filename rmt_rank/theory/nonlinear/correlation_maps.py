@@ -92,6 +92,7 @@ def correlation_map(activation: Given, variance: float = 1.0) -> CorrelationMap:
     Returns
     -------
     CorrelationMap
+        A function from the correlation of two inputs to that after the layer.
 
     Raises
     ------

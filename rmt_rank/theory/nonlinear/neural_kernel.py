@@ -70,6 +70,7 @@ def neural_kernel(
     Returns
     -------
     ndarray, shape (samples, samples)
+        Second moments of the activations, for every pair of inputs.
 
     Raises
     ------
@@ -144,10 +145,12 @@ def neural_kernel_effective_rank(
         Rows are samples, none of them 0.
     depths : array_like of int
         Numbers of hidden layers, from 0 to 10^6.
-    activation, weight_variance, bias_variance
+    activation : str, callable or Activation
         As in `neural_kernel`.
     kernel : {"cosine", "linear"}, default "cosine"
         Whether features are normalised, as in the paper's Section 2.3.
+    weight_variance, bias_variance : float, default 1 and 0
+        As in `neural_kernel`.
 
     Returns
     -------

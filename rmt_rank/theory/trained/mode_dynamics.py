@@ -152,7 +152,9 @@ def mode_time(
     ----------
     values : array_like of float
         Singular values that are reached, from the initial ones up to the targets.
-    targets, initial, depth
+    targets, initial : array_like of float
+        As for `mode_singular_values`.
+    depth : float
         As for `mode_singular_values`.
 
     Returns
