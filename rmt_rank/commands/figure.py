@@ -80,6 +80,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank figure") 
         _folder(options.out)
         for figure in chosen:
             _refuse_other(figure, options, runs)
+            _refuse_loss(figure, options)
         with workers(jobs, max(cells, default=1)) as executor:
             for figure in chosen:
                 _make(figure, options, executor, runs, computed)
@@ -181,6 +182,13 @@ def _refuse_other(
     wanted = made_with(options.size, options.seed, settings)
     if found != wanted:
         raise ValueError(f"{path} was made with {found}, not {wanted}; choose another --out")
+
+
+def _refuse_loss(figure: PaperFigure, options: argparse.Namespace) -> None:
+    """ValueError or OSError if a file cannot be written, or is that of --numbers or of arrays."""
+    read = [] if options.numbers is None else [options.numbers]
+    for suffix in ("png", "pdf", "md"):
+        Output("--out", _path(figure, options, suffix), inputs=read)
 
 
 def _make(

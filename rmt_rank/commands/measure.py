@@ -143,7 +143,10 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure")
     )
     try:
         tau = real("--tau", options.tau, at_least=0)
-        outputs = [Output("--csv", options.csv), Output("--json", options.json)]
+        outputs = [
+            Output("--csv", options.csv, inputs=options.files),
+            Output("--json", options.json, inputs=options.files),
+        ]
         refuse_same(*outputs)
     except (ValueError, TypeError, OSError) as error:
         parser.error(str(error))

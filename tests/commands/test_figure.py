@@ -153,6 +153,19 @@ def test_a_file_that_is_no_figure_is_kept(tmp_path, capsys):
     assert (tmp_path / f"{NAME}.nc").read_text() == "Dear"
 
 
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_the_numbers_are_not_replaced_by_a_picture(link, made, tmp_path, capsys):
+    numbers = tmp_path / "numbers.nc"
+    numbers.write_bytes((made / f"{NAME}.nc").read_bytes())
+    link(numbers, tmp_path / f"{NAME}.pdf")
+    with pytest.raises(SystemExit) as stopped:
+        drawn(numbers, tmp_path)
+    assert stopped.value.code == 2
+    assert "--out must not be a file that is read, got " in capsys.readouterr().err
+    assert numbers.read_bytes() == (made / f"{NAME}.nc").read_bytes()
+    assert not (tmp_path / f"{NAME}.png").exists()
+
+
 def drawn(numbers, folder):
     return run(["figure", NAME, "--numbers", str(numbers), "--out", str(folder)])
 
