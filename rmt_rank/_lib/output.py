@@ -14,6 +14,7 @@ import stat
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -355,8 +356,8 @@ def refuse_same(*outputs: Output) -> None:
 def guarded(main: Callable[[], int]) -> int:
     """Run a process's main without stack traces for Ctrl-C, a closed pipe or a full disk.
 
-    Characters that a stream cannot encode are printed as escapes, and output to a stream that was
-    closed before the start is discarded.
+    Characters that a stream cannot encode are printed as escapes, output to a stream that was
+    closed before the start is discarded, and a warning is one line on standard error.
 
     Returns
     -------
@@ -365,6 +366,7 @@ def guarded(main: Callable[[], int]) -> int:
         if standard output cannot be written.
     """
     _prepare_streams()
+    warnings.showwarning = lambda message, *_where, **_options: _say(f"warning: {message}")
     try:
         code = main()
         sys.stdout.flush()

@@ -58,6 +58,18 @@ def test_an_incomplete_study_says_so(declared, tmp_path, monkeypatch, capsys):
     assert "nan" not in printed
 
 
+def test_a_lost_declaration_is_one_line(declared, tmp_path, start):
+    assert run(["study", "run", str(declared)]) == 0
+    lost = tmp_path / "grid.study" / "study.json"
+    lost.unlink()
+    done = start(sys.executable, "-P", "-m", "rmt_rank", "study", "run", declared).outcome()
+    assert done.returncode == 0
+    assert done.stderr == (
+        f"warning: {lost} was missing or damaged, and was written again: the results beside it "
+        "belong to this run\n"
+    )
+
+
 def die(_block):
     os.kill(os.getpid(), signal.SIGKILL)
 
