@@ -20,7 +20,7 @@ from rmt_rank._lib.output import Output, guarded, refuse_same, write_outputs
 from rmt_rank._lib.text import Parser, shown
 from rmt_rank._lib.validation import real
 from rmt_rank.commands.measure_table import is_npy, summary
-from rmt_rank.metrics.gram import KERNELS, gram_matrix
+from rmt_rank.metrics.gram import KERNELS, gram_measures
 from rmt_rank.metrics.matrix import rank_measures
 
 __all__ = ["main"]
@@ -114,11 +114,13 @@ def _measure_together(
 ) -> None:
     arrays = [array for _, array in group]
     batch = np.stack(arrays) if len(arrays) > 1 else arrays[0][None]
-    matrices = batch if kernel is None else gram_matrix(batch, kernel)
     with np.errstate(all="ignore"):  # the row shows infinities
-        measures = rank_measures(matrices, tau).to_dict()
+        if kernel is None:
+            measures = rank_measures(batch, tau)
+        else:
+            measures = gram_measures(batch, kernel, tau)
     for i, (row, _) in enumerate(group):
-        row |= {name: float(values[i]) for name, values in measures.items()}
+        row |= {name: float(values[i]) for name, values in measures.to_dict().items()}
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure") -> int:

@@ -9,8 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from rmt_rank import gram_matrix, rank_measures
+from rmt_rank import gram_effective_rank, gram_matrix, rank_measures
 from rmt_rank.__main__ import run
+from rmt_rank.metrics.gram import KERNELS
 
 
 @pytest.fixture
@@ -87,6 +88,39 @@ def test_gram(tmp_path):
         expected = rank_measures(gram_matrix(features, kernel)).effective_rank
         assert rows(out)["f"]["effective_rank"] == pytest.approx(float(expected), rel=1e-12)
         assert rows(out)["f"]["shape"] == [20, 3]
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_gram_at_any_scale(kernel, dtype, tmp_path):
+    features = np.random.default_rng(0).normal(size=(6, 4)).astype(dtype)
+    low, middle, high = {np.float64: (-990, 180, 990), np.float32: (-110, 30, 110)}[dtype]
+    paths = []
+    for power in (low, 0, middle, high):
+        paths.append(tmp_path / f"{power}.npy")
+        np.save(paths[-1], features * dtype(2) ** dtype(power))
+    out = tmp_path / "out.json"
+    assert run(["measure", "--gram", kernel, "--json", str(out), *map(str, paths)]) == 0
+    table = json.loads(out.read_text())
+    # a few operations on 6 values; the entropies lose the logarithm of an epsilon
+    rtol = 100 * float(np.finfo(dtype).eps)
+    for path, row in zip(paths, table, strict=True):
+        expected = float(gram_effective_rank(np.load(path), kernel))
+        assert row["effective_rank"] == pytest.approx(expected, rel=rtol, abs=rtol)
+    lowest, whole, higher, _ = table
+    direct = rank_measures(gram_matrix(features, kernel)).to_dict()
+    for name, value in direct.items():
+        if name != "condition_number" or value < 1 / rtol:
+            assert whole[name] == pytest.approx(float(value), rel=rtol * 10, abs=rtol)
+    degree = {"linear": 2, "euclidean": 1, "arccosine": 2}.get(kernel)
+    if degree is not None:
+        for row in table:
+            for name in set(direct) - {"nuclear_norm", "condition_number"}:
+                assert row[name] == pytest.approx(whole[name], rel=rtol, abs=rtol)
+        # which is 0 at the lowest scale where it is quadratic
+        expected = whole["nuclear_norm"] * 2.0 ** (degree * middle)
+        assert higher["nuclear_norm"] == pytest.approx(expected, rel=rtol)
+        assert (lowest["nuclear_norm"] == 0) == (degree == 2)
 
 
 def test_gram_of_complex_features_is_skipped(weights, tmp_path):

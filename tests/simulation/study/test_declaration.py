@@ -304,7 +304,7 @@ class TestStore:
         if damage is not None:
             declaration.write_bytes(damage)
         with pytest.raises(
-            study_store.StoreError, match="study.json .*run the study again with the same TOML"
+            study_store.StoreError, match=r"study\.json .*run the study again with the same TOML"
         ):
             open_study(path)
         # a damaged block does not hinder, and is named afterwards
