@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import NoReturn
 
-__all__ = ["Parser", "shown"]
+__all__ = ["Parser", "named", "shown"]
 
 
 def shown(text: object) -> str:
@@ -26,6 +27,15 @@ def shown(text: object) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
     )
+
+
+def named(name: object) -> str:
+    """Return a name as standard output shows it: escaped by `shown`, and '' if it is empty.
+
+    Characters that the stream cannot encode are already escaped, so that widths are right.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return shown(name).encode(encoding, "backslashreplace").decode(encoding) or "''"
 
 
 class Parser(argparse.ArgumentParser):

@@ -7,7 +7,6 @@ import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
 from typing import Any, TextIO
 
 from rich import box
@@ -15,7 +14,7 @@ from rich.table import Table
 
 from rmt_rank._lib.errors import DataUnavailableError
 from rmt_rank._lib.output import Output, refuse_same, write_outputs
-from rmt_rank._lib.paths import sentence
+from rmt_rank._lib.paths import path_option, sentence
 from rmt_rank._lib.text import Parser
 from rmt_rank._lib.validation import integer
 from rmt_rank.paper.experiments import EXPERIMENTS, find
@@ -120,12 +119,14 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=1, metavar="n", help="processes (1)")
     parser.add_argument(
         "--csv",
-        type=Path,
+        type=path_option,
         metavar="PATH",
         help="write numbers as CSV (- is standard output); arrays, such as curves, are in the .nc "
         "files of `rmt-rank figure`",
     )
-    parser.add_argument("--report", type=Path, metavar="PATH", help="write a report in Markdown")
+    parser.add_argument(
+        "--report", type=path_option, metavar="PATH", help="write a report in Markdown"
+    )
     return parser
 
 

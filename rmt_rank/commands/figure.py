@@ -16,7 +16,7 @@ from typing import Any, TextIO
 from rmt_rank._lib.archive import described
 from rmt_rank._lib.errors import DataUnavailableError
 from rmt_rank._lib.output import Output, write
-from rmt_rank._lib.paths import sentence, user_path
+from rmt_rank._lib.paths import path_option, sentence, user_path
 from rmt_rank._lib.text import Parser, shown
 from rmt_rank._lib.validation import integer
 from rmt_rank.paper import experiments
@@ -271,7 +271,10 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, metavar="n", help="processes (1)")
     parser.add_argument("--style", choices=STYLES, default="screen", help="look (screen)")
     parser.add_argument(
-        "--numbers", type=Path, metavar="FILE", help="draw these again (.nc), compute nothing"
+        "--numbers",
+        type=path_option,
+        metavar="FILE",
+        help="draw these again (.nc), compute nothing",
     )
     return parser
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -17,17 +18,22 @@ import numpy.typing as npt
 
 from rmt_rank._lib.matrix_files import UNPACKED, UNPACKED_RATIO, Member, members, reason, too_large
 from rmt_rank._lib.output import Output, guarded, refuse_same, write_outputs
-from rmt_rank._lib.text import Parser, shown
+from rmt_rank._lib.paths import path_option
+from rmt_rank._lib.text import Parser, named, shown
 from rmt_rank._lib.validation import real
 from rmt_rank.commands.measure_table import is_npy, summary
 from rmt_rank.metrics.gram import KERNELS, gram_measures
-from rmt_rank.metrics.matrix import rank_measures
+from rmt_rank.metrics.matrix import RankMeasures, rank_measures
 
 __all__ = ["main"]
 
 # Exit codes: 0: all arrays were measured, or skipped with a reason; 1: something could not be read;
 # 2: wrong usage, or an output cannot be written.
 MEASURED, UNREADABLE, USAGE = 0, 1, 2
+
+# Keys of every row; the measures are None where an array was not measured.
+_COLUMNS = ("file", "array", "shape", "skipped", "error")
+_COLUMNS += tuple(field.name for field in dataclasses.fields(RankMeasures))
 
 # Matrices of one shape are measured in batches of this many bytes, because a call takes as long as
 # a hundred small matrices.
@@ -56,7 +62,7 @@ def rows(path: Path, tau: float, kernel: str | None) -> Iterator[dict[str, Any]]
 
 
 def _empty_row(path: Path) -> dict[str, Any]:
-    return {"file": str(path), "array": None, "shape": None, "skipped": None, "error": None}
+    return {"file": str(path)} | dict.fromkeys(_COLUMNS[1:])
 
 
 def _row(
@@ -160,7 +166,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure")
     for row in failures:
         # the array of a .npy has no name
         array = [] if row["array"] is None or is_npy(row["file"]) else [row["array"]]
-        words = map(shown, [row["file"], *array, row["error"]])
+        words = [*map(named, [row["file"], *array]), shown(row["error"])]
         print(f"{prog}: not read: {': '.join(words)}", file=sys.stderr)
     if not written:
         return USAGE
@@ -194,7 +200,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "in it, could not be read; 2: wrong usage, or an output could not be written.",
         allow_abbrev=False,
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("files", nargs="+", type=path_option, metavar="FILE")
     parser.add_argument(
         "--tau", type=float, default=0.01, help="threshold of the threshold rank (0.01)"
     )
@@ -208,7 +214,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     for option in ("--csv", "--json"):
         parser.add_argument(
             option,
-            type=Path,
+            type=path_option,
             metavar="PATH",
             help="write all measures to PATH; - is standard output, without the table",
         )
@@ -217,9 +223,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 def _csv(table: list[dict[str, Any]]) -> bytes:
     """Return a line per array, with unprintable characters in names escaped."""
-    columns = list(max(table, key=lambda row: len(list(row)), default={}))
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in table:
         words = {key: shown(value) for key, value in row.items() if isinstance(value, str)}
@@ -229,6 +234,7 @@ def _csv(table: list[dict[str, Any]]) -> bytes:
 
 
 def _json(table: list[dict[str, Any]]) -> bytes:
+    """Return an object per array, with null for infinities, which JSON does not have."""
     plain = [
         {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
         for row in table

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from rmt_rank._lib.paths import sentence
+from rmt_rank._lib.paths import path_option, sentence
 from rmt_rank._lib.text import Parser, shown
 from rmt_rank._lib.validation import integer
 from rmt_rank.paper.experiments.workers import processes
@@ -116,14 +116,18 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     run = actions.add_parser("run", help="compute what is missing of a study")
-    run.add_argument("file", type=Path, metavar="FILE.toml", help="the declaration, table [study]")
-    run.add_argument("--store", type=Path, metavar="PATH", help="folder of results (FILE.study)")
+    run.add_argument(
+        "file", type=path_option, metavar="FILE.toml", help="the declaration, table [study]"
+    )
+    run.add_argument(
+        "--store", type=path_option, metavar="PATH", help="folder of results (FILE.study)"
+    )
     run.add_argument(
         "--workers", type=int, default=1, metavar="n", help="processes on this machine (1)"
     )
     run.add_argument("--scheduler", metavar="ADDRESS", help="compute on this Dask cluster instead")
     show = actions.add_parser("show", help="print the results of a study")
-    show.add_argument("store", type=Path, metavar="PATH")
+    show.add_argument("store", type=path_option, metavar="PATH")
     show.add_argument("--csv", action="store_true", help="all numbers as CSV instead")
     return parser
 

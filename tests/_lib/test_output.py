@@ -176,6 +176,15 @@ def test_streams_that_cannot_encode_a_name(named, encoding):
     assert "No such file" in done.stderr.decode(encoding)
 
 
+def test_columns_are_straight_where_names_cannot_be_encoded(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez(path, a=A, 層層=A)
+    done = measured(path, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    head, *lines, _ = done.stdout.decode().splitlines()
+    assert lines[1].startswith(r"\u5c64\u5c64  ")
+    assert {line.index("6x4") + 3 for line in lines} == {head.index("shape") + 5}
+
+
 def test_names_that_are_not_text(tmp_path):
     folder = tmp_path / os.fsdecode(b"\xff\x9b")
     try:

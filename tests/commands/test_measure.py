@@ -198,6 +198,8 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(
         (["x.npy", "--tau", "-1"], "--tau must be finite and >= 0, got -1.0"),
         (["x.npy", "--gram", "sine"], "argument --gram: invalid choice: 'sine'"),
         (["x.npy", "--gram=y.npy"], "argument --gram: invalid choice: 'y.npy'"),
+        (["x.npy", "--csv", ""], "argument --csv: a path must not be empty, got ''"),
+        (["x.npy", ""], "argument FILE: a path must not be empty, got ''"),
         (["x.npy", "--csv", "a\nb\x1b/x.csv"], r"--csv cannot be written: a\nb\x1b/x.csv"),
         (["x.npy", "--csv", "-", "--json", "/dev/stdout"], "must be different files"),
         (["x.npy", "--csv", "no/such/folder/x.csv"], "--csv cannot be written"),
@@ -221,6 +223,35 @@ def test_a_condition_number_of_infinity_is_valid_json(tmp_path):
     assert run(["measure", str(path), "--json", str(out)]) == 0
     assert rows(out)["a"]["effective_rank"] is None
     assert rows(out)["a"]["stable_rank"] == 0
+
+
+def test_every_row_has_the_same_keys(weights, tmp_path):
+    out, broken = tmp_path / "out.json", tmp_path / "broken.npy"
+    broken.write_bytes(b"Dear")
+    assert run(["measure", str(weights), str(broken), "--json", str(out)]) == 1
+    table = json.loads(out.read_text())
+    assert {tuple(row) for row in table} == {tuple(table[0])}
+    assert table[-1]["error"]
+    for row in table:
+        measured = row["skipped"] is row["error"] is None
+        assert (row["stable_rank"] is not None) == measured
+    out = tmp_path / "out.csv"
+    assert run(["measure", str(broken), "--csv", str(out)]) == 1
+    assert out.read_text().splitlines()[0] == ",".join(table[0])
+
+
+def test_a_member_without_a_name(tmp_path, capsys, monkeypatch):
+    path, other = tmp_path / "x.npz", tmp_path / "y.npz"
+    np.savez(path, **{"": np.eye(2)})
+    np.savez(other, **{"": np.ones(3)})
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert run(["measure", str(path), str(other)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("  ''  ") for line in lines)
+    assert "  it has 1 dimension, not 2: ''" in lines
+    path.write_bytes(path.read_bytes().replace(b"\x93NUMPY", b"\x93NUMPX"))
+    assert run(["measure", str(path)]) == 1
+    assert f"not read: {path}: '': " in capsys.readouterr().err
 
 
 def test_as_a_process_it_ends_without_a_trace(tmp_path):

@@ -332,6 +332,9 @@ class TestUsage:
             (["theorem1", "--depths", ""], "--depths must be numbers > 0 separated by commas"),
             (["theorem1", "--widths", "0"], "--widths must be whole numbers >= 1 separated by co"),
             (["theorem1", "--widths", "2.5"], "--widths must be whole numbers >= 1 separated by"),
+            (["theorem1", "--widths", "1e9"], "width must be an integer >= 1 and <= 1000000, got"),
+            (["limits", "--widths", "64,1e6"], "--widths and --depths must allow Monte Carlo: "),
+            (["theorem1", "--samples", "1" + 9 * "0" + "1"], "--samples must be an integer >= 2"),
             (["theorem1", "--samples", "1"], "--samples must be an integer >= 2, got 1"),
             (["theorem1", "--samples", "x"], "--samples must be an integer >= 2, got 'x'"),
             (["theorem1", "--digits", "5"], "--digits must be an integer from 10 to 200, got 5"),
@@ -358,6 +361,10 @@ class TestUsage:
                 verify("theorem1", option, str(path))
             assert stop.value.code == 2
             assert f"{option} cannot be written: {path} (" in capsys.readouterr().err
+
+    def test_claims_without_samples_take_any_depth(self, monkeypatch):
+        monkeypatch.setattr(command, "_run", lambda *_: 0)
+        assert verify("theorem1.closed-form", "--depths", "1e9", "--widths", "1e9") == 0
 
     def test_cupy_without_a_gpu(self, capsys):
         try:
