@@ -6,8 +6,6 @@ import argparse
 import csv
 import dataclasses
 import io
-import json
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,17 +20,14 @@ from rmt_rank._lib.paths import path_option
 from rmt_rank._lib.text import Parser, named, shown
 from rmt_rank._lib.validation import real
 from rmt_rank.commands.measure_table import is_npy, summary
+from rmt_rank.commands.run import DONE, FAILED, USAGE, add_options, json_rows
 from rmt_rank.metrics.gram import KERNELS, gram_measures
 from rmt_rank.metrics.matrix import RankMeasures, rank_measures
 
 __all__ = ["main"]
 
-# Exit codes: 0: all arrays were measured, or skipped with a reason; 1: something could not be read;
-# 2: wrong usage, or an output cannot be written.
-MEASURED, UNREADABLE, USAGE = 0, 1, 2
-
 # Keys of every row; the measures are None where an array was not measured.
-_COLUMNS = ("file", "array", "shape", "skipped", "error")
+_COLUMNS: tuple[str, ...] = ("file", "array", "shape", "skipped", "error")
 _COLUMNS += tuple(field.name for field in dataclasses.fields(RankMeasures))
 
 # Matrices of one shape are measured in batches of this many bytes, because a call takes as long as
@@ -160,9 +155,10 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure")
         parser.error(str(error))
     table = [row for path in options.files for row in rows(path, tau, options.gram)]
     failures = [row for row in table if row["error"] is not None]
-    written = write_outputs(prog, zip(outputs, (_csv, _json), strict=True), table)
+    written = write_outputs(prog, zip(outputs, (_csv, json_rows), strict=True), table)
     if not any(output.standard for output in outputs):
-        print("\n".join(summary(table)), flush=True)
+        lines = list(summary(table))
+        print("\n".join(lines[-1:] if options.quiet else lines), flush=True)
     for row in failures:
         # the array of a .npy has no name
         array = [] if row["array"] is None or is_npy(row["file"]) else [row["array"]]
@@ -170,7 +166,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure")
         print(f"{prog}: not read: {': '.join(words)}", file=sys.stderr)
     if not written:
         return USAGE
-    return UNREADABLE if failures else MEASURED
+    return FAILED if failures else DONE
 
 
 def _kernels_joined(arguments: Sequence[str]) -> list[str]:
@@ -198,7 +194,6 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "beyond that they are refused, as are arrays that need more memory than the machine has. "
         "Exit codes: 0: all arrays were measured, or skipped with a reason; 1: a file, or an array "
         "in it, could not be read; 2: wrong usage, or an output could not be written.",
-        allow_abbrev=False,
     )
     parser.add_argument("files", nargs="+", type=path_option, metavar="FILE")
     parser.add_argument(
@@ -211,13 +206,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="measure the Gram matrix of the rows instead; the kernel is cosine by default; "
         f"others: {', '.join(KERNELS[1:])}",
     )
-    for option in ("--csv", "--json"):
-        parser.add_argument(
-            option,
-            type=path_option,
-            metavar="PATH",
-            help="write all measures to PATH; - is standard output, without the table",
-        )
+    add_options(parser, "--csv", "--json", "--quiet")
     return parser
 
 
@@ -231,15 +220,6 @@ def _csv(table: list[dict[str, Any]]) -> bytes:
         shape = "x".join(map(str, row["shape"])) if row["shape"] is not None else ""
         writer.writerow(row | words | {"shape": shape})
     return text.getvalue().encode()
-
-
-def _json(table: list[dict[str, Any]]) -> bytes:
-    """Return an object per array, with null for infinities, which JSON does not have."""
-    plain = [
-        {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
-        for row in table
-    ]
-    return (json.dumps(plain, indent=1, allow_nan=False) + "\n").encode()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from rmt_rank._lib.paths import path_option
 from rmt_rank._lib.random import FIELDS
 from rmt_rank._lib.text import Parser, shown
 from rmt_rank._lib.validation import integer, real
+from rmt_rank.commands.run import DONE, FAILED, INTERRUPTED, USAGE, add_options
 from rmt_rank.commands.verify_output import figure_formats, write_figure, write_json
 from rmt_rank.commands.verify_report import Report
 from rmt_rank.paper.claims import CLAIMS, Claim, Context, broken, select
@@ -23,8 +24,6 @@ from rmt_rank.simulation.products.chain import LARGEST_SIZE, new_chain
 
 __all__ = ["main"]
 
-# Exit codes; an interrupted run has not verified anything and follows the shell's convention.
-ALL_HOLD, SOMETHING_FAILS, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 _DEPTHS = "1,2,3,4,8"
 _WIDTHS = "32,64,256"
@@ -49,7 +48,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank
     options = parser.parse_args(arguments)
     if options.list:
         Report(quiet=False).list(CLAIMS)
-        return ALL_HOLD
+        return DONE
     if not options.claims:
         parser.error("name a claim, for example theorem1; --list shows them all")
     try:
@@ -60,7 +59,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank
             samples=_at_least("--samples", options.samples, 2, LARGEST_SIZE),
             field=options.field,
             digits=_within("--digits", options.digits, 10, 200),
-            seed=_at_least("--seed", options.seed, 0) or 0,
+            seed=integer("--seed", options.seed, at_least=0),
             xp=namespace(options.backend),
         )
         if options.figure is not None or any(map(_samples, claims)):
@@ -129,7 +128,7 @@ def _report(
         return USAGE
     if interrupted:
         return INTERRUPTED
-    return SOMETHING_FAILS if report.failures() else ALL_HOLD
+    return FAILED if report.failures() else DONE
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -151,23 +150,16 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--field", choices=FIELDS, default="real", help="entries of the matrices")
     parser.add_argument("--digits", default="30", metavar="d", help="digits of quadrature (30)")
-    parser.add_argument("--seed", default="0", metavar="k", help="seed of the matrices (0)")
     parser.add_argument(
         "--backend", choices=BACKENDS, default="numpy", help="array library of the matrices"
     )
-    parser.add_argument(
-        "--json",
-        type=path_option,
-        metavar="PATH",
-        help="write the evidence to PATH (- is standard output)",
-    )
+    add_options(parser, "--json", "--quiet", "--seed")
     parser.add_argument(
         "--figure",
         type=path_option,
         metavar="PATH",
         help="draw Theorem 1, or singular-values, there",
     )
-    parser.add_argument("--quiet", action="store_true", help="print the summary line only")
     parser.add_argument("--version", action="version", version=f"rmt_rank {__version__}")
     return parser
 

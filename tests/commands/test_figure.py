@@ -140,7 +140,7 @@ def test_a_figure_of_another_run_is_kept(given, words, made, capsys):
     assert stopped.value.code == 2
     message = capsys.readouterr().err
     assert f"{NAME}.nc was made with --tiny --seed 0, not {words}" in message
-    assert message.endswith("; choose another --out\n")
+    assert message.endswith("; choose another --out\nTry 'rmt-rank figure --help'.\n")
     # before anything is computed
     assert {path.name: path.stat().st_mtime_ns for path in made.iterdir()} == before
 
