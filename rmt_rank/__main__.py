@@ -26,7 +26,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
     parser = Parser(prog="rmt-rank", description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"rmt_rank {rmt_rank.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     # each command parses what follows its name
     commands.add_parser("experiment", help="run the paper's experiments, and ours", add_help=False)
     commands.add_parser("figure", help="make the paper's figures again", add_help=False)
@@ -34,6 +34,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("study", help="run a study of random products", add_help=False)
     commands.add_parser("verify", help="check the paper's claims", add_help=False)
     known, rest = parser.parse_known_args(arguments)
+    if known.command is None:
+        if rest:
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        parser.print_help()
+        return 0
     try:
         command: Callable[..., int] = importlib.import_module(
             f"rmt_rank.commands.{known.command}"

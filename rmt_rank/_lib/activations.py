@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from rmt_rank._lib.array import erf, namespace_of
+from rmt_rank._lib.names import did_you_mean
 from rmt_rank._lib.validation import boolean, function, real, sequence, shown, string
 
 __all__ = ["ACTIVATIONS", "Activation", "activation", "is_named", "sine"]
@@ -213,6 +214,7 @@ def _named(name: str) -> Activation:
     listed = ", ".join(map(repr, ACTIVATIONS))
     raise ValueError(
         f"activation must be one of {listed}, 'sine(30)' or a function, got {shown(name)}"
+        f"{did_you_mean(name, ACTIVATIONS)}"
     )
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "check",
     "described",
     "dump_json",
+    "has_seal",
     "load_json",
     "pack",
     "parsed",
@@ -64,6 +65,11 @@ def sealed(content: bytes) -> bytes:
     (seal,) = _SEAL.finditer(content)
     digest = hashlib.sha256(content).hexdigest().encode()
     return content[: seal.start(3)] + digest + content[seal.end(3) :]
+
+
+def has_seal(head: bytes) -> bool:
+    """Return whether the first bytes of a file contain a seal."""
+    return _SEAL.search(head) is not None
 
 
 def regular(path: Path) -> Path:

@@ -166,6 +166,9 @@ def _refuse_missing_pandas(name: str, value: Any) -> None:
     dtypes = value.dtypes if hasattr(value, "dtypes") and value.ndim == 2 else [value.dtype]
     for dtype in dtypes:
         if not isinstance(dtype, np.dtype):  # one of pandas' own types
+            held = str(dtype.categories.dtype if hasattr(dtype, "categories") else dtype)
+            if held == "object" or "str" in held:  # older versions have text as objects
+                raise _not_numbers(name, f"text, pandas' type {dtype}")
             raise TypeError(
                 f"{name} holds pandas' type {dtype}, which may have missing values: pass "
                 ".to_numpy(dtype=float, na_value=numpy.nan)"

@@ -5,19 +5,28 @@ from __future__ import annotations
 import codecs
 import re
 
-__all__ = ["HEAD", "kind"]
+__all__ = ["HEAD", "holds_arrays", "kind"]
 
 # Number of bytes that `kind` examines.
 HEAD = 512
 
 _PICKLE = "a Python pickle (such as an old PyTorch file), which is never loaded"
 
-# First bytes of files; the first match is used.
-_BEGINNINGS: tuple[tuple[bytes, str], ...] = (
+# First bytes of files of arrays, and of others; the first match is used.
+_ARRAYS: tuple[tuple[bytes, str], ...] = (
     (rb"\x93NUMPY", "a NumPy array (.npy)"),
     (rb"PK\x03\x04.{22}..[^/]*/(data\.pkl|\.format_version|byteorder)", "a PyTorch file (.pt)"),
     (rb"PK(\x03\x04|\x05\x06)", "a ZIP archive (such as .npz)"),
     (rb".{8}\{\s*[\"}]", "a .safetensors file"),
+    (rb"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    (rb"CDF[\x01\x02\x05]", "a NetCDF file"),
+    (rb"MATLAB 5\.0 MAT-file", "a MATLAB file"),
+    (rb"GGUF", "a GGUF file"),
+    (rb"PAR1", "a Parquet file"),
+    (rb"ARROW1", "an Arrow file"),
+    (rb"\x80[\x02-\x05]", _PICKLE),
+)
+_OTHERS: tuple[tuple[bytes, str], ...] = (
     (
         rb"version https://git-lfs",
         "a Git LFS pointer: `git lfs pull` fetches the file itself",
@@ -29,19 +38,12 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (rb"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (rb"Rar!\x1a\x07", "a RAR archive"),
     (rb".{257}ustar", "a tar archive"),
-    (rb"\x89HDF\r\n\x1a\n", "an HDF5 file"),
-    (rb"CDF[\x01\x02\x05]", "a NetCDF file"),
-    (rb"MATLAB 5\.0 MAT-file", "a MATLAB file"),
-    (rb"GGUF", "a GGUF file"),
-    (rb"PAR1", "a Parquet file"),
-    (rb"ARROW1", "an Arrow file"),
     (rb"SQLite format 3\x00", "an SQLite database"),
     (rb"%PDF-", "a PDF document"),
     (rb"\x89PNG\r\n\x1a\n", "a PNG picture"),
     (rb"\xff\xd8\xff", "a JPEG picture"),
     (rb"GIF8[79]a", "a GIF picture"),
     (rb"\x7fELF", "a program"),
-    (rb"\x80[\x02-\x05]", _PICKLE),
 )
 
 # First characters of text files, after blanks.
@@ -62,7 +64,7 @@ def kind(head: bytes) -> str:
     """
     if not head:
         return "an empty file"
-    for pattern, words in _BEGINNINGS:
+    for pattern, words in _ARRAYS + _OTHERS:
         if re.match(pattern, head, re.DOTALL):
             return words
     if not any(head):
@@ -74,6 +76,11 @@ def kind(head: bytes) -> str:
         if re.match(pattern, text.lstrip().encode()):
             return words
     return f"text, which begins with {text[:30]!r}"
+
+
+def holds_arrays(head: bytes) -> bool:
+    """Return whether a file that starts with these bytes is one of arrays, or of a model."""
+    return any(re.match(pattern, head, re.DOTALL) for pattern, _ in _ARRAYS)
 
 
 def _text(head: bytes) -> str | None:

@@ -16,6 +16,7 @@ import stat
 import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -41,6 +42,9 @@ _LONGEST_HEADER = 12 + 2**16
 
 # Other compression methods are not read, since Python unpacks them without a limit.
 _METHODS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "lzma", 93: "Zstandard", 95: "xz"}
+
+# What unpacking a damaged member raises.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 
 # Copies in memory: a matrix, its copy in double precision, and the copy that LAPACK overwrites.
 _COPIES = 3
@@ -140,6 +144,8 @@ def _attempt(read: Callable[..., Member], name: str, *arguments: Any) -> Member:
         return read(name, *arguments)
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
+    except _DAMAGED:
+        return Member(name, error="it is damaged")
     except BaseException as error:  # a panic in safetensors' Rust code is not an Exception
         return Member(name, error=reason(error))
 
@@ -161,20 +167,24 @@ def _header(head: bytes, size: int) -> _Declared:
 
     Raises
     ------
-    ValueError, and any other exception of NumPy's parser
+    ValueError
         If it is not a header, or claims a wrong number of bytes.
     """
     begin = io.BytesIO(head)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # warnings about headers written by Python 2
-        version = np.lib.format.read_magic(begin)
-        if version not in ((1, 0), (2, 0), (3, 0)):
-            raise ValueError(f"its format is {version[0]}.{version[1]}; allowed: 1.0, 2.0, 3.0")
-        # 3.0 is 2.0 with field names in UTF-8, and arrays with fields are skipped
-        read = np.lib.format.read_array_header_1_0
-        if version != (1, 0):
-            read = np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(begin)
+    version = tuple(head[len(_MAGIC) : len(_MAGIC) + 2])
+    if len(version) == 2 and version not in ((1, 0), (2, 0), (3, 0)):
+        raise ValueError(f"its format is {version[0]}.{version[1]}; allowed: 1.0, 2.0, 3.0")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # warnings about headers written by Python 2
+            np.lib.format.read_magic(begin)
+            # 3.0 is 2.0 with field names in UTF-8, and arrays with fields are skipped
+            read = np.lib.format.read_array_header_1_0
+            if version != (1, 0):
+                read = np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(begin)
+    except Exception as error:  # NumPy's parser raises nearly anything
+        raise ValueError("its header is not readable") from error
     if not all(type(n) is int and n >= 0 for n in shape):
         raise ValueError(f"its header has the shape {shape}")
     declared = _Declared(shape, dtype, begin.tell())
@@ -222,7 +232,7 @@ def _npz(file: BinaryIO, size: int, head: bytes) -> Iterator[Member]:
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error) as error:
         if not head.startswith(b"PK"):
             raise ValueError(f"it is not a .npz file but {kind(head)}") from error
-        raise ValueError(f"the archive is damaged or cut off ({reason(error)})") from error
+        raise ValueError("the archive is damaged or cut off") from error
     with archive:
         infos = archive.infolist()
         if any(info.filename.endswith("/data.pkl") for info in infos):
@@ -309,7 +319,7 @@ def _safetensors(path: Path, head: bytes) -> Iterator[Member]:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic in safetensors' Rust code is not an Exception
-        what = f"or is damaged ({reason(error)})" if head[8:9] == b"{" else f"but {kind(head)}"
+        what = "or is damaged" if head[8:9] == b"{" else f"but {kind(head)}"
         raise ValueError(f"it is not a .safetensors file {what}") from error
     with opened as file:
         for name in file.keys():  # noqa: SIM118 - a safe_open handle cannot be iterated

@@ -14,10 +14,13 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rmt_rank._lib.archive import has_seal
+from rmt_rank._lib.file_kinds import HEAD, holds_arrays
 from rmt_rank._lib.text import shown
 
 __all__ = ["Output", "clear_parts", "create", "guarded", "is_part", "refuse_same", "write"]
@@ -25,6 +28,8 @@ __all__ += ["write_outputs"]
 
 # Name of a file while it is written; it contains the machine and the process that write it.
 _PART = re.compile(r"\.rmt_rank-part-([0-9a-f]{8})-(\d{1,10})-\w{8}")
+# Files with these endings hold arrays, and no output of a command has one.
+_ARRAY_SUFFIXES = (".npy", ".npz", ".safetensors")
 # Age in seconds after which such a file counts as abandoned: writing takes seconds.
 _ABANDONED = 86400.0
 
@@ -42,6 +47,8 @@ class Output:
         Where to write; None writes nothing.
     formats : tuple of str, optional
         File name endings that are allowed; all by default.
+    inputs : sequence of Path, optional
+        Files that the command reads, which it must not overwrite.
 
     Attributes
     ----------
@@ -53,11 +60,17 @@ class Output:
     OSError
         If it cannot be written to.
     ValueError
-        If the path's suffix is not among the formats.
+        If the path's suffix is not among the formats; if it is an input; or if it is a file of
+        arrays or of results, or has the suffix of one.
     """
 
     def __init__(
-        self, option: str, path: Path | None, formats: tuple[str, ...] | None = None
+        self,
+        option: str,
+        path: Path | None,
+        formats: tuple[str, ...] | None = None,
+        *,
+        inputs: Sequence[Path] = (),
     ) -> None:
         self.option, self.path = option, path
         self.descriptor: int | None = None
@@ -68,13 +81,35 @@ class Output:
             raise ValueError(
                 f"{option} must end in one of .{', .'.join(formats)}, got {str(path)!r}"
             )
-        clear_parts(path.parent)
         self.descriptor = _descriptor(path)
+        self._refuse_loss(path, inputs)
+        clear_parts(path.parent)
         try:
             self.standard = self.descriptor == 1 or _is_standard_output(path)
             self._try(path)
         except OSError as error:
             raise OSError(f"{option} cannot be written: {path} ({error.strerror})") from error
+
+    def _refuse_loss(self, path: Path, inputs: Sequence[Path]) -> None:
+        """ValueError if writing would replace what is read, arrays, or results of this package."""
+        if any(_is(path, self.descriptor, source) for source in inputs):
+            raise ValueError(f"{self.option} must not be a file that is read, got {str(path)!r}")
+        if self.descriptor is not None:
+            return
+        if path.suffix.lower() in _ARRAY_SUFFIXES:
+            raise ValueError(
+                f"{self.option} must not end in {', '.join(_ARRAY_SUFFIXES)}, which are files of "
+                f"arrays, got {str(path)!r}"
+            )
+        with contextlib.suppress(OSError):  # what cannot be read is reported by `_try`
+            if path.is_file():
+                with path.open("rb") as file:
+                    head = file.read(HEAD)
+                if holds_arrays(head) or has_seal(head):
+                    raise ValueError(
+                        f"{self.option} must not replace a file of arrays or results, got "
+                        f"{str(path)!r}"
+                    )
 
     def _try(self, path: Path) -> None:
         """Raise OSError if the path cannot be written; change nothing, and open no pipe."""
@@ -149,6 +184,14 @@ def _descriptor(path: Path) -> int | None:
     names = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
     found = re.fullmatch(r"/(?:dev|proc/self)/fd/(\d{1,9})", str(path))
     return int(found[1]) if found else names.get(str(path))
+
+
+def _is(path: Path, descriptor: int | None, source: Path) -> bool:
+    """Return whether an output is the same regular file as a source, by whatever path or link."""
+    with contextlib.suppress(OSError):
+        status = path.stat() if descriptor is None else os.fstat(descriptor)
+        return stat.S_ISREG(status.st_mode) and os.path.samestat(status, source.stat())
+    return False
 
 
 def _is_standard_output(path: Path) -> bool:
@@ -313,8 +356,8 @@ def refuse_same(*outputs: Output) -> None:
 def guarded(main: Callable[[], int]) -> int:
     """Run a process's main without stack traces for Ctrl-C, a closed pipe or a full disk.
 
-    Characters that a stream cannot encode are printed as escapes, and output to a stream that was
-    closed before the start is discarded.
+    Characters that a stream cannot encode are printed as escapes, output to a stream that was
+    closed before the start is discarded, and a warning is one line on standard error.
 
     Returns
     -------
@@ -323,6 +366,7 @@ def guarded(main: Callable[[], int]) -> int:
         if standard output cannot be written.
     """
     _prepare_streams()
+    warnings.showwarning = lambda message, *_where, **_options: _say(f"warning: {message}")
     try:
         code = main()
         sys.stdout.flush()

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from pathlib import Path
 
 from rmt_rank._lib.validation import shown
 
-__all__ = ["sentence", "user_path"]
+__all__ = ["path_option", "sentence", "user_path"]
+
+
+def path_option(text: str) -> Path:
+    """Return the path that an option of a command names; argparse reports an empty one."""
+    if not text:
+        raise argparse.ArgumentTypeError("a path must not be empty, got ''")
+    return Path(text)
 
 
 def user_path(name: str, path: str | os.PathLike[str]) -> Path:

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from rmt_rank._lib.names import did_you_mean
+
 __all__ = [
     "LARGEST_INTEGER",
     "boolean",
@@ -258,7 +260,8 @@ def choice(name: str, value: object, allowed: Iterable[str]) -> str:
     allowed = tuple(allowed)
     if not isinstance(value, str) or value not in allowed:
         listed = ", ".join(map(repr, allowed))
-        raise ValueError(f"{name} must be one of {listed}, got {shown(value)}")
+        hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
+        raise ValueError(f"{name} must be one of {listed}, got {shown(value)}{hint}")
     return value
 
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from rich import box
 from rich.table import Table
 
-from rmt_rank._lib.errors import DataUnavailableError
 from rmt_rank._lib.output import Output, refuse_same, write_outputs
-from rmt_rank._lib.paths import sentence
+from rmt_rank._lib.paths import path_option
 from rmt_rank._lib.text import Parser
 from rmt_rank._lib.validation import integer
+from rmt_rank.commands.run import DONE, USAGE, add_options, guarded_run, row_outputs
 from rmt_rank.paper.experiments import EXPERIMENTS, find
 from rmt_rank.paper.experiments.experiment import SIZES, Experiment
 from rmt_rank.paper.experiments.image_problems import DATA, on
@@ -34,9 +31,6 @@ from rmt_rank.paper.experiments.report import (
 from rmt_rank.paper.experiments.workers import run_with_bar, workers
 
 __all__ = ["main"]
-
-# Exit codes: 0: done; 1: a worker died; 2: wrong usage, or a folder that cannot be used.
-DONE, WORKER_DIED, USAGE = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experiment") -> int:
@@ -59,43 +53,36 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experimen
     if options.list:
         for name in EXPERIMENTS:
             experiment = find(name)
-            _say(list_line(name, f"{experiment.title} ({experiment.reference})"))
+            print(list_line(name, f"{experiment.title} ({experiment.reference})"))
         return DONE
     if options.name is None:
         parser.error("NAME is required; --list shows them")
-    kept = "" if options.out is None else "; run it again to resume"
-    try:
-        if options.out == "":
-            raise ValueError("--out must not be empty")
-        experiment = find(options.name)
-        if options.data is not None:
-            experiment = on(experiment, options.data)
-        jobs = integer("--jobs", options.jobs, at_least=1)
-        csv, text = Output("--csv", options.csv), Output("--report", options.report)
-        refuse_same(csv, text)
-        cells = len(experiment.cells(experiment.settings(options.size)))
-        with workers(jobs, cells) as executor:
-            dataset = run_with_bar(
-                experiment,
-                options.size,
-                folder=options.out,
-                seed=options.seed,
-                executor=executor,
-            )
-    except BrokenPipeError:
-        raise
-    except (ValueError, TypeError, OSError, ImportError, DataUnavailableError) as error:
-        parser.error(sentence(error))
-    except BrokenProcessPool:
-        _say(f"{prog}: a worker died{kept}", sys.stderr)
-        return WORKER_DIED
-    except KeyboardInterrupt:
-        _say(f"{prog}: interrupted{kept}", sys.stderr)
-        return 130
+    return guarded_run(parser, lambda: _run(options, prog), resumes=options.out is not None)
+
+
+def _run(options: argparse.Namespace, prog: str) -> int:
+    if options.out == "":
+        raise ValueError("--out must not be empty")
+    experiment = find(options.name)
+    if options.data is not None:
+        experiment = on(experiment, options.data)
+    jobs = integer("--jobs", options.jobs, at_least=1)
+    outputs = [*row_outputs(options, _frame), (Output("--report", options.report), _report)]
+    refuse_same(*(output for output, _ in outputs))
+    cells = len(experiment.cells(experiment.settings(options.size)))
+    with workers(jobs, cells) as executor:
+        dataset = run_with_bar(
+            experiment,
+            options.size,
+            folder=options.out,
+            seed=options.seed,
+            executor=executor,
+            quiet=options.quiet,
+        )
     # write files first, so that a closed pipe does not lose them
-    written = write_outputs(prog, [(csv, _csv), (text, _report)], dataset)
-    if not (csv.standard or text.standard):
-        _show(experiment, dataset)
+    written = write_outputs(prog, outputs, dataset)
+    if not any(output.standard for output, _ in outputs):
+        _show(experiment, dataset, quiet=options.quiet)
     return DONE if written else USAGE
 
 
@@ -104,7 +91,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         prog=prog,
         description="Run the paper's experiments, and ours, and say what the numbers say.",
         epilog="Exit codes: 0: done; 1: a worker died; 2: wrong usage; 130: interrupted. Finished "
-        "results are kept in --out.",
+        "results are kept in --out. Arrays, such as curves, are not in CSV and JSON but in the .nc "
+        "files of `rmt-rank figure`.",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="which experiment; see --list")
     parser.add_argument("--list", action="store_true", help="name all experiments, and stop")
@@ -114,42 +102,35 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     ):
         sizes.add_argument(f"--{size}", dest="size", action="store_const", const=size, help=meaning)
     parser.set_defaults(size="quick")
-    parser.add_argument("--out", metavar="FOLDER", help="keep results there, and resume")
-    parser.add_argument("--seed", type=int, default=0, metavar="k", help="of all randomness (0)")
+    add_options(parser, "--out", "--seed", "--jobs", "--csv", "--json", "--quiet")
     parser.add_argument("--data", choices=DATA, help="which images, where it is about images")
-    parser.add_argument("--jobs", type=int, default=1, metavar="n", help="processes (1)")
     parser.add_argument(
-        "--csv",
-        type=Path,
-        metavar="PATH",
-        help="write numbers as CSV (- is standard output); arrays, such as curves, are in the .nc "
-        "files of `rmt-rank figure`",
+        "--report", type=path_option, metavar="PATH", help="write a report in Markdown"
     )
-    parser.add_argument("--report", type=Path, metavar="PATH", help="write a report in Markdown")
     return parser
 
 
-def _csv(dataset: Any) -> bytes:
+def _frame(dataset: Any) -> Any:
     """The variables that have no dimensions but those of cells and of what a report tabulates."""
     tabulated = keys(dataset, itertools.chain(*groups(dataset)))
     dims = {*dataset.seconds.dims, *tabulated, *OVER}
     numbers = [name for name in dataset if dims.issuperset(dataset[name].dims)]
     # every cell knows its time: a combination of keys without one is no cell
-    frame = dataset[numbers].to_dataframe().dropna(subset=["seconds"])
-    return str(frame.to_csv()).encode()
+    return dataset[numbers].to_dataframe().dropna(subset=["seconds"])
 
 
 def _report(dataset: Any) -> bytes:
     return report(dataset).encode()
 
 
-def _show(experiment: Experiment, dataset: Any) -> None:
+def _show(experiment: Experiment, dataset: Any, *, quiet: bool) -> None:
     console = output_console()
-    console.print(f"{experiment.title}: medians (quartiles are in --report)")
-    for heading, shown in _tables(dataset, console.width):
-        if heading:
-            console.print(f"\n{heading}")
-        console.print(shown)
+    if not quiet:
+        console.print(f"{experiment.title}: medians (quartiles are in --report)")
+        for heading, shown in _tables(dataset, console.width):
+            if heading:
+                console.print(f"\n{heading}")
+            console.print(shown)
     print_findings(console, experiment.judge(dataset))
 
 
@@ -192,7 +173,3 @@ def _split(lines: list[list[str]], width: int) -> Iterator[Table]:
             shown.add_row(line[0], *line[begin:end])
         yield shown
         begin = end
-
-
-def _say(line: str, file: TextIO | None = None) -> None:
-    (file or sys.stdout).write(f"{line}\n")

@@ -6,19 +6,17 @@ import argparse
 import contextlib
 import io
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from rmt_rank._lib.archive import described
-from rmt_rank._lib.errors import DataUnavailableError
 from rmt_rank._lib.output import Output, write
-from rmt_rank._lib.paths import sentence, user_path
+from rmt_rank._lib.paths import path_option, user_path
 from rmt_rank._lib.text import Parser, shown
 from rmt_rank._lib.validation import integer
+from rmt_rank.commands.run import DONE, add_options, guarded_run
 from rmt_rank.paper import experiments
 from rmt_rank.paper.experiments.experiment import SIZES, Experiment
 from rmt_rank.paper.experiments.image_problems import DATA, on
@@ -36,9 +34,6 @@ from rmt_rank.paper.figures.numbers import KIND, netcdf, opened
 from rmt_rank.paper.figures.style import STYLES, style
 
 __all__ = ["main"]
-
-# Exit codes: 0: done; 1: a worker died; 2: wrong usage, or a folder that cannot be used.
-DONE, WORKER_DIED, USAGE = 0, 1, 2
 
 # Of what computes; not in the parser, which would not tell them from options that are given.
 _DEFAULTS = {"size": "quick", "seed": 0, "data": None, "jobs": 1}
@@ -64,35 +59,29 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank figure") 
     if options.list:
         for name in FIGURES:
             figure = find(name)
-            _say(list_line(name, f"{figure.title} ({_origin(figure)})"))
+            print(list_line(name, f"{figure.title} ({_origin(figure)})"))
         return DONE
     if not options.names:
         parser.error("NAME is required; --list shows them")
-    try:
-        chosen = _chosen(options.names)
-        computed = {} if options.numbers is None else _read(options, chosen)
-        for option, value in _DEFAULTS.items():
-            if getattr(options, option) is None:
-                setattr(options, option, value)
-        jobs = integer("--jobs", options.jobs, at_least=1)
-        runs = {name: _run(name, options.data) for name in _experiments(chosen)}
-        cells = (len(run.cells(run.settings(options.size))) for run in runs.values())
-        _folder(options.out)
+    return guarded_run(parser, lambda: _run_all(options))
+
+
+def _run_all(options: argparse.Namespace) -> int:
+    chosen = _chosen(options.names)
+    computed = {} if options.numbers is None else _read(options, chosen)
+    for option, value in _DEFAULTS.items():
+        if getattr(options, option) is None:
+            setattr(options, option, value)
+    jobs = integer("--jobs", options.jobs, at_least=1)
+    runs = {name: _run(name, options.data) for name in _experiments(chosen)}
+    cells = (len(run.cells(run.settings(options.size))) for run in runs.values())
+    _folder(options.out)
+    for figure in chosen:
+        _refuse_other(figure, options, runs)
+        _refuse_loss(figure, options)
+    with workers(jobs, max(cells, default=1)) as executor:
         for figure in chosen:
-            _refuse_other(figure, options, runs)
-        with workers(jobs, max(cells, default=1)) as executor:
-            for figure in chosen:
-                _make(figure, options, executor, runs, computed)
-    except BrokenPipeError:
-        raise
-    except (ValueError, TypeError, OSError, ImportError, DataUnavailableError) as error:
-        parser.error(sentence(error))
-    except BrokenProcessPool:
-        _say(f"{prog}: a worker died; run it again to resume", sys.stderr)
-        return WORKER_DIED
-    except KeyboardInterrupt:
-        _say(f"{prog}: interrupted; run it again to resume", sys.stderr)
-        return 130
+            _make(figure, options, executor, runs, computed)
     return DONE
 
 
@@ -183,6 +172,13 @@ def _refuse_other(
         raise ValueError(f"{path} was made with {found}, not {wanted}; choose another --out")
 
 
+def _refuse_loss(figure: PaperFigure, options: argparse.Namespace) -> None:
+    """ValueError or OSError if a file cannot be written, or is that of --numbers or of arrays."""
+    read = [] if options.numbers is None else [options.numbers]
+    for suffix in ("png", "pdf", "md"):
+        Output("--out", _path(figure, options, suffix), inputs=read)
+
+
 def _make(
     figure: PaperFigure,
     options: argparse.Namespace,
@@ -214,6 +210,8 @@ def _make(
     console = output_console()
     console.print(f"{figure.name}: {figure.title}", style="bold", soft_wrap=True)
     print_findings(console, findings)
+    if options.quiet:
+        return
     console.print(f"    written: {', '.join(map(shown, written))}", soft_wrap=True)
 
 
@@ -229,7 +227,9 @@ def _computed(run: Experiment, options: argparse.Namespace, executor: Executor |
     parts = [run.name, options.size, str(options.seed), *([options.data] if options.data else [])]
     folder = user_path("--out", options.out) / "cells" / "-".join(parts)
     folder.parent.mkdir(exist_ok=True)
-    return run_with_bar(run, options.size, folder=folder, seed=options.seed, executor=executor)
+    return run_with_bar(
+        run, options.size, folder=folder, seed=options.seed, executor=executor, quiet=options.quiet
+    )
 
 
 def _keep(path: Path, content: bytes) -> str:
@@ -257,16 +257,15 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         SIZES, ("a smoke test, seconds", "about a minute (default)", "many minutes"), strict=True
     ):
         sizes.add_argument(f"--{size}", dest="size", action="store_const", const=size, help=meaning)
-    parser.add_argument("--out", default="figures", metavar="FOLDER", help="of files (figures)")
-    parser.add_argument("--seed", type=int, metavar="k", help="of all randomness (0)")
+    add_options(parser, "--out", default="figures", help="of all files, and resume (figures)")
+    add_options(parser, "--seed", "--jobs", default=None)
+    add_options(parser, "--quiet")
     parser.add_argument("--data", choices=DATA, help="which images, where it is about images")
-    parser.add_argument("--jobs", type=int, metavar="n", help="processes (1)")
     parser.add_argument("--style", choices=STYLES, default="screen", help="look (screen)")
     parser.add_argument(
-        "--numbers", type=Path, metavar="FILE", help="draw these again (.nc), compute nothing"
+        "--numbers",
+        type=path_option,
+        metavar="FILE",
+        help="draw these again (.nc), compute nothing",
     )
     return parser
-
-
-def _say(line: str, file: TextIO | None = None) -> None:
-    (file or sys.stdout).write(f"{line}\n")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import csv
+import dataclasses
 import io
-import json
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,17 +16,19 @@ import numpy.typing as npt
 
 from rmt_rank._lib.matrix_files import UNPACKED, UNPACKED_RATIO, Member, members, reason, too_large
 from rmt_rank._lib.output import Output, guarded, refuse_same, write_outputs
-from rmt_rank._lib.text import Parser, shown
+from rmt_rank._lib.paths import path_option
+from rmt_rank._lib.text import Parser, named, shown
 from rmt_rank._lib.validation import real
 from rmt_rank.commands.measure_table import is_npy, summary
-from rmt_rank.metrics.gram import KERNELS, gram_matrix
-from rmt_rank.metrics.matrix import rank_measures
+from rmt_rank.commands.run import DONE, FAILED, USAGE, add_options, json_rows
+from rmt_rank.metrics.gram import KERNELS, gram_measures
+from rmt_rank.metrics.matrix import RankMeasures, rank_measures
 
 __all__ = ["main"]
 
-# Exit codes: 0: all arrays were measured, or skipped with a reason; 1: something could not be read;
-# 2: wrong usage, or an output cannot be written.
-MEASURED, UNREADABLE, USAGE = 0, 1, 2
+# Keys of every row; the measures are None where an array was not measured.
+_COLUMNS: tuple[str, ...] = ("file", "array", "shape", "skipped", "error")
+_COLUMNS += tuple(field.name for field in dataclasses.fields(RankMeasures))
 
 # Matrices of one shape are measured in batches of this many bytes, because a call takes as long as
 # a hundred small matrices.
@@ -56,7 +57,7 @@ def rows(path: Path, tau: float, kernel: str | None) -> Iterator[dict[str, Any]]
 
 
 def _empty_row(path: Path) -> dict[str, Any]:
-    return {"file": str(path), "array": None, "shape": None, "skipped": None, "error": None}
+    return {"file": str(path)} | dict.fromkeys(_COLUMNS[1:])
 
 
 def _row(
@@ -114,11 +115,13 @@ def _measure_together(
 ) -> None:
     arrays = [array for _, array in group]
     batch = np.stack(arrays) if len(arrays) > 1 else arrays[0][None]
-    matrices = batch if kernel is None else gram_matrix(batch, kernel)
     with np.errstate(all="ignore"):  # the row shows infinities
-        measures = rank_measures(matrices, tau).to_dict()
+        if kernel is None:
+            measures = rank_measures(batch, tau)
+        else:
+            measures = gram_measures(batch, kernel, tau)
     for i, (row, _) in enumerate(group):
-        row |= {name: float(values[i]) for name, values in measures.items()}
+        row |= {name: float(values[i]) for name, values in measures.to_dict().items()}
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure") -> int:
@@ -143,23 +146,27 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure")
     )
     try:
         tau = real("--tau", options.tau, at_least=0)
-        outputs = [Output("--csv", options.csv), Output("--json", options.json)]
+        outputs = [
+            Output("--csv", options.csv, inputs=options.files),
+            Output("--json", options.json, inputs=options.files),
+        ]
         refuse_same(*outputs)
     except (ValueError, TypeError, OSError) as error:
         parser.error(str(error))
     table = [row for path in options.files for row in rows(path, tau, options.gram)]
     failures = [row for row in table if row["error"] is not None]
-    written = write_outputs(prog, zip(outputs, (_csv, _json), strict=True), table)
+    written = write_outputs(prog, zip(outputs, (_csv, json_rows), strict=True), table)
     if not any(output.standard for output in outputs):
-        print("\n".join(summary(table)), flush=True)
+        lines = list(summary(table))
+        print("\n".join(lines[-1:] if options.quiet else lines), flush=True)
     for row in failures:
         # the array of a .npy has no name
         array = [] if row["array"] is None or is_npy(row["file"]) else [row["array"]]
-        words = map(shown, [row["file"], *array, row["error"]])
+        words = [*map(named, [row["file"], *array]), shown(row["error"])]
         print(f"{prog}: not read: {': '.join(words)}", file=sys.stderr)
     if not written:
         return USAGE
-    return UNREADABLE if failures else MEASURED
+    return FAILED if failures else DONE
 
 
 def _kernels_joined(arguments: Sequence[str]) -> list[str]:
@@ -187,9 +194,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "beyond that they are refused, as are arrays that need more memory than the machine has. "
         "Exit codes: 0: all arrays were measured, or skipped with a reason; 1: a file, or an array "
         "in it, could not be read; 2: wrong usage, or an output could not be written.",
-        allow_abbrev=False,
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("files", nargs="+", type=path_option, metavar="FILE")
     parser.add_argument(
         "--tau", type=float, default=0.01, help="threshold of the threshold rank (0.01)"
     )
@@ -200,35 +206,20 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="measure the Gram matrix of the rows instead; the kernel is cosine by default; "
         f"others: {', '.join(KERNELS[1:])}",
     )
-    for option in ("--csv", "--json"):
-        parser.add_argument(
-            option,
-            type=Path,
-            metavar="PATH",
-            help="write all measures to PATH; - is standard output, without the table",
-        )
+    add_options(parser, "--csv", "--json", "--quiet")
     return parser
 
 
 def _csv(table: list[dict[str, Any]]) -> bytes:
     """Return a line per array, with unprintable characters in names escaped."""
-    columns = list(max(table, key=lambda row: len(list(row)), default={}))
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in table:
         words = {key: shown(value) for key, value in row.items() if isinstance(value, str)}
         shape = "x".join(map(str, row["shape"])) if row["shape"] is not None else ""
         writer.writerow(row | words | {"shape": shape})
     return text.getvalue().encode()
-
-
-def _json(table: list[dict[str, Any]]) -> bytes:
-    plain = [
-        {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
-        for row in table
-    ]
-    return (json.dumps(plain, indent=1, allow_nan=False) + "\n").encode()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from rich.cells import cell_len, chop_cells
 
-from rmt_rank._lib.text import shown
+from rmt_rank._lib.text import named, shown
 
 __all__ = ["is_npy", "summary"]
 
@@ -60,7 +60,7 @@ def summary(table: Sequence[Row]) -> Iterator[str]:
 
 
 def _plain(measured: Sequence[Row], names: list[str]) -> list[_Line]:
-    return [_Line([shown(row[name]) or "''" for name in names], _words(row)) for row in measured]
+    return [_Line([named(row[name]) for name in names], _words(row)) for row in measured]
 
 
 def _words(row: Row) -> dict[str, str]:
@@ -73,10 +73,10 @@ def _grouped(measured: Sequence[Row]) -> list[_Line]:
     lines = []
     for file, group in itertools.groupby(measured, key=lambda row: row["file"]):
         if is_npy(file):
-            lines += [_Line([shown(file)], _words(row)) for row in group]
+            lines += [_Line([named(file)], _words(row)) for row in group]
         else:
-            lines.append(_Line([shown(file)], {}))
-            lines += [_Line([f"  {shown(row['array'])}"], _words(row)) for row in group]
+            lines.append(_Line([named(file)], {}))
+            lines += [_Line([f"  {named(row['array'])}"], _words(row)) for row in group]
     return lines
 
 
@@ -162,9 +162,9 @@ def _skipped(table: Sequence[Row]) -> Iterator[str]:
     for file, group in itertools.groupby(skipped, key=lambda row: row["file"]):
         reasons: dict[str, list[str]] = {}
         for row in group:
-            reasons.setdefault(row["skipped"], []).append(shown(row["array"]) or "''")
+            reasons.setdefault(row["skipped"], []).append(named(row["array"]))
         if is_npy(file):
-            yield f"skipped {shown(file)}: {shown(next(iter(reasons)))}"
+            yield f"skipped {named(file)}: {shown(next(iter(reasons)))}"
             continue
-        yield f"skipped in {shown(file)}:"
+        yield f"skipped in {named(file)}:"
         yield from (f"  {shown(why)}: {', '.join(names)}" for why, names in reasons.items())

@@ -9,7 +9,6 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from rmt_rank._lib.paths import sentence
+from rmt_rank._lib.output import refuse_same, write_outputs
+from rmt_rank._lib.paths import path_option
 from rmt_rank._lib.text import Parser, shown
 from rmt_rank._lib.validation import integer
+from rmt_rank.commands.run import DONE, USAGE, add_options, guarded_run, row_outputs
 from rmt_rank.paper.experiments.workers import processes
 from rmt_rank.simulation.study.declaration import Study
 from rmt_rank.simulation.study.run import open_study, run_study
 
 __all__ = ["main"]
-
-# Exit codes: 0: done; 1: a worker died; 2: wrong usage, or a store that cannot be used.
-DONE, WORKER_DIED, USAGE = 0, 1, 2
 
 _MOST_WORKERS = 1024
 
@@ -50,31 +48,33 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank study") -
     """
     parser = _parser(prog)
     options = parser.parse_args(arguments)
-    try:
-        if options.action == "show":
-            _show(open_study(options.store), options.csv)
-            return DONE
+    return guarded_run(parser, lambda: _act(options, prog))
+
+
+def _act(options: argparse.Namespace, prog: str) -> int:
+    running = options.action == "run"
+    read = [options.file] if running else []
+    outputs = row_outputs(options, lambda result: result.to_dataframe(), read)
+    refuse_same(*(output for output, _ in outputs))
+    if running:
         study = Study.from_toml(options.file)
-        workers = integer("--workers", options.workers, at_least=1, at_most=_MOST_WORKERS)
-        store = options.store or options.file.with_suffix(".study")
-        with _executor(workers, options.scheduler) as executor:
-            result = _run(study, store, executor)
-    except BrokenPipeError:
-        raise
-    except (ValueError, TypeError, OSError, ImportError) as error:
-        parser.error(sentence(error))
-    except BrokenProcessPool:
-        print(f"{prog}: a worker died; run it again to resume", file=sys.stderr)
-        return WORKER_DIED
-    except KeyboardInterrupt:
-        print(f"{prog}: interrupted; run it again to resume", file=sys.stderr)
-        return 130
-    _show(result, None)
-    print(f"store: {shown(store)}")
-    return DONE
+        jobs = integer("--jobs", options.jobs, at_least=1, at_most=_MOST_WORKERS)
+        folder = options.out or options.file.with_suffix(".study")
+        with _executor(jobs, options.scheduler) as executor:
+            result = _run(study, folder, executor, quiet=options.quiet)
+    else:
+        folder = options.folder
+        result = open_study(folder)
+    written = write_outputs(prog, outputs, result)
+    if not any(output.standard for output, _ in outputs):
+        if not options.quiet:
+            _show(result)
+        if running:
+            print(f"study: {shown(folder)}")
+    return DONE if written else USAGE
 
 
-def _run(study: Study, store: Path, executor: Executor | None) -> Any:
+def _run(study: Study, store: Path, executor: Executor | None, *, quiet: bool) -> Any:
     console = Console(stderr=True)
     columns = (
         BarColumn(),
@@ -82,7 +82,7 @@ def _run(study: Study, store: Path, executor: Executor | None) -> Any:
         TimeRemainingColumn(),
     )
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns, console=console, transient=True, disable=quiet or not console.is_terminal
     ) as bar:
         # show nothing before the number of blocks is known
         task = bar.add_task("", total=None, visible=False)
@@ -116,22 +116,20 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     run = actions.add_parser("run", help="compute what is missing of a study")
-    run.add_argument("file", type=Path, metavar="FILE.toml", help="the declaration, table [study]")
-    run.add_argument("--store", type=Path, metavar="PATH", help="folder of results (FILE.study)")
     run.add_argument(
-        "--workers", type=int, default=1, metavar="n", help="processes on this machine (1)"
+        "file", type=path_option, metavar="FILE.toml", help="the declaration, table [study]"
     )
+    add_options(run, "--out", type=path_option, help="keep results there, and resume (FILE.study)")
+    add_options(run, "--jobs")
     run.add_argument("--scheduler", metavar="ADDRESS", help="compute on this Dask cluster instead")
     show = actions.add_parser("show", help="print the results of a study")
-    show.add_argument("store", type=Path, metavar="PATH")
-    show.add_argument("--csv", action="store_true", help="all numbers as CSV instead")
+    show.add_argument("folder", type=path_option, metavar="FOLDER")
+    for action in (run, show):
+        add_options(action, "--csv", "--json", "--quiet")
     return parser
 
 
-def _show(results: Any, csv: bool | None) -> None:
-    if csv:
-        results.to_dataframe().to_csv(sys.stdout)
-        return
+def _show(results: Any) -> None:
     study = json.loads(results.attrs["study"])
     names = [name for name in results if f"{name}_error" in results and results[name].ndim == 3]
     others = [name for name in results if f"{name}_error" in results and name not in names]

@@ -6,23 +6,24 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from rmt_rank import __version__
-from rmt_rank._lib.array import BACKENDS, namespace
+from rmt_rank._lib.array import BACKENDS, makes_random_numbers, namespace
 from rmt_rank._lib.errors import BackendUnavailableError
 from rmt_rank._lib.output import Output, refuse_same
+from rmt_rank._lib.paths import path_option
 from rmt_rank._lib.random import FIELDS
 from rmt_rank._lib.text import Parser, shown
 from rmt_rank._lib.validation import integer, real
+from rmt_rank.commands.run import DONE, FAILED, INTERRUPTED, USAGE, add_options
 from rmt_rank.commands.verify_output import figure_formats, write_figure, write_json
 from rmt_rank.commands.verify_report import Report
 from rmt_rank.paper.claims import CLAIMS, Claim, Context, broken, select
+from rmt_rank.simulation.products.blocks import require_room
+from rmt_rank.simulation.products.chain import LARGEST_SIZE, new_chain
 
 __all__ = ["main"]
 
-# Exit codes; an interrupted run has not verified anything and follows the shell's convention.
-ALL_HOLD, SOMETHING_FAILS, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 _DEPTHS = "1,2,3,4,8"
 _WIDTHS = "32,64,256"
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank
     options = parser.parse_args(arguments)
     if options.list:
         Report(quiet=False).list(CLAIMS)
-        return ALL_HOLD
+        return DONE
     if not options.claims:
         parser.error("name a claim, for example theorem1; --list shows them all")
     try:
@@ -55,12 +56,14 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank
         context = Context(
             depths=_numbers("--depths", options.depths),
             widths=[int(width) for width in _numbers("--widths", options.widths, whole=True)],
-            samples=_at_least("--samples", options.samples, 2),
+            samples=_at_least("--samples", options.samples, 2, LARGEST_SIZE),
             field=options.field,
             digits=_within("--digits", options.digits, 10, 200),
-            seed=_at_least("--seed", options.seed, 0) or 0,
+            seed=integer("--seed", options.seed, at_least=0),
             xp=namespace(options.backend),
         )
+        if options.figure is not None or any(map(_samples, claims)):
+            _require_feasible(context)
         outputs = [
             Output("--json", options.json),
             Output("--figure", options.figure, figure_formats()),
@@ -125,7 +128,7 @@ def _report(
         return USAGE
     if interrupted:
         return INTERRUPTED
-    return SOMETHING_FAILS if report.failures() else ALL_HOLD
+    return FAILED if report.failures() else DONE
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -147,19 +150,34 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--field", choices=FIELDS, default="real", help="entries of the matrices")
     parser.add_argument("--digits", default="30", metavar="d", help="digits of quadrature (30)")
-    parser.add_argument("--seed", default="0", metavar="k", help="seed of the matrices (0)")
     parser.add_argument(
         "--backend", choices=BACKENDS, default="numpy", help="array library of the matrices"
     )
+    add_options(parser, "--json", "--quiet", "--seed")
     parser.add_argument(
-        "--json", type=Path, metavar="PATH", help="write the evidence to PATH (-: standard output)"
+        "--figure",
+        type=path_option,
+        metavar="PATH",
+        help="draw Theorem 1, or singular-values, there",
     )
-    parser.add_argument(
-        "--figure", type=Path, metavar="PATH", help="draw Theorem 1, or singular-values, there"
-    )
-    parser.add_argument("--quiet", action="store_true", help="print the summary line only")
     parser.add_argument("--version", action="version", version=f"rmt_rank {__version__}")
     return parser
+
+
+def _samples(claim: Claim) -> bool:
+    """Whether the claim samples products of the widths of --widths."""
+    return claim.name.startswith(("theorem1.finite-width", "limits."))
+
+
+def _require_feasible(context: Context) -> None:
+    """ValueError if the products of a width cannot be sampled."""
+    for width in context.widths if context.whole_depths() else ():
+        depth, samples = context.whole_depths()[-1], context.samples_at(width)
+        try:
+            chain = new_chain(width, depth, samples, field=context.field)
+            require_room(chain, samples, on_device=makes_random_numbers(context.xp))
+        except ValueError as error:
+            raise ValueError(f"--widths and --depths must allow Monte Carlo: {error}") from error
 
 
 def _numbers(name: str, text: str, *, whole: bool = False) -> list[float]:
@@ -176,14 +194,14 @@ def _numbers(name: str, text: str, *, whole: bool = False) -> list[float]:
     return sorted(set(values))
 
 
-def _at_least(name: str, text: str | None, least: int) -> int | None:
+def _at_least(name: str, text: str | None, least: int, most: int | None = None) -> int | None:
     if text is None:
         return None
     try:
         value = int(text)
     except ValueError:
         raise ValueError(f"{name} must be an integer >= {least}, got {text!r}") from None
-    return integer(name, value, at_least=least)
+    return integer(name, value, at_least=least, at_most=most)
 
 
 def _within(name: str, text: str, least: int, most: int) -> int:

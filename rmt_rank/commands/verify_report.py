@@ -183,10 +183,10 @@ class Report:
     def summary(self, *, interrupted: bool) -> None:
         """Print one line that says it all."""
         totals = self.totals()
-        parts = [f"{totals[v.value]} {v.value}" for v in Verdict if totals[v.value]]
+        parts = [_counted(v, totals[v.value]) for v in Verdict if totals[v.value]]
         verdict = Verdict.FAILS if self.failures() else Verdict.HOLDS
         count = sum(totals.values())
-        text = f"{count} check{'s' * (count != 1)}: {', '.join(parts) or 'none'}"
+        text = f"{count} check{'s' * (count != 1)}: {'; '.join(parts) or 'none'}"
         if interrupted:
             verdict = Verdict.NOT_CHECKED
             text += "; interrupted, the rest was not checked"
@@ -282,6 +282,14 @@ class Report:
 
 def _correction(chain: ChainStatistics, depth: int) -> float:
     return finite_width_correction(chain.width, depth, chain.field).value
+
+
+def _counted(verdict: Verdict, count: int) -> str:
+    if verdict is Verdict.HOLDS:
+        return f"{count} hold{'s' * (count == 1)}"
+    if verdict is Verdict.REFUTED:
+        return f"{count} statement{'s' * (count != 1)} refuted, as expected"
+    return f"{count} {verdict.value}"
 
 
 def _number(value: float | None) -> str:

@@ -6,6 +6,7 @@ Section 2.3 has them transposed.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +15,9 @@ from rmt_rank._lib.array_input import as_floating
 from rmt_rank._lib.validation import choice
 from rmt_rank.metrics import kernels, matrix, spectrum
 from rmt_rank.metrics.prepared import prepared
-from rmt_rank.metrics.scaling import to_unit_scale
+from rmt_rank.metrics.scaling import times_power_of_two, to_unit_scale
 
-__all__ = ["KERNELS", "gram_effective_rank", "gram_matrix"]
+__all__ = ["KERNELS", "gram_effective_rank", "gram_matrix", "gram_measures"]
 
 KERNELS = (
     "cosine",
@@ -28,9 +29,6 @@ KERNELS = (
     "euclidean",
     "arccosine",
 )
-# Kernels whose Gram matrix scales with the features.
-_HOMOGENEOUS = ("linear", "euclidean", "arccosine")
-
 Kernel = str | Callable[[Any], Any]
 
 
@@ -162,12 +160,12 @@ def gram_effective_rank(
     if callable(kernel):
         return matrix.effective_rank(_own(xp, x, kernel), exponentiate=exponentiate, stack=True)
     checked = kernels.Options(**options).checked()
-    if kernel in _HOMOGENEOUS and 0 not in x.shape[-2:]:
-        x, _ = to_unit_scale(xp, x, (-2, -1))
     if kernel not in kernels.INNER_PRODUCTS:
-        gram = kernels.gram(xp, x, kernel, checked, any_scale=True)
+        gram, _ = kernels.scaled_gram(xp, x, kernel, checked)
         return matrix.effective_rank(gram, exponentiate=exponentiate, stack=True)
-    if kernel != "linear":
+    if kernel == "linear":
+        x = x if 0 in x.shape[-2:] else to_unit_scale(xp, x, (-2, -1))[0]
+    else:
         x, _, _ = kernels.directions(xp, x, kernel)
     transposed = xp.matrix_transpose(x)
     sides = (transposed, x) if x.shape[-1] < x.shape[-2] else (x, transposed)
@@ -183,6 +181,20 @@ def gram_effective_rank(
     sides_shape = (small.shape[-1], small.shape[-1])
     s = prepared(xp, values, sides_shape, finite=None if healthy else finite)
     return spectrum.effective_rank(s, exponentiate=exponentiate)
+
+
+def gram_measures(features: Any, kernel: str, tau: float) -> matrix.RankMeasures:
+    """`rank_measures` of Gram matrices at any scale of the features, in their own units.
+
+    Only the nuclear norm depends on the scale: it may be infinite, or 0.
+    """
+    xp, x = _features(features, kernel, stack=True)
+    gram, exponent = kernels.scaled_gram(xp, x, kernel, kernels.Options().checked())
+    measures = matrix.rank_measures(gram, tau, stack=True)
+    if exponent is None:
+        return measures
+    norm = times_power_of_two(xp, measures.nuclear_norm, exponent[..., 0, 0])
+    return dataclasses.replace(measures, nuclear_norm=norm)
 
 
 def _features(features: Any, kernel: Kernel, stack: bool) -> tuple[Any, Any]:

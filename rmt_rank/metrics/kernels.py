@@ -23,7 +23,7 @@ from rmt_rank.metrics.scaling import (
     to_unit_scale,
 )
 
-__all__ = ["INNER_PRODUCTS", "Options", "directions", "gram"]
+__all__ = ["INNER_PRODUCTS", "Options", "directions", "gram", "scaled_gram"]
 
 # Kernels that are inner products of normalised features: the samples x samples matrix has the same
 # non-zero spectrum as a features x features matrix.
@@ -56,14 +56,12 @@ class Options(NamedTuple):
         return Options(gamma, degree, real("coef0", self.coef0), int(self.order))
 
 
-def gram(xp: Any, x: Any, kernel: str, options: Options, *, any_scale: bool = False) -> Any:
-    """Gram matrix of real features; with any_scale, up to a factor that avoids overflow."""
-    if x.shape[-1] == 0:  # inner products and distances are 0, as for a single feature of 0
-        device = array_api_compat.device(x)
-        x = xp.zeros((*x.shape[:-1], 1), dtype=x.dtype, device=device)
+def gram(xp: Any, x: Any, kernel: str, options: Options) -> Any:
+    """Gram matrix of real features."""
+    x = _with_a_feature(xp, x)
     if x.shape[-2] == 0:
         return matmul(xp, x, xp.matrix_transpose(x))
-    gamma, degree, coef0, order = options
+    gamma, order = options.gamma, options.order
     if kernel == "linear":
         product, exponent = _products(xp, x)
         return product if exponent is None else times_power_of_two(xp, product, exponent)
@@ -73,8 +71,7 @@ def gram(xp: Any, x: Any, kernel: str, options: Options, *, any_scale: bool = Fa
     if kernel == "arccosine":
         return _arccosine(xp, x, order)
     if kernel == "polynomial":
-        gamma = 1 / x.shape[-1] if gamma is None else gamma
-        return _polynomial(xp, x, gamma, degree, coef0, any_scale=any_scale)
+        return _polynomial(xp, x, options, any_scale=False)[0]
     x, exponent = to_unit_scale(xp, x, (-2, -1))
     if kernel == "laplacian":
         return _decay(xp, _sums_of_distances(xp, x), exponent, gamma, 1.0)
@@ -83,6 +80,28 @@ def gram(xp: Any, x: Any, kernel: str, options: Options, *, any_scale: bool = Fa
         return _decay(xp, squared, None if exponent is None else 2 * exponent, gamma, 0.5)
     distance = _root(xp, squared)
     return -(distance if exponent is None else times_power_of_two(xp, distance, exponent))
+
+
+def scaled_gram(xp: Any, x: Any, kernel: str, options: Options) -> tuple[Any, Any]:
+    """Gram matrix over 2^exponent, of shape (..., 1, 1) or None for 0, at which none overflows."""
+    if 0 in x.shape[-2:]:
+        return gram(xp, x, kernel, options), None
+    if kernel == "polynomial":
+        return _polynomial(xp, x, options, any_scale=True)
+    # powers of the features with which the matrix scales
+    power = {"linear": 2, "euclidean": 1, "arccosine": 2 * options.order}.get(kernel)
+    if power is None:
+        return gram(xp, x, kernel, options), None
+    x, exponent = to_unit_scale(xp, x, (-2, -1))
+    return gram(xp, x, kernel, options), None if exponent is None else power * exponent
+
+
+def _with_a_feature(xp: Any, x: Any) -> Any:
+    """Replace no features, whose products and distances are 0, by a single feature of 0."""
+    if x.shape[-1] > 0:
+        return x
+    device = array_api_compat.device(x)
+    return xp.zeros((*x.shape[:-1], 1), dtype=x.dtype, device=device)
 
 
 def directions(xp: Any, x: Any, kernel: str) -> tuple[Any, Any, Any]:
@@ -125,14 +144,15 @@ def _products(xp: Any, x: Any) -> tuple[Any, Any]:
     return matmul(xp, x, xp.matrix_transpose(x)), exponent + xp.matrix_transpose(exponent)
 
 
-def _polynomial(
-    xp: Any, x: Any, gamma: float, degree: int, coef0: float, *, any_scale: bool
-) -> Any:
-    """Return (gamma x.y + coef0)^degree; with any_scale, divided by its largest entry."""
+def _polynomial(xp: Any, x: Any, options: Options, *, any_scale: bool) -> tuple[Any, Any]:
+    """(gamma x.y + coef0)^degree and None; with any_scale, over 2^exponents, and these."""
+    gamma, degree, coef0, _ = options
+    gamma = 1 / x.shape[-1] if gamma is None else gamma
     if abs(coef0) > float(xp.finfo(x.dtype).max):
         raise ValueError(f"coef0 must lie in the range of {x.dtype}, got {coef0!r}")
     product, exponent = _products(xp, x)
     bound = far(xp, x.dtype)
+    divided: Any = 0.0
     if exponent is None and 1 / bound < gamma < bound:
         base = gamma * product + coef0
     else:
@@ -142,17 +162,22 @@ def _polynomial(
         if any_scale:  # divide by the power of two of the largest term
             shift, power = math.frexp(coef0)
             terms = xp.where(product == 0, xp.full_like(exponent, -math.inf), exponent)
-            top = xp.max(terms, axis=(-2, -1), keepdims=True)
+            divided = xp.max(terms, axis=(-2, -1), keepdims=True)
             least = float(power) if coef0 else -1e6
-            top = xp.where(top > least, top, xp.full_like(top, least))
-            shift = times_power_of_two(xp, xp.full_like(top, shift), power - top)
-            exponent = exponent - top
+            divided = xp.where(divided > least, divided, xp.full_like(divided, least))
+            shift = times_power_of_two(xp, xp.full_like(divided, shift), power - divided)
+            exponent = exponent - divided
         base = times_power_of_two(xp, product, exponent) + shift
-    if any_scale:
-        top = xp.max(xp.abs(base), axis=(-2, -1), keepdims=True)
-        base = base / xp.where(top == 0, xp.ones_like(top), top)
-    with np.errstate(over="ignore"):
-        return base**degree
+    if not any_scale:
+        with np.errstate(over="ignore"):
+            return base**degree, None
+    # powers up to the largest degree stay in range only of entries up to 1
+    top = xp.max(xp.abs(base), axis=(-2, -1), keepdims=True)
+    top = xp.where(top == 0, xp.ones_like(top), top)
+    power = degree * xp.log2(top)
+    whole = xp.floor(power)
+    rest = xp.full_like(power, 2.0) ** (power - whole)
+    return rest * (base / top) ** degree, whole + degree * divided
 
 
 def _decay(xp: Any, distance: Any, exponent: Any, gamma: float | None, rate: float) -> Any:

@@ -111,6 +111,14 @@ def test_frames_with_types_of_pandas():
     ):
         with pytest.raises(TypeError, match=r"a holds pandas' type .*pass .to_numpy"):
             rmt_rank.effective_rank(frame)
+    words = pd.DataFrame({"w": ["a", "b"]})
+    for text in (words.astype("string"), words.astype("category"), words["w"].astype("string")):
+        with pytest.raises(
+            TypeError, match=r"a must be an array of numbers, got text, pandas' type"
+        ):
+            rmt_rank.effective_rank(text)
+    with pytest.raises(TypeError, match="a must be an array of numbers, got "):
+        rmt_rank.effective_rank(words)
     with pytest.raises(TypeError, match="singular_values holds pandas' type Float64"):
         spectrum.effective_rank(pd.array([1, None], dtype="Float64"))
     with pytest.raises(TypeError, match="a must be an array of numbers"):

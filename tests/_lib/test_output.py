@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from rich.cells import cell_len
 from rmt_rank import rank_measures
 from rmt_rank.__main__ import run
 from rmt_rank._lib import output as _output
+from rmt_rank._lib.archive import dump_json
 from rmt_rank._lib.output import Output, refuse_same, write_outputs
 from rmt_rank._lib.text import Parser, shown
 
@@ -152,7 +154,8 @@ def test_errors_of_every_command_show_strings_as_they_are(arguments, capsys, mon
         run(arguments)
     assert stop.value.code == 2
     text = capsys.readouterr().err
-    assert text.splitlines()[-1].count("[2J") == 1
+    assert text.splitlines()[0].count("[2J") == 1
+    assert re.fullmatch(r"Try 'rmt-rank.* --help'\.", text.splitlines()[1])
     assert all(line.isprintable() for line in text.split("\n"))
 
 
@@ -161,7 +164,7 @@ def test_a_parser_of_a_subcommand_escapes_too(capsys):
     parser.add_subparsers().add_parser("x")
     with pytest.raises(SystemExit):
         parser.parse_args(["x", "--\n"])
-    assert capsys.readouterr().err.endswith("unrecognized arguments: --\\n\n")
+    assert capsys.readouterr().err.splitlines()[0].endswith("unrecognized arguments: --\\n")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8", "utf-16"])
@@ -173,6 +176,15 @@ def test_streams_that_cannot_encode_a_name(named, encoding):
     assert ("層" if encoding.startswith("utf") else r"\u5c64") in text
     assert text.splitlines()[-1] == f"{len(NAMES)} measured, 0 skipped, 1 not read"
     assert "No such file" in done.stderr.decode(encoding)
+
+
+def test_columns_are_straight_where_names_cannot_be_encoded(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez(path, a=A, 層層=A)
+    done = measured(path, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    head, *lines, _ = done.stdout.decode().splitlines()
+    assert lines[1].startswith(r"\u5c64\u5c64  ")
+    assert {line.index("6x4") + 3 for line in lines} == {head.index("shape") + 5}
 
 
 def test_names_that_are_not_text(tmp_path):
@@ -300,6 +312,82 @@ def test_other_pipes_and_devices(archive, tmp_path):
     assert len(json.loads(done.stdout)) == 3
     done = shell("COMMAND", "measure", archive, "--csv", "/dev/null")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def refused(monkeypatch, capsys, *arguments):
+    """Message of a command that ends with code 2 before any work."""
+
+    def never(*_arguments):
+        raise AssertionError("it works")
+
+    monkeypatch.setattr("rmt_rank.commands.measure.rows", never)
+    with pytest.raises(SystemExit) as stop:
+        run(list(map(str, arguments)))
+    assert stop.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_no_output_replaces_an_input(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", A)
+    np.save("b.npy", A)
+    Path("link.csv").symlink_to("a.npy")
+    os.link("a.npy", "hard.csv")
+    Path("note.csv").write_text("Dear")
+    content = Path("a.npy").read_bytes()
+    for option in ("--csv", "--json"):
+        for path in ("a.npy", "./a.npy", "link.csv", "hard.csv", tmp_path / "a.npy"):
+            words = f"{option} must not be a file that is read, got '{Path(path)}'"
+            assert words in refused(monkeypatch, capsys, "measure", "b.npy", "a.npy", option, path)
+        # a file that is read although it holds no arrays
+        assert "must not be a file that is read" in refused(
+            monkeypatch, capsys, "measure", "b.npy", "note.csv", option, "note.csv"
+        )
+        # the name of the output was forgotten
+        assert f"{option} must not end in .npy, .npz, .safetensors" in refused(
+            monkeypatch, capsys, "measure", option, "a.npy", "b.npy"
+        )
+        with Path("a.npy").open("r+b") as file:
+            assert "must not be a file that is read" in refused(
+                monkeypatch, capsys, "measure", "a.npy", option, f"/dev/fd/{file.fileno()}"
+            )
+    assert Path("a.npy").read_bytes() == content
+    assert Path("note.csv").read_text() == "Dear"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["measure", "b.npy", "--csv"],
+        ["measure", "b.npy", "--json"],
+        ["verify", "metrics.errata.definition-4", "--json"],
+        ["verify", "theorem1", "--figure"],
+        ["experiment", "init-pdf", "--tiny", "--csv"],
+        ["experiment", "init-pdf", "--tiny", "--report"],
+    ],
+)
+def test_no_output_replaces_arrays_or_results(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    np.save("b.npy", A)
+    np.savez("arrays.npz", A)
+    results = {
+        # by their first bytes
+        "array.png": Path("b.npy").read_bytes(),
+        "archive.png": Path("arrays.npz").read_bytes(),
+        "model.png": struct.pack("<Q", 2) + b"{}",
+        "pickle.png": b"\x80\x04.",
+        "declaration.png": dump_json("declaration of a study", {}),
+    }
+    for name, content in results.items():
+        Path(name).write_bytes(content)
+        message = refused(monkeypatch, capsys, *arguments, name)
+        assert f"{arguments[-1]} must not replace a file of arrays or results, got" in message
+        assert Path(name).read_bytes() == content
+    if arguments[-1] != "--figure":  # which has other endings
+        for name in ("new.npy", "new.NPZ", "new.safetensors"):
+            message = refused(monkeypatch, capsys, *arguments, name)
+            assert f"{arguments[-1]} must not end in .npy, .npz, .safetensors" in message
+            assert not Path(name).exists()
 
 
 def test_a_full_device_does_not_cost_the_table(archive, tmp_path):

@@ -140,7 +140,7 @@ def test_a_figure_of_another_run_is_kept(given, words, made, capsys):
     assert stopped.value.code == 2
     message = capsys.readouterr().err
     assert f"{NAME}.nc was made with --tiny --seed 0, not {words}" in message
-    assert message.endswith("; choose another --out\n")
+    assert message.endswith("; choose another --out\nTry 'rmt-rank figure --help'.\n")
     # before anything is computed
     assert {path.name: path.stat().st_mtime_ns for path in made.iterdir()} == before
 
@@ -151,6 +151,19 @@ def test_a_file_that_is_no_figure_is_kept(tmp_path, capsys):
         run(["figure", NAME, "--tiny", "--out", str(tmp_path)])
     assert "by another version of rmt_rank; choose another --out" in capsys.readouterr().err
     assert (tmp_path / f"{NAME}.nc").read_text() == "Dear"
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_the_numbers_are_not_replaced_by_a_picture(link, made, tmp_path, capsys):
+    numbers = tmp_path / "numbers.nc"
+    numbers.write_bytes((made / f"{NAME}.nc").read_bytes())
+    link(numbers, tmp_path / f"{NAME}.pdf")
+    with pytest.raises(SystemExit) as stopped:
+        drawn(numbers, tmp_path)
+    assert stopped.value.code == 2
+    assert "--out must not be a file that is read, got " in capsys.readouterr().err
+    assert numbers.read_bytes() == (made / f"{NAME}.nc").read_bytes()
+    assert not (tmp_path / f"{NAME}.png").exists()
 
 
 def drawn(numbers, folder):

@@ -9,8 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from rmt_rank import gram_matrix, rank_measures
+from rmt_rank import gram_effective_rank, gram_matrix, rank_measures
 from rmt_rank.__main__ import run
+from rmt_rank.metrics.gram import KERNELS
 
 
 @pytest.fixture
@@ -89,6 +90,39 @@ def test_gram(tmp_path):
         assert rows(out)["f"]["shape"] == [20, 3]
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_gram_at_any_scale(kernel, dtype, tmp_path):
+    features = np.random.default_rng(0).normal(size=(6, 4)).astype(dtype)
+    low, middle, high = {np.float64: (-990, 180, 990), np.float32: (-110, 30, 110)}[dtype]
+    paths = []
+    for power in (low, 0, middle, high):
+        paths.append(tmp_path / f"{power}.npy")
+        np.save(paths[-1], features * dtype(2) ** dtype(power))
+    out = tmp_path / "out.json"
+    assert run(["measure", "--gram", kernel, "--json", str(out), *map(str, paths)]) == 0
+    table = json.loads(out.read_text())
+    # a few operations on 6 values; the entropies lose the logarithm of an epsilon
+    rtol = 100 * float(np.finfo(dtype).eps)
+    for path, row in zip(paths, table, strict=True):
+        expected = float(gram_effective_rank(np.load(path), kernel))
+        assert row["effective_rank"] == pytest.approx(expected, rel=rtol, abs=rtol)
+    lowest, whole, higher, _ = table
+    direct = rank_measures(gram_matrix(features, kernel)).to_dict()
+    for name, value in direct.items():
+        if name != "condition_number" or value < 1 / rtol:
+            assert whole[name] == pytest.approx(float(value), rel=rtol * 10, abs=rtol)
+    degree = {"linear": 2, "euclidean": 1, "arccosine": 2}.get(kernel)
+    if degree is not None:
+        for row in table:
+            for name in set(direct) - {"nuclear_norm", "condition_number"}:
+                assert row[name] == pytest.approx(whole[name], rel=rtol, abs=rtol)
+        # which is 0 at the lowest scale where it is quadratic
+        expected = whole["nuclear_norm"] * 2.0 ** (degree * middle)
+        assert higher["nuclear_norm"] == pytest.approx(expected, rel=rtol)
+        assert (lowest["nuclear_norm"] == 0) == (degree == 2)
+
+
 def test_gram_of_complex_features_is_skipped(weights, tmp_path):
     out = tmp_path / "out.json"
     assert run(["measure", str(weights), "--gram", "--json", str(out)]) == 0
@@ -164,6 +198,8 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(
         (["x.npy", "--tau", "-1"], "--tau must be finite and >= 0, got -1.0"),
         (["x.npy", "--gram", "sine"], "argument --gram: invalid choice: 'sine'"),
         (["x.npy", "--gram=y.npy"], "argument --gram: invalid choice: 'y.npy'"),
+        (["x.npy", "--csv", ""], "argument --csv: a path must not be empty, got ''"),
+        (["x.npy", ""], "argument FILE: a path must not be empty, got ''"),
         (["x.npy", "--csv", "a\nb\x1b/x.csv"], r"--csv cannot be written: a\nb\x1b/x.csv"),
         (["x.npy", "--csv", "-", "--json", "/dev/stdout"], "must be different files"),
         (["x.npy", "--csv", "no/such/folder/x.csv"], "--csv cannot be written"),
@@ -187,6 +223,35 @@ def test_a_condition_number_of_infinity_is_valid_json(tmp_path):
     assert run(["measure", str(path), "--json", str(out)]) == 0
     assert rows(out)["a"]["effective_rank"] is None
     assert rows(out)["a"]["stable_rank"] == 0
+
+
+def test_every_row_has_the_same_keys(weights, tmp_path):
+    out, broken = tmp_path / "out.json", tmp_path / "broken.npy"
+    broken.write_bytes(b"Dear")
+    assert run(["measure", str(weights), str(broken), "--json", str(out)]) == 1
+    table = json.loads(out.read_text())
+    assert {tuple(row) for row in table} == {tuple(table[0])}
+    assert table[-1]["error"]
+    for row in table:
+        measured = row["skipped"] is row["error"] is None
+        assert (row["stable_rank"] is not None) == measured
+    out = tmp_path / "out.csv"
+    assert run(["measure", str(broken), "--csv", str(out)]) == 1
+    assert out.read_text().splitlines()[0] == ",".join(table[0])
+
+
+def test_a_member_without_a_name(tmp_path, capsys, monkeypatch):
+    path, other = tmp_path / "x.npz", tmp_path / "y.npz"
+    np.savez(path, **{"": np.eye(2)})
+    np.savez(other, **{"": np.ones(3)})
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert run(["measure", str(path), str(other)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("  ''  ") for line in lines)
+    assert "  it has 1 dimension, not 2: ''" in lines
+    path.write_bytes(path.read_bytes().replace(b"\x93NUMPY", b"\x93NUMPX"))
+    assert run(["measure", str(path)]) == 1
+    assert f"not read: {path}: '': " in capsys.readouterr().err
 
 
 def test_as_a_process_it_ends_without_a_trace(tmp_path):

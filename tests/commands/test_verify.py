@@ -70,7 +70,7 @@ class TestAllHold:
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stderr == ""
         last = done.stdout.splitlines()[-1]
-        assert last.endswith("refuted")
+        assert last.endswith(" refuted, as expected")
         assert "FAILS" not in last
         assert last.split()[1] == "checks:"
 
@@ -115,7 +115,7 @@ def test_complex_entries_and_skipped_depths(capsys):
     printed = capsys.readouterr().out
     assert "not a whole number of factors" in printed
     assert "the limit needs depth <= width/4" in printed
-    assert "2 not checked" in printed
+    assert "; 2 not checked" in printed
 
 
 def test_figure_7(tmp_path, monkeypatch, capsys):
@@ -133,7 +133,7 @@ def test_figure_7(tmp_path, monkeypatch, capsys):
 
 def test_quiet_prints_one_line(capsys):
     assert verify("metrics.errata.definition-4", "--quiet") == 0
-    assert capsys.readouterr().out == "2 checks: 1 holds, 1 refuted\n"
+    assert capsys.readouterr().out == "2 checks: 1 holds; 1 statement refuted, as expected\n"
 
 
 def test_list(capsys):
@@ -260,7 +260,10 @@ class TestItCanFail:
         printed = capsys.readouterr().out
         assert "ERROR  theorem1.finite-width: the check ended in an error" in printed
         assert "ArithmeticError: no convergence" in printed
-        assert printed.splitlines()[-1] == "3 checks: 1 holds, 1 refuted, 1 ERROR"
+        assert (
+            printed.splitlines()[-1]
+            == "3 checks: 1 holds; 1 statement refuted, as expected; 1 ERROR"
+        )
 
     def test_an_erratum_that_is_none(self, monkeypatch, capsys):
         monkeypatch.setattr(
@@ -293,7 +296,7 @@ class TestFewSamples:
     def test_levels_below_rounding_are_left_out(self, capsys, depth):
         arguments = ["--depths", depth, "--widths", "192", "--samples", "16"]
         assert verify("theorem1.finite-width", *arguments) == 0
-        assert "3 checks: 3 holds" in capsys.readouterr().out
+        assert "3 checks: 3 hold" in capsys.readouterr().out
 
 
 class TestTerminal:
@@ -332,6 +335,9 @@ class TestUsage:
             (["theorem1", "--depths", ""], "--depths must be numbers > 0 separated by commas"),
             (["theorem1", "--widths", "0"], "--widths must be whole numbers >= 1 separated by co"),
             (["theorem1", "--widths", "2.5"], "--widths must be whole numbers >= 1 separated by"),
+            (["theorem1", "--widths", "1e9"], "width must be an integer >= 1 and <= 1000000, got"),
+            (["limits", "--widths", "64,1e6"], "--widths and --depths must allow Monte Carlo: "),
+            (["theorem1", "--samples", "1" + 9 * "0" + "1"], "--samples must be an integer >= 2"),
             (["theorem1", "--samples", "1"], "--samples must be an integer >= 2, got 1"),
             (["theorem1", "--samples", "x"], "--samples must be an integer >= 2, got 'x'"),
             (["theorem1", "--digits", "5"], "--digits must be an integer from 10 to 200, got 5"),
@@ -359,6 +365,10 @@ class TestUsage:
             assert stop.value.code == 2
             assert f"{option} cannot be written: {path} (" in capsys.readouterr().err
 
+    def test_claims_without_samples_take_any_depth(self, monkeypatch):
+        monkeypatch.setattr(command, "_run", lambda *_: 0)
+        assert verify("theorem1.closed-form", "--depths", "1e9", "--widths", "1e9") == 0
+
     def test_cupy_without_a_gpu(self, capsys):
         try:
             import cupy
@@ -383,7 +393,7 @@ class TestNothingIsLost:
         arguments = ["theorem1.closed-form", "theorem1.finite-width", *QUICK]
         assert verify(*arguments, "--json", str(path)) == 130
         last = capsys.readouterr().out.splitlines()[-1]
-        assert last == "6 checks: 6 holds; interrupted, the rest was not checked"
+        assert last == "6 checks: 6 hold; interrupted, the rest was not checked"
         content = json.loads(path.read_text())
         assert content["complete"] is False
         assert [len(claim["evidence"]) for claim in content["claims"]] == [6, 0]

@@ -4,6 +4,7 @@ A claim may use the fast road (`rmt_rank.theory`) and the exact one (`rmt_rank.e
 against the other.  `rmt_rank.verify` runs the checks and prints the evidence.
 """
 
+from rmt_rank._lib.names import did_you_mean
 from rmt_rank.paper.claims.claim import Claim, Context, Evidence, Verdict, broken
 from rmt_rank.paper.claims.finite_width import (
     any_matrix,
@@ -97,7 +98,7 @@ def select(names: list[str]) -> list[Claim]:
         if not found:
             raise ValueError(
                 f"unknown claim {name!r}; allowed: {', '.join(groups())} and the names that "
-                "--list shows"
+                f"--list shows{did_you_mean(name, [*groups(), *(c.name for c in CLAIMS)])}"
             )
         chosen |= found
     return [claim for claim in CLAIMS if claim.name in chosen]

@@ -8,6 +8,7 @@ was computed before or where.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import itertools
@@ -25,9 +26,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
-from rmt_rank._lib.archive import check, described, dump_json, load_json, pack, parsed, unpack
+from rmt_rank._lib.archive import check, described, pack, parsed, unpack
 from rmt_rank._lib.blas import one_blas_thread
-from rmt_rank._lib.folder import begin
+from rmt_rank._lib.folder import declared
 from rmt_rank._lib.output import write
 from rmt_rank._lib.paths import user_path
 from rmt_rank._lib.validation import choice, function, instance, integer, shown
@@ -142,6 +143,11 @@ def run_experiment(
         one of its files is damaged.
     ImportError
         If xarray is not installed (the extra `study`).
+
+    Warns
+    -----
+    UserWarning
+        If the declaration in the folder was missing or damaged, and was written again.
     """
     instance("experiment", experiment, Experiment)
     choice("size", size, SIZES)
@@ -154,8 +160,8 @@ def run_experiment(
         raise ImportError("experiments need xarray: pip install 'rmt_rank[study]'")
     settings = experiment.settings(size)
     cells = experiment.cells(settings)
-    declared = {"experiment": experiment.name, "size": size, "settings": settings, "seed": seed}
-    store = _Store(path, declared)
+    content = {"experiment": experiment.name, "size": size, "settings": settings, "seed": seed}
+    store = _Store(path, content)
     results = {key: store.load(key) for key in map(_key, cells)}
     todo = [cell for cell in cells if results[_key(cell)] is None]
     progress(len(cells) - len(todo), len(cells))
@@ -179,7 +185,7 @@ def run_experiment(
         finally:
             for future in futures:
                 future.cancel()
-    return _together(cells, [results[_key(cell)] for cell in cells], declared)
+    return _together(cells, [results[_key(cell)] for cell in cells], content)
 
 
 def _compute(task: tuple[Any, ...]) -> Arrays:
@@ -253,23 +259,29 @@ def best_rate(results: Sequence[TrainingResult]) -> BestRate:
 class _Store:
     """A folder with the declaration of a run and a file for each cell that is done."""
 
-    def __init__(self, folder: Path | None, declared: dict[str, Any]) -> None:
+    def __init__(self, folder: Path | None, content: dict[str, Any]) -> None:
         self.folder = folder
-        self.digest = hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()
+        self.digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         if folder is None:
             return
-        path = begin(
+        found = declared(
             folder,
             "experiment.json",
-            lambda: dump_json(_DECLARED, declared),
+            _DECLARED,
             "the folder of an experiment",
+            lambda: content,
+            lambda: content if self._runs() == {self.digest} else None,
         )
-        try:
-            found = load_json(path, _DECLARED)
-        except ValueError as error:
-            raise ValueError(f"{error}; choose another folder") from error
-        if found != declared:
+        if found != content:
             raise ValueError(f"{folder} holds another run; choose another folder")
+
+    def _runs(self) -> set[str]:
+        """Digests of the runs that the readable cells in the folder belong to."""
+        found = set()
+        for path in () if self.folder is None else self.folder.glob("*.npz"):
+            with contextlib.suppress(OSError, ValueError), described(path, _CELL):
+                found.add(str(unpack(path, _CELL)["run"]))
+        return found
 
     def save(self, key: str, arrays: Arrays) -> None:
         """Keep the result of a cell, whole or not at all."""
@@ -316,7 +328,7 @@ def _checked(dimensions: Mapping[str, Any], content: Mapping[str, Any]) -> Array
     return arrays
 
 
-def _together(cells: Sequence[Cell], results: Iterable[Any], declared: dict[str, Any]) -> Any:
+def _together(cells: Sequence[Cell], results: Iterable[Any], content: dict[str, Any]) -> Any:
     """One Dataset with the keys of the cells as dimensions."""
     import xarray
 
@@ -334,7 +346,7 @@ def _together(cells: Sequence[Cell], results: Iterable[Any], declared: dict[str,
     for name in whole.data_vars:
         if any(name in part and part[name].dtype == bool for part in parts):
             whole[name].attrs["flag"] = 1  # where a cell is missing its type is no longer bool
-    whole.attrs = {name: _attribute(value) for name, value in declared.items()}
+    whole.attrs = {name: _attribute(value) for name, value in content.items()}
     whole.attrs["versions"] = json.dumps(
         {"Python": platform.python_version(), "NumPy": np.__version__, "SciPy": scipy.__version__}
     )

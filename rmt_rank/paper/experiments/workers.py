@@ -21,9 +21,15 @@ __all__ = ["processes", "run_with_bar", "workers"]
 
 
 def run_with_bar(
-    experiment: Experiment, size: str, *, folder: Path | None, seed: int, executor: Executor | None
+    experiment: Experiment,
+    size: str,
+    *,
+    folder: Path | None,
+    seed: int,
+    executor: Executor | None,
+    quiet: bool = False,
 ) -> Any:
-    """`run_experiment`, with a bar on the terminal's error stream."""
+    """`run_experiment`, with a bar on the terminal's error stream unless it is to be quiet."""
     console = Console(stderr=True)
     columns = (
         TextColumn(experiment.name),
@@ -32,7 +38,7 @@ def run_with_bar(
         TimeRemainingColumn(),
     )
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns, console=console, transient=True, disable=quiet or not console.is_terminal
     ) as bar:
         # show nothing before the number of cells is known
         task = bar.add_task("", total=None, visible=False)

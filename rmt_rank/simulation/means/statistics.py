@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rmt_rank._lib.names import did_you_mean
 from rmt_rank._lib.validation import real, real_array, shown
 from rmt_rank.metrics import spectrum
 
@@ -124,7 +125,8 @@ def statistic(
         return Statistic(str(getattr(which, "__name__", "user")), which)
     if name not in STATISTICS:
         listed = ", ".join(map(repr, STATISTICS))
-        raise ValueError(f"statistic must be callable or one of {listed}, got {shown(which)}")
+        hint = did_you_mean(name, STATISTICS)
+        raise ValueError(f"statistic must be callable or one of {listed}, got {shown(which)}{hint}")
     if name == "effective_rank":
         power = real("power", power, at_least=sys.float_info.min)
         order = real("order", order, at_least=0, finite=False)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rmt_rank._lib.names import did_you_mean
 from rmt_rank._lib.paths import user_path
 from rmt_rank._lib.random import FIELDS
 from rmt_rank._lib.validation import (
@@ -114,7 +115,8 @@ class Study:
             raise ValueError(f"{path} must have one table, [study], got {shown(sorted(content))}")
         known = [each.name for each in dataclasses.fields(cls)]
         if unknown := sorted(set(content["study"]) - set(known)):
-            raise ValueError(f"unknown keys in [study]: {shown(unknown)}; allowed: {known}")
+            hint = did_you_mean(unknown[0], known)
+            raise ValueError(f"unknown keys in [study]: {shown(unknown)}; allowed: {known}{hint}")
         if missing := sorted({"widths", "depths", "samples"} - set(content["study"])):
             raise ValueError(f"missing keys in [study]: {missing}")
         try:

@@ -75,6 +75,11 @@ def run_study(
     StoreError
         If the folder is not empty and holds something else, or one of its files is damaged.
 
+    Warns
+    -----
+    UserWarning
+        If the declaration in the folder was missing or damaged, and was written again.
+
     Notes
     -----
     What is done is written at once.  Interrupted or killed at any point, and run again, the study

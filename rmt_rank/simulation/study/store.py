@@ -1,6 +1,7 @@
 """The store of a study: its declaration, and a file for every block that is done.
 
-Files are written whole or not at all, and name the study and the block that they belong to.
+Files are written whole or not at all, and each has a copy of the declaration and the name of the
+block that it belongs to, so that a declaration that is lost can be restored.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import contextlib
 import dataclasses
 import datetime
 import functools
-import hashlib
 import json
 import math
 import platform
@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import scipy
 
-from rmt_rank._lib.archive import check, described, dump_json, load_json, pack, unpack
-from rmt_rank._lib.folder import begin
+from rmt_rank._lib.archive import check, described, load_json, pack, parsed, unpack
+from rmt_rank._lib.folder import declared
 from rmt_rank._lib.output import write
 from rmt_rank.simulation.means.controls import Controls
 from rmt_rank.simulation.means.joint_moments import JointMoments
@@ -34,7 +34,7 @@ from rmt_rank.simulation.study.work import StudyBlock, chain_of, components
 __all__ = ["Store", "StoreError"]
 
 
-_DECLARATION = "study.json"
+_DECLARATION, _BLOCKS = "study.json", "*.npz"
 # Kinds of files, as named in their seals.
 _DECLARED, _BLOCK = "declaration of a study", "block of a study"
 
@@ -56,34 +56,41 @@ class Store:
         self.path, self.content = path, content
         self.study = Study(**content["study"])
         self.compiled: bool = content["compiled"]
-        self.digest = _digest(content)
+        self.declared = json.dumps(content).encode()  # every block has a copy
 
     @classmethod
     def open(cls, path: Path) -> Store:
         """Open an existing store; StoreError if there is none, or it is damaged."""
-        declared = path / _DECLARATION
-        if not declared.exists():
-            raise StoreError(f"{path} is not a store of a study: there is no {declared.name}")
-        with _store_errors():
-            content = load_json(declared, _DECLARED)
-            with described(declared, _DECLARED):
-                return cls(path, content)
+        declaration = path / _DECLARATION
+        remedy = "run the study again with the same TOML file, and it is restored from the blocks"
+        if not declaration.exists():
+            if any(path.glob(_BLOCKS)):
+                raise StoreError(f"{declaration} is missing: {remedy}")
+            raise StoreError(f"{path} is not a store of a study: there is no {declaration.name}")
+        with _store_errors(remedy):
+            return cls._of(path, load_json(declaration, _DECLARED))
 
     @classmethod
     def begin(cls, path: Path, study: Study) -> Store:
-        """Open the store of a study, or make it."""
+        """Open the store of a study, or make it; restore its declaration if that is lost."""
 
-        def declaration() -> bytes:
-            content = {
+        def content() -> dict[str, Any]:
+            return {
                 "study": study.to_dict(),
                 "compiled": compiled_loops() is not None,
                 "provenance": _provenance(),
             }
-            return dump_json(_DECLARED, content)
+
+        def kept() -> dict[str, Any] | None:
+            with contextlib.suppress(ValueError):
+                stores = [cls._of(path, each) for each in _declarations(path)]
+                if len(stores) == 1 and stores[0].study.to_dict() == study.to_dict():
+                    return stores[0].content
+            return None
 
         with _store_errors():
-            begin(path, _DECLARATION, declaration, "a store of a study")
-        store = cls.open(path)
+            found = declared(path, _DECLARATION, _DECLARED, "a store of a study", content, kept)
+            store = cls._of(path, found)
         if store.study.to_dict() != study.to_dict():
             raise StoreError(f"{path} holds another study; choose another folder")
         if store.compiled and compiled_loops() is None:
@@ -91,6 +98,11 @@ class Store:
                 f"{path} was computed with numba, which does not work here: last bits would differ"
             )
         return store
+
+    @classmethod
+    def _of(cls, path: Path, content: dict[str, Any]) -> Store:
+        with described(path / _DECLARATION, _DECLARED):
+            return cls(path, content)
 
     def save(self, block: StudyBlock, halves: Sequence[JointMoments | None]) -> None:
         """Write the result of a block atomically; StoreError if it is not a valid result."""
@@ -103,7 +115,7 @@ class Store:
         path = self.path / block.name
         with _store_errors(), described(path, _BLOCK):
             _halves(arrays, block)
-        place = {"study": np.array(self.digest), "block": np.array(block.name)}
+        place = {"study": np.array(self.declared), "block": np.array(block.name)}
         write(path, pack(_BLOCK, place | arrays))
 
     def load(self, block: StudyBlock) -> list[JointMoments | None] | None:
@@ -121,10 +133,8 @@ class Store:
             except FileNotFoundError:
                 return None
             with described(path, _BLOCK):
-                if (str(arrays.pop("study")), str(arrays.pop("block"))) != (
-                    self.digest,
-                    block.name,
-                ):
+                place = arrays.pop("study").item(), str(arrays.pop("block"))
+                if place != (self.declared, block.name):
                     raise ValueError("it belongs to another study or block")
                 return _halves(arrays, block)
 
@@ -181,9 +191,13 @@ def _bounds(statistic: str, width: int) -> tuple[float, float]:
     return 0 if statistic == "singular_values" else -math.inf, math.inf
 
 
-def _digest(content: dict[str, Any]) -> str:
-    """What tells a store from all others: declaration, way of computing and beginning."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def _declarations(path: Path) -> list[dict[str, Any]]:
+    """The different declarations that the readable blocks of a store have copies of."""
+    found = set()
+    for each in path.glob(_BLOCKS):
+        with contextlib.suppress(OSError, ValueError), described(each, _BLOCK):
+            found.add(unpack(each, _BLOCK)["study"].item().decode())
+    return [parsed(text) for text in found]
 
 
 def _provenance() -> dict[str, Any]:

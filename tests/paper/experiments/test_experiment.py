@@ -134,11 +134,30 @@ def test_damaged_files_are_named(tmp_path):
         ValueError, match=r"task-a_depth-2.npz .* it belongs to another run or cell; remove it"
     ):
         run_experiment(TOY, "tiny", folder=tmp_path)
+    # cells of two runs, of which it is not known which one was declared
     (tmp_path / "experiment.json").write_text("{")
     with pytest.raises(
-        ValueError, match=r"experiment.json .* has no seal .*; choose another folder"
+        ValueError, match=r"experiment.json .* has no seal .*; remove it, or choose another folder"
     ):
         run_experiment(TOY, "tiny", folder=tmp_path)
+
+
+@pytest.mark.parametrize("damage", [None, "", "{"])
+def test_a_lost_declaration_is_restored(tmp_path, damage):
+    whole = run_experiment(TOY, "tiny", folder=tmp_path)
+    path = tmp_path / "experiment.json"
+    content = path.read_bytes()
+    path.unlink()
+    if damage is not None:
+        path.write_text(damage)
+    with pytest.raises(ValueError, match="choose another folder"):
+        run_experiment(TOY, "tiny", folder=tmp_path, seed=1)
+    COMPUTED.clear()
+    with pytest.warns(UserWarning, match=r"experiment\.json was missing or damaged, and was writ"):
+        again = run_experiment(TOY, "tiny", folder=tmp_path)
+    assert not COMPUTED
+    assert path.read_bytes() == content
+    assert numbers(again).identical(numbers(whole))
 
 
 def test_cells_are_not_swapped(tmp_path):

@@ -15,7 +15,7 @@ pytest.importorskip("xarray", reason="xarray is not installed")
 COMMANDS = {
     "experiment": ["convergence", "--quick", "--out", "out", "--jobs", "2"],
     "figure": ["convergence-pdf", "--quick", "--out", "out", "--jobs", "2"],
-    "study": ["run", "grid.toml", "--store", "out", "--workers", "2"],
+    "study": ["run", "grid.toml", "--out", "out", "--jobs", "2"],
 }
 DECLARED = """
 [study]

@@ -295,6 +295,51 @@ class TestStore:
         with pytest.raises(study_store.StoreError, match=rf"study\.json cannot be read .*{words}"):
             open_study(path)
 
+    @pytest.mark.parametrize("damage", [None, b"", b"{", b"\0" * 400])
+    def test_a_lost_declaration_is_restored(self, tmp_path, damage, whole):
+        path, files = self.started(tmp_path)
+        declaration = path / "study.json"
+        content = declaration.read_bytes()
+        declaration.unlink()
+        if damage is not None:
+            declaration.write_bytes(damage)
+        with pytest.raises(
+            study_store.StoreError, match=r"study\.json .*run the study again with the same TOML"
+        ):
+            open_study(path)
+        # a damaged block does not hinder, and is named afterwards
+        block = files[0].read_bytes()
+        files[0].write_bytes(block[:-9])
+        with (
+            pytest.warns(UserWarning, match=r"study\.json was missing or damaged, and was written"),
+            pytest.raises(study_store.StoreError, match=f"{files[0].name} .*; remove it"),
+        ):
+            run_study(Study(**DECLARED), path)
+        assert declaration.read_bytes() == content
+        files[0].write_bytes(block)
+        assert same(run_study(Study(**DECLARED), path), whole)
+
+    @pytest.mark.parametrize("damage", [None, b"{"])
+    def test_a_lost_declaration_is_not_made_up(self, tmp_path, damage):
+        path, files = self.started(tmp_path)
+        (path / "study.json").unlink()
+        if damage is not None:
+            (path / "study.json").write_bytes(damage)
+
+        def refused(study):
+            with pytest.raises(study_store.StoreError, match="choose another folder"):
+                run_study(study, path)
+            assert (path / "study.json").exists() == (damage is not None)
+
+        refused(Study(**DECLARED | {"seed": 8}))
+        # a block of another beginning, of which it is not known which one was declared
+        _, others = self.started(tmp_path / "other")
+        files[0].write_bytes(others[0].read_bytes())
+        refused(Study(**DECLARED))
+        for each in files:
+            each.write_bytes(b"Dear")
+        refused(Study(**DECLARED))
+
     def test_a_declaration_nested_without_end(self, tmp_path):
         seal = blank_seal("declaration of a study")
         text = f'{{"seal": "{seal}", "study": {"[" * 100_000}'
