@@ -50,6 +50,10 @@ METHODS = ("auto", "exact", "limit", "corrected", "monte-carlo")
 # Depth over width beyond which a single singular value outgrows the others.
 _DEEP = 4
 _ONE_LAYER = "a correction is known for equal widths and for one layer only"
+_LIMIT = "it was asked for; proved as the width goes to infinity, its error here is the correction"
+# Of a formula outside its range, for the reason that is put in.
+_FORCED = "it was asked for where it is not known to hold: {}"
+_NO_ERROR = "its error is not known"
 # Powers at which the error of the corrected form was measured.
 _POWERS = (1.0, 2.0)
 
@@ -183,22 +187,17 @@ def _equal(N: int, depth: Any, options: _Options, rng: RNG) -> Estimate:
         )
     if exact is not None:
         return Estimate(exact.value, 0.0, "none", "exact", "proved", exact.why)
-    if method == "limit":
-        if L > LARGEST_DEPTH_PER_WIDTH * N:
-            warnings.warn(
-                f"the limit of infinite width is not known to hold at width {N}, depth {L:g}",
-                RegimeWarning,
-                stacklevel=3,
-            )
-        return by_limit(N, L, field, power)
-    in_regime = L <= LARGEST_DEPTH_PER_WIDTH * N and _power_known(power)
-    if method == "corrected" and not in_regime:
+    outside = _outside(N, L, power)
+    if method in ("limit", "corrected") and outside:
+        name = "limit of infinite width" if method == "limit" else "corrected limit"
         warnings.warn(
-            f"the corrected limit is not known to hold at width {N}, depth {L}, power {power:g}",
+            f"the {name} is not known to hold at width {N}, depth {L:g}, power {power:g}",
             RegimeWarning,
             stacklevel=3,
         )
-    if method == "corrected" or (method == "auto" and in_regime):
+    if method == "limit":
+        return by_limit(N, L, field, power)
+    if method == "corrected" or (method == "auto" and not outside):
         result = corrected(N, int(L), field, power)
         if method == "corrected" or result.error <= target_error:
             return result
@@ -263,17 +262,19 @@ def _unequal_formula(
     if len(widths) > 2:
         if method != "limit":
             return None
-        return Estimate(limit, math.inf, "estimate", "limit", "proved", "it was asked for")
+        why = f"it was asked for; {_NO_ERROR}: {_ONE_LAYER}"
+        return Estimate(limit, math.inf, "estimate", "limit", "proved", why)
     if field == "complex":
         integer("widths", max(widths), at_least=1, at_most=LARGEST_WIDTH)
         term = annealed_effective_rank(widths, power=power) - limit
     else:
         term = one_layer_effective_rank_correction(*widths, power=power)
+    forced = "" if _power_known(power) else f"it was asked for; {_NO_ERROR} at power {power:g}"
     if method == "limit":
-        why = "it was asked for; proved as the width goes to infinity, its error is the correction"
-        return Estimate(limit, abs(term) + left, "estimate", "limit", "proved", why)
-    why = "one layer, where the term of order 1/N is known"
-    return Estimate(limit + term, left, "estimate", "corrected", "verified", why)
+        return Estimate(limit, abs(term) + left, "estimate", "limit", "proved", forced or _LIMIT)
+    why = forced or "one layer, where the term of order 1/N is known"
+    status = "conjectured" if forced else "verified"
+    return Estimate(limit + term, left, "estimate", "corrected", status, why)
 
 
 def _simulated(
@@ -287,6 +288,16 @@ def _simulated(
         why += f"; {found.why}"
         warnings.warn(why, TargetWarning, stacklevel=4)
     return replace(found, why=why)
+
+
+def _outside(N: int, L: float, power: float) -> str:
+    """Say what is outside the range of the formulas for square matrices; "" inside."""
+    reasons = []
+    if L > LARGEST_DEPTH_PER_WIDTH * N:
+        reasons.append("depth > width/4")
+    if not _power_known(power):
+        reasons.append("power outside 1 to 2")
+    return " and ".join(reasons)
 
 
 def _power_known(power: float) -> bool:
@@ -322,6 +333,8 @@ def corrected(N: int, L: int, field: str = "real", power: float = 1) -> Estimate
     why = "depth <= width/4, where the limit with its corrections holds: " + (
         "exact annealed part and fluctuation, 1/N^2" if field == "complex" else "1/N and 1/N^2"
     )
+    if outside := _outside(N, L, power):
+        status, why = "conjectured", _FORCED.format(outside)
     value = limit + correction.value
     return Estimate(value, error, "estimate", "corrected", status, why)
 
@@ -334,11 +347,6 @@ def by_limit(N: int, L: float, field: str = "real", power: float = 1) -> Estimat
         whole = max(1, math.ceil(L))
         correction = _correction(N, whole, field, power)
         error = abs(correction.value) + correction.remainder
-    return Estimate(
-        limit,
-        error,
-        "estimate",
-        "limit",
-        "proved",
-        "it was asked for; proved as the width goes to infinity, its error here is the correction",
-    )
+    outside = _outside(N, L, power)
+    why = _FORCED.format(outside) if outside else _LIMIT
+    return Estimate(limit, error, "estimate", "limit", "proved", why)
