@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rmt_rank
-from rmt_rank import metrics
 from rmt_rank._lib.array import default_namespace, to_numpy
-from rmt_rank.metrics import spectrum
+from rmt_rank.metrics import presets, spectrum
 from rmt_rank.metrics.gram import KERNELS
 from rmt_rank.metrics.scaling import times_power_of_two
 
@@ -56,9 +55,9 @@ def test_measures_of_matrices_see_no_scale(drawn):
     assert norm == pytest.approx(expected.pop("nuclear_norm"), rel=tolerance)
     found |= {"area": rmt_rank.metrics.threshold_rank_area(x, 0.1, 0.3)}
     expected |= {"area": rmt_rank.metrics.threshold_rank_area(FEATURES, 0.1, 0.3)}
-    for preset in metrics.__all__:
-        found[preset] = getattr(metrics, preset)(x)
-        expected[preset] = getattr(metrics, preset)(FEATURES)
+    for preset in presets.__all__:
+        found[preset] = getattr(presets, preset)(x)
+        expected[preset] = getattr(presets, preset)(FEATURES)
     for name, value in found.items():
         assert value == pytest.approx(expected[name], rel=tolerance, abs=tolerance), name
 
@@ -181,7 +180,7 @@ def test_constant_samples_have_no_correlation():
     # 0.1 + 0.1 + 0.1 is not 0.3
     x = np.array([[0.1, 0.1, 0.1], [1.0, 2.0, 4.0]])
     np.testing.assert_allclose(rmt_rank.gram_matrix(x, "correlation"), np.diag([0.0, 1.0]))
-    assert metrics.reptrix_rankme(np.full((3, 4), 0.1)) == 0
+    assert presets.reptrix_rankme(np.full((3, 4), 0.1)) == 0
 
 
 def test_default_bandwidth_where_most_samples_are_equal():
