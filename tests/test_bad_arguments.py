@@ -363,6 +363,7 @@ def training():
         steps=3,
         extensions=0,
         rng=0,
+        unconverged="ignore",
     )
     yield case(recording_schedule, steps=10, count=5)
     yield case(rr.networks.converged_weight_distance, result=RESULT, problem=SMALL)

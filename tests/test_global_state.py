@@ -88,7 +88,9 @@ def trained(**options):
 
 
 def searched():
-    return rr.networks.learning_rate_search(PROBLEM, 1, [0.05, 0.1], seeds=1, steps=20)
+    return rr.networks.learning_rate_search(
+        PROBLEM, 1, [0.05, 0.1], seeds=1, steps=20, unconverged="ignore"
+    )
 
 
 CALLS = {

@@ -292,9 +292,9 @@ def effective_rank_gradient(a: Any, *, power: float = 1, stack: bool = False) ->
     safe = xp.where(kept, sigma, xp.ones_like(sigma))
     ratio = safe / xp.where(kept, largest, safe)
     weights = xp.where(kept, ratio**power, xp.zeros_like(sigma))
-    total = xp.sum(weights, axis=-1, keepdims=True)
-    p = weights / xp.where(total > 0, total, xp.ones_like(total))
-    log_p = xp.log(xp.where(p > 0, p, xp.ones_like(p)))
+    others = spectrum.sum_of_others(xp, weights)[..., None]
+    p = weights / (1 + others)
+    log_p = xp.log(xp.where(p > 0, weights, xp.ones_like(p))) - xp.log1p(others)
     entropy = -xp.sum(p * log_p, axis=-1, keepdims=True)
     h = -power * p / safe * (log_p + entropy)
     gradient = matmul(xp, u * xp.astype(h, u.dtype)[..., None, :], vh)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import array_api_compat
 import numpy as np
 
 from rmt_rank._lib.validation import choice, real
@@ -117,32 +118,51 @@ def _powers(s: Prepared, power: float) -> Any:
     return s.xp.where(zero, s.xp.zeros_like(safe), safe**power)
 
 
+def sum_of_others(xp: Any, weights: Any) -> Any:
+    """Sum of weights (..., k) without one of the largest, which is 1 and would round others off."""
+    place = xp.arange(weights.shape[-1], device=array_api_compat.device(weights))
+    largest = place == xp.argmax(weights, axis=-1)[..., None]
+    return xp.sum(xp.where(largest, xp.zeros_like(weights), weights), axis=-1)
+
+
 def _entropy(s: Prepared, power: float, order: float, eps: float) -> Any:
     xp = s.xp
     weights = _powers(s, power)
-    total = s.divisor(xp.sum(weights, axis=-1))
-    if order == 1 and eps == 0:
+    if order == 0:  # a value that rounds to 0 relative to the largest still counts
+        counted = (weights > 0) | (s.absolute > 0) if eps == 0 else s.absolute >= 0
+        return _log(xp, xp.sum(xp.astype(counted, weights.dtype), axis=-1))
+    if eps > 0:
+        return _entropy_of_shares(s, weights, order, eps)
+    others = sum_of_others(xp, weights)
+    log_total = xp.log1p(others)
+    if order == 1:
         # log(total) - sum w log w / total: one logarithm a value, no rounding of the quotient
-        return xp.log(total) - xp.sum(weights * _log(xp, weights), axis=-1) / total
-    p = weights / total[..., None] + eps
+        return log_total - xp.sum(weights * _log(xp, weights), axis=-1) / (1 + others)
+    if order > _INFINITE_ORDER:
+        return log_total
+    log_w = _log(xp, weights)
+    if abs(order - 1) < NEAR_ONE:
+        # sum p^q = 1 + sum p (p^(q-1) - 1)
+        p = weights / (1 + others)[..., None]
+        excess = xp.sum(p * xp.expm1((order - 1) * (log_w - log_total[..., None])), axis=-1)
+        return xp.log1p(excess) / (1 - order)
+    # w = 0 contributes nothing at any order > 0
+    terms = xp.where(weights > 0, xp.exp(order * log_w), xp.zeros_like(weights))
+    log_terms = xp.log1p(sum_of_others(xp, terms))
+    return (log_terms - order * log_total) / (1 - order)
+
+
+def _entropy_of_shares(s: Prepared, weights: Any, order: float, eps: float) -> Any:
+    """Entropy of an order > 0 of shares that eps > 0 is added to."""
+    xp = s.xp
+    p = weights / s.divisor(xp.sum(weights, axis=-1))[..., None] + eps
     if order == 1:
         return -xp.sum(p * _log(xp, p), axis=-1)
-    if order == 0:  # a value that rounds to 0 relative to the largest still counts
-        counted = (p > 0) | (s.absolute > 0)
-        return xp.log(xp.sum(xp.astype(counted, p.dtype), axis=-1) + xp.astype(~s.nonzero, p.dtype))
     largest = xp.max(p, axis=-1)
-    largest = xp.where(largest > 0, largest, xp.ones_like(largest))
     if order > _INFINITE_ORDER:
         return -xp.log(largest)
-    if eps == 0 and abs(order - 1) < NEAR_ONE:
-        # sum p^q = 1 + sum p (p^(q-1) - 1)
-        excess = xp.sum(p * xp.expm1((order - 1) * _log(xp, p)), axis=-1)
-        return xp.log1p(excess) / (1 - order)
-    # p = 0 contributes nothing at any order > 0
     ratio = p / largest[..., None]
-    terms = xp.where(p > 0, xp.exp(order * _log(xp, ratio)), xp.zeros_like(p))
-    terms_sum = xp.sum(terms, axis=-1)
-    terms_sum = xp.where(terms_sum > 0, terms_sum, xp.ones_like(terms_sum))
+    terms_sum = xp.sum(xp.exp(order * _log(xp, ratio)), axis=-1)
     return xp.log(largest) * (order / (1 - order)) + xp.log(terms_sum) / (1 - order)
 
 

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._lib.validation import LARGEST_INTEGER, instance, integer, real_array, sequence, shown
-from rmt_rank.networks.problem import LeastSquaresProblem
+from rmt_rank._lib.validation import LARGEST_INTEGER, integer, real_array, sequence, shown
+from rmt_rank.networks.problem import LeastSquaresProblem, require_problem
 
 __all__ = ["balance", "converged_weight", "converged_weight_error", "effective_weight"]
 __all__ += ["singular_value_velocity"]
@@ -99,12 +99,12 @@ def converged_weight(
     --------
     >>> import numpy as np
     >>> from rmt_rank.networks.identities import converged_weight
-    >>> from rmt_rank.networks.problem import LeastSquaresProblem
+    >>> from rmt_rank.networks.problem import LeastSquaresProblem, require_problem
     >>> problem = LeastSquaresProblem([[1.0, 0.0]], [[2.0]])
     >>> converged_weight(problem, [[0.5, 3.0]])  # the second feature is never seen
     array([[2., 3.]])
     """
-    instance("problem", problem, LeastSquaresProblem)
+    require_problem(problem)
     first = real_array("first_weight", first_weight)
     if first.ndim < 2:
         raise ValueError(f"first_weight must be a matrix, got the shape {first.shape}")
@@ -142,7 +142,7 @@ def converged_weight_error(problem: LeastSquaresProblem, loss: npt.ArrayLike) ->
     TypeError, ValueError
         If a loss is not a number of at least 0.
     """
-    instance("problem", problem, LeastSquaresProblem)
+    require_problem(problem)
     losses = real_array("loss", loss, at_least=0)
     least = np.linalg.svd(problem.reduced.inputs, compute_uv=False)[: problem.rank][-1:]
     return np.sqrt(2 * problem.examples * losses) / (float(least[0]) if least.size else math.inf)

@@ -77,7 +77,9 @@ def initial_parameters(
         If an argument is of the wrong type or out of its range.
     """
     if not isinstance(network, LinearNetwork | NonlinearNetwork):
-        raise TypeError(f"network must be a network, got {shown(network)}")
+        raise TypeError(
+            f"network must be a LinearNetwork or a NonlinearNetwork, got {shown(network)}"
+        )
     count = integer("count", count, at_least=1, at_most=LARGEST_INTEGER)
     instance("stream", stream, np.random.Generator)
     choice("initialisation", initialisation, INITIALISATIONS)

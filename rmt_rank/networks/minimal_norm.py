@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rmt_rank._lib.validation import instance
 from rmt_rank.metrics.spectrum import effective_rank
-from rmt_rank.networks.problem import LeastSquaresProblem
+from rmt_rank.networks.problem import LeastSquaresProblem, require_problem
 
 __all__ = ["minimal_norm_effective_rank"]
 
@@ -50,6 +49,6 @@ def minimal_norm_effective_rank(problem: LeastSquaresProblem, *, power: float = 
     >>> round(minimal_norm_effective_rank(problem), 3)
     1.335
     """
-    instance("problem", problem, LeastSquaresProblem)
+    require_problem(problem)
     sigma = np.linalg.svd(problem.minimum_norm_weight, compute_uv=False)
     return float(effective_rank(sigma, power=power))

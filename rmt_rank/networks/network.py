@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from rmt_rank._lib.validation import instance, sequence
-from rmt_rank.networks.problem import LeastSquaresProblem, ReducedData
+from rmt_rank._lib.validation import sequence
+from rmt_rank.networks.problem import LeastSquaresProblem, ReducedData, require_problem
 
 __all__ = ["Network", "check_data", "check_parameters", "check_problem", "check_weights"]
 
@@ -74,7 +74,7 @@ def check_data(network: Network, name: str, data: Any) -> None:
 
 def check_problem(network: Network, problem: Any) -> None:
     """Refuse problems whose size differs from the network's."""
-    instance("problem", problem, LeastSquaresProblem)
+    require_problem(problem)
     _check_ends(network, "problem", problem.features, problem.outputs)
 
 

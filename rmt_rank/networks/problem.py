@@ -27,7 +27,7 @@ from rmt_rank._lib.validation import (
     shown,
 )
 
-__all__ = ["LeastSquaresProblem", "ReducedData", "least_squares_problem"]
+__all__ = ["LeastSquaresProblem", "ReducedData", "least_squares_problem", "require_problem"]
 
 Array = npt.NDArray[np.float64]
 
@@ -252,6 +252,15 @@ class LeastSquaresProblem:
                 f"{array.shape}"
             )
         return array
+
+
+def require_problem(problem: Any) -> None:
+    """Raise TypeError if an argument `problem` is something else."""
+    if not isinstance(problem, LeastSquaresProblem):
+        raise TypeError(
+            "problem must be a LeastSquaresProblem, such as least_squares_problem() returns, got "
+            f"{type(problem).__name__}, {shown(problem)}"
+        )
 
 
 def squared_error(weight: Any, bias: Any, data: ReducedData) -> Any:

@@ -16,7 +16,7 @@ from rmt_rank.networks.identities import (
     effective_weight,
 )
 from rmt_rank.networks.linear import LinearNetwork
-from rmt_rank.networks.problem import LeastSquaresProblem
+from rmt_rank.networks.problem import LeastSquaresProblem, require_problem
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult
 
@@ -96,7 +96,7 @@ def converged_weight_distance(
     True
     """
     instance("result", result, TrainingResult)
-    instance("problem", problem, LeastSquaresProblem)
+    require_problem(problem)
     network = result.network
     if not isinstance(network, LinearNetwork) or network.batch_norm:
         raise ValueError(

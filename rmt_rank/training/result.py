@@ -54,7 +54,9 @@ class TrainingResult:
 
     def __post_init__(self) -> None:
         if not isinstance(self.network, LinearNetwork | NonlinearNetwork):
-            raise TypeError(f"network must be a network, got {shown(self.network)}")
+            raise TypeError(
+                f"network must be a LinearNetwork or a NonlinearNetwork, got {shown(self.network)}"
+            )
         for name, kind in (("settings", dict), ("arrays", Mapping), ("state", list)):
             if not isinstance(getattr(self, name), kind):
                 raise TypeError(

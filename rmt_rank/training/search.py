@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from rmt_rank.networks.nonlinear import NonlinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.optimizers import LEARNING_RATES
-from rmt_rank.training.train import train
+from rmt_rank.training.train import UNCONVERGED, respond, train, unconverged_message
 
 __all__ = ["LearningRateSearch", "learning_rate_search"]
 
@@ -24,6 +25,11 @@ Array = npt.NDArray[Any]
 
 _MOST_EXTENSIONS = 100
 _FACTOR = 2.0
+_ADVICE = {
+    Status.BUDGET: "give more steps",
+    Status.DIVERGED: "add smaller rates",
+    Status.STALLED: "those that stalled need other initial weights, or a larger tolerance",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +40,11 @@ class LearningRateSearch:
     ----------
     best : float
         The rate at which the most networks converged; among ties, in the fewest steps (median over
-        the converged networks); if none converged, the rate with the least median final loss.
+        the converged networks); if none converged, the rate with the least median final loss; nan
+        if all networks diverged at every rate.
     at_edge : bool
-        Whether it is the smallest or largest of the grid, so that a better one may lie outside.
+        Whether it is the smallest or largest of the grid, so that a better one may lie outside;
+        True if all networks diverged.
     learning_rate : ndarray, shape (k,)
         The grid, ascending.
     converged, diverged : ndarray of int, shape (k,)
@@ -69,6 +77,7 @@ def learning_rate_search(
     steps: int = 4000,
     extensions: int = 0,
     rng: RNG = 0,
+    unconverged: str = "warn",
     **settings: Any,
 ) -> LearningRateSearch:
     """Train at every learning rate of a grid, and choose one.
@@ -92,9 +101,12 @@ def learning_rate_search(
         at most 100.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, default 0
         Source of the initial weights; with an int they are those of `train` with that int.
+    unconverged : {"warn", "raise", "ignore"}
+        Response to networks that end above the tolerance at the best rate, or to networks that all
+        diverged.
     **settings
-        Options of `train`: tolerance, initialisation, scale and so on, except record, start,
-        learning_rate and unconverged.
+        Options of `train`: tolerance, initialisation, scale and so on, except record, start and
+        learning_rate.
 
     Returns
     -------
@@ -105,6 +117,15 @@ def learning_rate_search(
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of its range.
+    RuntimeError
+        If a network has not converged at the best rate, or all diverged, and `unconverged` is
+        "raise".
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once per call, if a network has not converged at the best rate, or all diverged, and
+        `unconverged` is "warn".
 
     Examples
     --------
@@ -121,11 +142,15 @@ def learning_rate_search(
     grid = np.unique(given)
     choice("optimizer", optimizer, [k for k, v in LEARNING_RATES.items() if v is not None])
     limit = integer("extensions", extensions, at_least=0, at_most=_MOST_EXTENSIONS)
-    forbidden = {"record", "start", "learning_rate", "unconverged"} & settings.keys()
+    choice("unconverged", unconverged, UNCONVERGED)
+    forbidden = {"record", "start", "learning_rate"} & settings.keys()
     if forbidden:
         raise TypeError(f"settings must not hold {sorted(forbidden)}")
     # an object moves on as it is used, and every part of the grid must see the same networks
     seed = rng if isinstance(rng, int) else int(next(streams(rng)).integers(2**63))
+
+    # by rate, on networks that did not converge
+    messages: dict[float, str | None] = {}
 
     def columns(new: Array) -> Array:
         result = train(
@@ -141,6 +166,14 @@ def learning_rate_search(
             unconverged="ignore",
         )
         status, taken, loss = (result.arrays[name][1] for name in ("status", "taken", "final_loss"))
+        for rate, row in zip(new.tolist(), status, strict=True):
+            messages[rate] = unconverged_message(
+                row,
+                result.settings["tolerance"],
+                steps,
+                _ADVICE,
+                f" at the best rate, {rate:g},",
+            )
         return np.array([_row(*row) for row in zip(status, taken, loss, strict=True)])
 
     table = columns(grid)
@@ -154,9 +187,17 @@ def learning_rate_search(
         grid = np.insert(grid, place, new)
         table = np.insert(table, place, columns(new), axis=0)
     best = _best(table)
+    all_diverged = bool(table[best, 1] == seeds)
+    message = messages[float(grid[best])]
+    if all_diverged:
+        message = (
+            f"all networks diverged at every rate from {grid[0]:g} to {grid[-1]:g}, so none is "
+            "the best: give smaller rates, or extensions"
+        )
+    respond(message, unconverged, stacklevel=2)
     return LearningRateSearch(
-        float(grid[best]),
-        best in (0, len(grid) - 1),
+        math.nan if all_diverged else float(grid[best]),
+        all_diverged or best in (0, len(grid) - 1),
         grid,
         table[:, 0].astype(int),
         table[:, 1].astype(int),
@@ -177,6 +218,7 @@ def _row(status: Array, taken: Array, loss: Array) -> tuple[float, float, float,
 
 
 def _best(table: Array) -> int:
-    converged, _, steps, loss = table.T
+    converged, diverged, steps, loss = table.T
     steps = np.where(np.isnan(steps), np.inf, steps)
-    return int(np.lexsort((loss, steps, -converged))[0])
+    # where most networks diverged, the loss is inf
+    return int(np.lexsort((diverged, loss, steps, -converged))[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -31,7 +31,7 @@ from rmt_rank.networks.fingerprint import fingerprint
 from rmt_rank.networks.initialisation import initial_parameters
 from rmt_rank.networks.linear import LinearNetwork, Objective
 from rmt_rank.networks.nonlinear import NonlinearNetwork
-from rmt_rank.networks.problem import LeastSquaresProblem
+from rmt_rank.networks.problem import LeastSquaresProblem, require_problem
 from rmt_rank.training.ledger import Standing, Status
 from rmt_rank.training.loop import Run, run_batches
 from rmt_rank.training.optimizers import LEARNING_RATES, OPTIMIZERS
@@ -40,14 +40,14 @@ from rmt_rank.training.recording import THRESHOLDS, Arrays, Observer, joined, wi
 from rmt_rank.training.result import TrainingResult
 from rmt_rank.training.schedule import scheduled, wanted_steps
 
-__all__ = ["train", "whole_runs"]
+__all__ = ["UNCONVERGED", "respond", "train", "unconverged_message", "whole_runs"]
 
 Array = npt.NDArray[Any]
 
 # Largest number of layers of a network that is given by its depth.
 MOST_LAYERS = 10**5
 _WITHOUT_GRADIENT = ("cma_es", "random_search")
-_UNCONVERGED = ("warn", "raise", "ignore")
+UNCONVERGED = ("warn", "raise", "ignore")
 _WHOLE_RUNS = ContextVar("whole_runs", default=False)
 
 
@@ -162,11 +162,9 @@ def train(
     >>> result.arrays["final_loss"][1].shape, bool((result.arrays["final_loss"][1] <= 1e-6).all())
     ((1, 3), True)
     """
-    instance("problem", problem, LeastSquaresProblem)
+    require_problem(problem)
     if not isinstance(network, LinearNetwork | NonlinearNetwork):
-        depth = integer("network", network, at_least=1, at_most=MOST_LAYERS)
-        hidden = max(problem.features, problem.outputs)
-        network = LinearNetwork((problem.features, *[hidden] * (depth - 1), problem.outputs))
+        network = _plain(network, problem)
     if (network.widths[0], network.widths[-1]) != (problem.features, problem.outputs):
         raise ValueError(
             f"network must have {problem.features} inputs and {problem.outputs} outputs, got the "
@@ -182,7 +180,7 @@ def train(
     tolerance = real("tolerance", tolerance, at_least=0)
     divergence = real("divergence", divergence, above=1)
     choice("dtype", dtype, ("float64", "float32"))
-    choice("unconverged", unconverged, _UNCONVERGED)
+    choice("unconverged", unconverged, UNCONVERGED)
     xp = namespace_or_default(xp)
     wanted = wanted_steps(record)
     reduced, held_out = network.data(problem)
@@ -303,16 +301,46 @@ def train(
         arrays |= {prefix + name: value for name, value in named.items()}
     if start is not None:
         arrays = joined(start.arrays, arrays)
-    message = None if interrupted else _unconverged_message(standing.status, tolerance, steps)
-    if message is not None and unconverged == "raise":
-        raise RuntimeError(message)
-    if message is not None and unconverged == "warn":
-        warnings.warn(message, ConvergenceWarning, stacklevel=2)
+    if not interrupted:
+        message = unconverged_message(standing.status, tolerance, steps, _advice(optimizer))
+        respond(message, unconverged, stacklevel=2)
     return TrainingResult(network, settings, arrays, standing.state)
 
 
-def _unconverged_message(status: Array, tolerance: float, steps: int) -> str | None:
-    """Message on networks above the tolerance; None if all converged, or there is no goal."""
+def _plain(depth: Any, problem: LeastSquaresProblem) -> LinearNetwork:
+    """Return the plain linear network of a depth."""
+    try:
+        depth = integer("network", depth, at_least=1, at_most=MOST_LAYERS)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            "network must be a LinearNetwork, a NonlinearNetwork or a depth from 1 to "
+            f"{MOST_LAYERS}, got {shown(depth)}"
+        ) from None
+    hidden = max(problem.features, problem.outputs)
+    return LinearNetwork((problem.features, *[hidden] * (depth - 1), problem.outputs))
+
+
+def unconverged_message(
+    status: Array, tolerance: float, steps: int, advice: Mapping[Status, str], where: str = ""
+) -> str | None:
+    """Describe networks above the tolerance.
+
+    Parameters
+    ----------
+    status : ndarray
+        `Status` of all networks.
+    tolerance, steps
+        As in `train`.
+    advice : mapping of Status to str
+        What can be done about those that used up their steps, diverged or stalled.
+    where : str, optional
+        Which networks these are.
+
+    Returns
+    -------
+    str or None
+        None if all converged, or there is no goal.
+    """
     missed = status[status != Status.CONVERGED]
     if not len(missed) or tolerance == 0 or steps == 0:
         return None
@@ -321,13 +349,41 @@ def _unconverged_message(status: Array, tolerance: float, steps: int) -> str | N
         Status.DIVERGED: "{} diverged",
         Status.STALLED: "{} stalled",
     }
-    counts = ((text, int((missed == kind).sum())) for kind, text in names.items())
-    reasons = ", ".join(text.format(count) for text, count in counts if count)
+    counts = {kind: int((missed == kind).sum()) for kind in names}
+    reasons = ", ".join(names[kind].format(count) for kind, count in counts.items() if count)
+    advised = "; ".join(advice[kind] for kind, count in counts.items() if count)
     return (
-        f"{len(missed)} of {len(status)} networks did not converge to a loss of {tolerance:g} "
-        f"({reasons}): compare ranks among converged networks only; change learning_rate or "
-        "steps, or resume with train(start=result)"
+        f"{len(missed)} of {status.size} networks{where} did not converge to a loss of "
+        f"{tolerance:g} ({reasons}): compare ranks among converged networks only; {advised}"
     )
+
+
+def respond(message: str | None, unconverged: str, stacklevel: int) -> None:
+    """Warn or raise, as `unconverged` says, if there is a message."""
+    if message is not None and unconverged == "raise":
+        raise RuntimeError(message)
+    if message is not None and unconverged == "warn":
+        warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel + 1)
+
+
+def _advice(optimizer: str) -> dict[Status, str]:
+    """What helps networks that did not converge, by their status."""
+    more = "for more steps, resume with train(start=result)"
+    smaller = "those that diverged need a smaller "
+    if optimizer == "cma_es":
+        more += ", or change learning_rate, the initial step"
+        smaller += "learning_rate, the initial step"
+    elif LEARNING_RATES[optimizer] is None:
+        smaller += "scale of the initial weights"
+    else:
+        more += ", or change learning_rate"
+        smaller += "learning_rate"
+    return {
+        Status.BUDGET: more,
+        Status.DIVERGED: smaller,
+        Status.STALLED: "those that stalled need other initial weights or another optimizer, or a "
+        "larger tolerance",
+    }
 
 
 def _rates(optimizer: str, learning_rate: float | Sequence[float] | None) -> Array:

@@ -247,6 +247,45 @@ def test_against_fifty_digits():
     assert spectrum.effective_rank(s) == pytest.approx(exact, rel=1e-15)
 
 
+GAPS = [*(10.0**-k for k in range(1, 16)), 1e-18, 1e-30, 1e-100, 1e-150, 1e-300]
+
+
+def entropy_of_a_pair(gap, power, order):
+    """Entropy of (1, gap^power) over its sum, with 700 digits."""
+    with mpmath.workdps(700):
+        w = mpmath.mpf(gap) ** power
+        shares = [1 / (1 + w), w / (1 + w)]
+        if order == 1:
+            return float(-sum(p * mpmath.log(p) for p in shares))
+        if order == math.inf:
+            return float(-mpmath.log(shares[0]))
+        q = mpmath.mpf(order)
+        return float(mpmath.log(sum(p**q for p in shares)) / (1 - q))
+
+
+@pytest.mark.parametrize("order", [0.3, 0.75, 1, 1.25, 2, math.inf])
+@pytest.mark.parametrize("power", [1, 2])
+def test_nearly_rank_one(make, power, order):
+    # below eps, 1 - p is 1, and log(1 - p) was lost
+    gaps = [gap for gap in GAPS if gap**power > 1e-301]
+    values = make(np.array([[1.0, gap] for gap in gaps] + [[gap, 1.0] for gap in gaps]))
+    found = to_numpy(spectrum.effective_rank(values, power=power, order=order))
+    expected = [entropy_of_a_pair(gap, power, order) for gap in gaps] * 2
+    # some ten operations in double precision, and log w up to 691 eps of w^order, w >= 1e-301; JAX
+    # computes in single precision unless told otherwise
+    eps = np.finfo(found.dtype).eps
+    kept = np.array(expected) > (1e-36 if found.dtype == np.float32 else 0)
+    np.testing.assert_allclose(found[kept], np.array(expected)[kept], rtol=(20 + 700) * eps)
+
+
+def test_nearly_rank_one_in_single_precision():
+    gaps = np.array([1e-1, 1e-4, 1e-8, 1e-12, 1e-30], dtype=np.float32)
+    found = spectrum.effective_rank(np.stack([np.ones_like(gaps), gaps], axis=-1))
+    assert found.dtype == np.float32
+    expected = [entropy_of_a_pair(float(gap), 1, 1) for gap in gaps]
+    np.testing.assert_allclose(found, expected, rtol=20 * np.finfo(np.float32).eps)
+
+
 def test_energy_rank_of_all():
     assert spectrum.energy_rank(np.ones(7), 0) == 7
     assert spectrum.energy_rank([1.0, 1e-17], 0) == 1  # the sum in floats is full at one

@@ -1,8 +1,11 @@
 """The search for a learning rate."""
 
+import warnings
+
 import numpy as np
 import pytest
 
+from rmt_rank._lib.errors import ConvergenceWarning
 from rmt_rank.networks.problem import least_squares_problem
 from rmt_rank.training.search import learning_rate_search
 from rmt_rank.training.train import train
@@ -69,6 +72,39 @@ def test_without_convergence_the_least_loss_decides():
     assert found.best == found.learning_rate[np.argmin(found.median_loss)]
 
 
+@pytest.mark.parametrize("tolerance", [1e-6, 0])
+def test_no_rate_is_best_where_all_networks_diverged(tolerance):
+    options = {"steps": 10, "tolerance": tolerance}
+    message = "all networks diverged at every rate from 1e\\+08 to 1e\\+09"
+    with pytest.warns(ConvergenceWarning, match=message) as caught:
+        found = learning_rate_search(PROBLEM, 2, [1e9, 1e8], **options)
+    assert caught[0].filename == __file__
+    assert np.isnan(found.best)
+    assert found.at_edge
+    assert (found.diverged == found.seeds).all()
+    with pytest.raises(RuntimeError, match=message):
+        learning_rate_search(PROBLEM, 2, [1e9, 1e8], unconverged="raise", **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        silent = learning_rate_search(PROBLEM, 2, [1e9], unconverged="ignore", **options)
+    assert np.isnan(silent.best)
+
+
+def test_networks_that_do_not_converge_at_the_best_rate_warn_once():
+    message = r"3 of 3 networks at the best rate, 0.001, .* \(3 used up 5 steps\).* give more steps"
+    with pytest.warns(ConvergenceWarning, match=message) as caught:
+        found = learning_rate_search(PROBLEM, 2, [1e-3, 1e9], seeds=3, steps=5)
+    assert len(caught) == 1
+    assert found.best == 1e-3
+    with pytest.raises(RuntimeError, match=message):
+        learning_rate_search(PROBLEM, 2, [1e-3], seeds=3, steps=5, unconverged="raise")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # converged at the best rate, diverged at another
+        found = learning_rate_search(PROBLEM, 2, [0.1, 1e9], seeds=3)
+    assert found.diverged.tolist() == [0, 3]
+
+
 @pytest.mark.parametrize("rng", [None, np.random.default_rng(3), np.random.SeedSequence(3)])
 def test_sources_of_randomness(rng):
     # the same networks in every part of the grid: the middle of three is found from either end
@@ -94,6 +130,7 @@ def test_other_optimizers(optimizer):
         ({"record": 5}, TypeError, r"settings must not hold \['record'\]"),
         ({"learning_rate": 5}, TypeError, r"settings must not hold \['learning_rate'\]"),
         ({"rng": "x"}, TypeError, "rng must be None"),
+        ({"unconverged": "no"}, ValueError, "unconverged must be one of 'warn', 'raise', 'ignore'"),
         ({"seeds": 0}, ValueError, "seeds must be an integer >= 1"),
     ],
 )
@@ -110,3 +147,5 @@ def test_what_is_better():
     assert _best(np.array([fewer, slower, quicker])) == 2
     assert _best(np.array([fewer, slower])) == 1
     assert _best(np.array([(0, 0, np.nan, 2.0), (0, 0, np.nan, 1.0), (0, 3, np.nan, np.inf)])) == 1
+    # of rates with which most diverged, one with which not all did
+    assert _best(np.array([(0, 3, np.nan, np.inf), (0, 2, np.nan, np.inf)])) == 1

@@ -421,9 +421,13 @@ def test_ctrl_c_one_network_after_another(name, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"problem": np.eye(3)}, TypeError, "problem must be a LeastSquaresProblem, got ndarray"),
-        ({"network": 0}, ValueError, "network must be an integer >= 1, got 0"),
-        ({"network": 2.0}, TypeError, "network must be an integer >= 1, got 2.0"),
+        (
+            {"problem": np.eye(3)},
+            TypeError,
+            "problem must be a LeastSquaresProblem, such as .*, got ndarray",
+        ),
+        ({"network": 0}, ValueError, "network must be .* or a depth from 1 to 100000, got 0"),
+        ({"network": 2.5}, TypeError, "be a LinearNetwork, a NonlinearNetwork or a depth .* 2.5"),
         (
             {"network": LinearNetwork((8, 4))},
             ValueError,
@@ -513,6 +517,38 @@ def test_unconverged_networks_raise_or_are_ignored_on_request():
     assert unconverged_run(steps=20, unconverged="ignore").settings["steps"] == 20
     with pytest.raises(ValueError, match=r"unconverged must be one of 'warn'.*got 'quiet'"):
         unconverged_run(steps=20, unconverged="quiet")
+
+
+@pytest.mark.filterwarnings("error::rmt_rank._lib.errors.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("optimizer", "rate", "advice"),
+    [
+        ("gradient_descent", 1e-6, "resume with train.start=result., or change learning_rate$"),
+        ("adam", 1e-6, "resume with train.start=result., or change learning_rate$"),
+        ("cma_es", 1e-6, "train.start=result., or change learning_rate, the initial step$"),
+        ("lbfgs", None, "for more steps, resume with train.start=result.$"),
+        ("random_search", None, "for more steps, resume with train.start=result.$"),
+        ("gradient_descent", 1e6, "those that diverged need a smaller learning_rate$"),
+    ],
+)
+def test_the_advice_fits(optimizer, rate, advice):
+    problem = least_squares_problem(6, task_rank=2, examples=4, rng=0)
+    with pytest.warns(ConvergenceWarning, match=f"converged networks only; [^;]*{advice}"):
+        train(problem, 2, optimizer=optimizer, learning_rate=rate, steps=3, rng=0)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "random_search"])
+def test_advice_for_networks_that_diverge_without_a_learning_rate(optimizer):
+    problem = least_squares_problem(6, task_rank=2, examples=4, rng=0)
+    with pytest.warns(ConvergenceWarning, match="need a smaller scale of the initial weights$"):
+        train(problem, 2, optimizer=optimizer, scale=1e100, steps=3, rng=0)
+
+
+def test_advice_for_networks_that_stall():
+    # below the rounding of the loss no line search finds a way down
+    problem = least_squares_problem(6, task_rank=2, examples=4, rng=0)
+    with pytest.warns(ConvergenceWarning, match="1 stalled.*; those that stalled need other init"):
+        train(problem, 2, optimizer="lbfgs", tolerance=1e-300, steps=1000, rng=0)
 
 
 @pytest.mark.filterwarnings("error::rmt_rank._lib.errors.ConvergenceWarning")

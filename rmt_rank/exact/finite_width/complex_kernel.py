@@ -33,6 +33,8 @@ __all__ += ["expected_characteristic_polynomial"]
 
 # Limits on widths, on orders, and on orders that are not 0: each element of a sum is exact.
 MOST_WIDTH, MOST_ORDER, LEAST_ORDER = 10**4, 10**3, Fraction(1, 10**60)
+# How often the digits are doubled before a result is given up.
+_MOST_DOUBLINGS = 12
 
 
 def complex_power_sum(widths: Sequence[int], z: Number, *, digits: int = 30) -> Any:
@@ -248,15 +250,15 @@ def _settled(compute: Callable[[], Any], digits: int) -> Any:
     """Repeat with twice the digits until two results agree; a rational number is final."""
     work = digits + 20
     previous = None
-    while True:
+    for _ in range(_MOST_DOUBLINGS):
         with working(work):
             value = compute()
             if isinstance(value, Fraction):
                 return value
             if previous is not None and abs(value - previous) < abs(value) / 10 ** (digits + 5):
-                break
+                return rounded(value, digits)
         previous, work = value, 2 * work
-    return rounded(value, digits)
+    raise ArithmeticError(f"{work // 2} working digits do not give {digits} digits of the result")
 
 
 def _unit(N: int, shifts: list[int], z: Any) -> Any:

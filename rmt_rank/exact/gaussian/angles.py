@@ -28,6 +28,8 @@ from rmt_rank.exact.gaussian.printed import jacobian_at, log_square
 __all__ = ["Segment", "expectation", "guard_digits", "integrate", "solve_angle", "whole"]
 
 FINEST = 12  # halvings of the step before giving up; 40 digits need about 5
+# Steps of Newton's method beyond those that double the digits from the first to the last.
+_MORE_STEPS = 3
 
 
 def guard_digits(depth: Any) -> int:
@@ -185,12 +187,14 @@ def solve_angle(L: Any, log_s: Any) -> tuple[Any, Any, Any, Any]:
         middle = (low + high) / 2
         low, high = (low, middle) if excess(middle) > 0 else (middle, high)
     v = (low + high) / 2
-    for _ in range(mp.prec.bit_length() + 3):
+    for _ in range(mp.prec.bit_length() + _MORE_STEPS):
         phi, gap, y, eta = point(v)
         slope = (
             mp.cot(phi) + L**2 * mp.cot(L * phi) + (L + 1) ** 2 * mp.cot((L + 1) * gap)
         )  # -d log s / d phi
-        v -= (log_square(phi, gap, L) - log_s) / (slope * d * mp.exp(y) * y * eta / Y)
-    if not low <= v <= high:
+        step = (log_square(phi, gap, L) - log_s) / (slope * d * mp.exp(y) * y * eta / Y)
+        v -= step
+    # the first step is up to 2^-10, and near an edge the last is rounding over a small slope
+    if not (low <= v <= high and abs(step) < mp.mpf(2) ** -20):
         raise ArithmeticError(f"no angle found at depth {mp.nstr(L, 17)}")
     return point(v)

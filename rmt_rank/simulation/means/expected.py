@@ -49,6 +49,10 @@ METHODS = ("auto", "exact", "limit", "corrected", "monte-carlo")
 
 # Depth over width beyond which a single singular value outgrows the others.
 _DEEP = 4
+_LIMIT = "it was asked for; proved as the width goes to infinity, its error here is the correction"
+# Of a formula outside its range, for the reason that is put in.
+_FORCED = "it was asked for where it is not known to hold: {}"
+_NO_ERROR = "its error is not known"
 # Powers at which the error of the corrected form was measured.
 _POWERS = (1.0, 2.0)
 
@@ -182,22 +186,17 @@ def _equal(N: int, depth: Any, options: _Options, rng: RNG) -> Estimate:
         )
     if exact is not None:
         return Estimate(exact.value, 0.0, "none", "exact", "proved", exact.why)
-    if method == "limit":
-        if L > LARGEST_DEPTH_PER_WIDTH * N:
-            warnings.warn(
-                f"the limit of infinite width is not known to hold at width {N}, depth {L:g}",
-                RegimeWarning,
-                stacklevel=3,
-            )
-        return by_limit(N, L, field, power)
-    in_regime = L <= LARGEST_DEPTH_PER_WIDTH * N and _power_known(power)
-    if method == "corrected" and not in_regime:
+    outside = _outside(N, L, power)
+    if method in ("limit", "corrected") and outside:
+        name = "limit of infinite width" if method == "limit" else "corrected limit"
         warnings.warn(
-            f"the corrected limit is not known to hold at width {N}, depth {L}, power {power:g}",
+            f"the {name} is not known to hold at width {N}, depth {L:g}, power {power:g}",
             RegimeWarning,
             stacklevel=3,
         )
-    if method == "corrected" or (method == "auto" and in_regime):
+    if method == "limit":
+        return by_limit(N, L, field, power)
+    if method == "corrected" or (method == "auto" and not outside):
         result = corrected(N, int(L), field, power)
         if method == "corrected" or result.error <= target_error:
             return result
@@ -273,7 +272,8 @@ def _unequal_formula(
     if not in_regime:
         left = math.inf
     if method == "limit":
-        why = "it was asked for; proved as the width goes to infinity, its error is the correction"
+        forced = _FORCED.format(_NO_ERROR)
+        why = _LIMIT if in_regime else forced
         return Estimate(limit, abs(term) + left, "estimate", "limit", "proved", why)
     hard = field == "real" and widths.count(N) > 1
     status = "conjectured" if hard or not in_regime else "verified"
@@ -281,7 +281,7 @@ def _unequal_formula(
         "exact annealed part" if field == "complex" else "the term of order 1/N"
     )
     if not in_regime:
-        why = "it was asked for, outside the range where it is known to hold"
+        why = _FORCED.format(_NO_ERROR)
     return Estimate(limit + term, left, "estimate", "corrected", status, why)
 
 
@@ -296,6 +296,16 @@ def _simulated(
         why += f"; {found.why}"
         warnings.warn(why, TargetWarning, stacklevel=4)
     return replace(found, why=why)
+
+
+def _outside(N: int, L: float, power: float) -> str:
+    """Say what is outside the range of the formulas for square matrices; "" inside."""
+    reasons = []
+    if L > LARGEST_DEPTH_PER_WIDTH * N:
+        reasons.append("depth > width/4")
+    if not _power_known(power):
+        reasons.append("power outside 1 to 2")
+    return " and ".join(reasons)
 
 
 def _power_known(power: float) -> bool:
@@ -331,6 +341,8 @@ def corrected(N: int, L: int, field: str = "real", power: float = 1) -> Estimate
     why = "depth <= width/4, where the limit with its corrections holds: " + (
         "exact annealed part and fluctuation, 1/N^2" if field == "complex" else "1/N and 1/N^2"
     )
+    if outside := _outside(N, L, power):
+        status, why = "conjectured", _FORCED.format(outside)
     value = limit + correction.value
     return Estimate(value, error, "estimate", "corrected", status, why)
 
@@ -343,11 +355,6 @@ def by_limit(N: int, L: float, field: str = "real", power: float = 1) -> Estimat
         whole = max(1, math.ceil(L))
         correction = _correction(N, whole, field, power)
         error = abs(correction.value) + correction.remainder
-    return Estimate(
-        limit,
-        error,
-        "estimate",
-        "limit",
-        "proved",
-        "it was asked for; proved as the width goes to infinity, its error here is the correction",
-    )
+    outside = _outside(N, L, power)
+    why = _FORCED.format(outside) if outside else _LIMIT
+    return Estimate(limit, error, "estimate", "limit", "proved", why)

@@ -35,6 +35,7 @@ LARGEST_DEPTH_PER_WIDTH = 0.1
 FEWEST_SAMPLES_PER_WIDTH = 0.5
 
 _UNMEASURED = "the error of the limit form was measured for activations with a name only"
+_OUTSIDE = "it is not known to hold for depth > width/10 or samples < width/2"
 _IMPOSSIBLE = "a value that is not between 0 and log min(samples, width)"
 
 # Networks of the first round of Monte Carlo, the most of any, and those alive that a standard error
@@ -237,6 +238,8 @@ def _by_formula(case: _Case, method: str, why: str) -> Estimate:
         error, why = math.inf, f"{why}; {_UNMEASURED}"
     elif not 0 <= value <= math.log(min(q, n)):
         error, why = math.inf, f"{why}; it gives {_IMPOSSIBLE}"
+    if not case.in_regime:
+        why = f"{why}; {_OUTSIDE}"
     return Estimate(value, error, "estimate", method, status, why)
 
 

@@ -109,6 +109,11 @@ def log_lengths_of_orthogonal_rows(xp: ModuleType, rows: Any, logs: Any) -> Any:
             rows, logs = xp.take(rows, move, axis=1), xp.take(logs, move, axis=1)
         if largest <= tolerance:
             break
+    else:
+        raise ArithmeticError(
+            f"Jacobi's method did not make {k} rows orthogonal in {_MOST_SWEEPS} sweeps: the "
+            f"largest cosine left is {largest:.1e}"
+        )
     if k % 2:
         logs = xp.sort(logs, axis=-1, descending=True)[:, :k]
     return logs

@@ -157,8 +157,11 @@ class PanelLaw:
             missed = np.abs(series[-2:]).max(axis=0) > (allowed * density).min(axis=0)
             if split >= FREE_SPLITS:
                 missed &= np.abs(series[-2:]).max(axis=0) * width > LOST_MASS
-            if split == MAX_SPLITS:
-                missed[:] = False
+            if split == MAX_SPLITS and missed.any():
+                raise ArithmeticError(
+                    f"the density of the product of {self.curve.factors} is not a polynomial to "
+                    f"{TOLERANCE:g} on {int(missed.sum())} panels halved {MAX_SPLITS} times"
+                )
             found.append((start[~missed], width[~missed], series[:, ~missed]))
             start, width = start[missed], width[missed] / 2
             start, width = np.concatenate([start, start + width]), np.tile(width, 2)

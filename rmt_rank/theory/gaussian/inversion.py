@@ -156,6 +156,11 @@ def _newton(ratio: Array, step: Callable[[Angle], Array], c: Constants, least: i
         largest = np.fmax.reduce(np.abs(change), axis=None) if c.xp is np else abs(change)
         if count >= least and not largest >= LAST_STEP:
             break
+    if largest >= LAST_STEP:
+        raise ArithmeticError(
+            f"the angle at depth {c.L} was not found in {MAX_STEPS} steps of Newton's method, the "
+            f"last of which was {float(largest):.1e}"
+        )
     return _angle(ratio)
 
 

@@ -32,6 +32,8 @@ _FORGOTTEN = 1e-9
 # Trapezoidal rule in u = log(s - smallest s): first step, error that ends its halving, range.
 _STEP, _ERROR, _HALVINGS = 0.5, 1e-12, 10
 _RANGE = 44.0
+# Of Newton's method in a layer, which takes 4 to 8.
+_NEWTON_STEPS = 100
 # Terms below it are left out.
 _NEGLIGIBLE = 1e-19
 # Inputs over width beyond which only the term of order 1/gamma is left, and rounding grows.
@@ -192,10 +194,16 @@ def _root(weights: Array, beta: Array, k: Array) -> Array:
         return np.where(C > 0, C, np.nan)
     exists = (1 / k) @ terms > 1
     C = np.where(exists, np.maximum(C, 0), np.nan)
-    for _ in range(100):
+    for _ in range(_NEWTON_STEPS):
         inverse = 1 / (C[:, None] + k)
         change = (inverse @ terms - 1) / ((inverse**2) @ terms)
         C = C + change
         if not np.any(change > 4e-16 * C):
             break
+    # the next step would be of the order of the square of the last; rounding is that of C + k
+    if np.any(left := change > 1e-8 * (C + k.max(axis=1))):
+        raise ArithmeticError(
+            f"C with E[beta/(C+k)] = 1 was not found in {_NEWTON_STEPS} steps of Newton's method, "
+            f"for {int(left.sum())} of {C.size} points of the spectrum"
+        )
     return C

@@ -16,6 +16,8 @@ _MOST_STEPS = 70
 # Newton's steps square the error: where one is this small the next would be rounding.
 _SMALL_STEP = 1e-9
 _SMALL_ROOT = 1e-3
+# A last step above this, relative to the root, is no rounding.
+_LOST = 0.01
 
 
 def increasing_root(
@@ -34,6 +36,11 @@ def increasing_root(
     -------
     ndarray
         To the rounding of the function and of the root.
+
+    Raises
+    ------
+    ArithmeticError
+        If the steps run out.
     """
     x = (low + high) / 2
     for _ in range(_MOST_STEPS):
@@ -46,6 +53,15 @@ def increasing_root(
         good = (newton >= low - slack) & (newton <= high + slack)
         following = np.where(good, np.clip(newton, low, high), (low + high) / 2)
         step, x = np.abs(following - x), following
-        if np.all(good & (step <= slack)):
-            break
+        found = good & (step <= slack)
+        if np.all(found):
+            return x
+    # a root beyond an end is approached by bisection, and no step of Newton's method is good; where a
+    # function is nearly flat its rounding moves the root, and steps do not become small
+    left = ~found & (high - low > slack) & (step > _LOST * np.maximum(1, np.abs(x)))
+    if np.any(left):
+        raise ArithmeticError(
+            f"a root between {float(low[left][0])!r} and {float(high[left][0])!r} was not found in "
+            f"{_MOST_STEPS} steps"
+        )
     return x

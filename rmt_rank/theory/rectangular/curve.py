@@ -62,7 +62,7 @@ POWER_LAW_BELOW = 1e-17
 # log abs(t). Beyond, the guess is extrapolated.
 LOGIT_END, LOGIT_STEP, LOG_STEP = 10.0, 0.1, 0.25
 # Newton's method stops at steps smaller than this part of the distance to the real axis.
-LAST_STEP, MAX_STEPS = 1e-8, 40
+LAST_STEP, MAX_STEPS, LOST = 1e-8, 40, 1e-8
 
 # x - atan x = x^3 sum_k (-x^2)^k/(2k+3)
 _ATAN_GAP = [(-1) ** k / (2 * k + 3) for k in range(14)]
@@ -296,9 +296,18 @@ def _newton(t: Complex, step: Callable[[Complex, npt.NDArray[np.intp]], Complex]
         # at most half way to the real axis, and half a unit along it
         excess = 2 * np.maximum(np.abs(change.imag) / room, np.abs(change.real))
         t[active] = here * np.exp(change / np.maximum(1, excess))
-        active = active[np.abs(change) > LAST_STEP * room]
+        going = np.abs(change) > LAST_STEP * room
+        active = active[going]
         if not active.size:
-            break
+            return t
+    # near an edge, at the distance d, the curve is quadratic, and rounding moves t by a multiple of
+    # eps/d: of 1e6 eps/d with 100 layers that are 1e10 times as wide
+    lost = active[np.abs(change * room)[going] > LOST]
+    if lost.size:
+        raise ArithmeticError(
+            f"Newton's method found no point of the curve in {MAX_STEPS} steps at {lost.size} of "
+            f"{t.size} places, the first near t = {t[lost[0]]:.6g}"
+        )
     return t
 
 

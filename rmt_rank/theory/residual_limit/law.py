@@ -151,8 +151,10 @@ class Curve:
             step = (target - np.log(low) + np.log(high)) / slope
             p = p + step
             if np.all(np.abs(step) < LAST_STEP):
-                break
-        return self.points(p)
+                return self.points(p)
+        raise ArithmeticError(
+            f"Newton's method found no point of the law of time {self.tau!r} in {MAX_STEPS} steps"
+        )
 
 
 @dataclass(frozen=True)

@@ -86,8 +86,10 @@ def test_simulated_networks_are_those_of_the_sampler():
 
 def test_forced_methods_warn_outside_their_regime():
     for arguments in ((16, 4, 128), (16, 1, 4)):
-        with pytest.warns(RegimeWarning, match="not known to hold at width 16"):
-            expected(*arguments, method="limit")
+        for method in ("limit", "corrected"):
+            with pytest.warns(RegimeWarning, match="not known to hold at width 16"):
+                forced = expected(*arguments, method=method)
+            assert "it was asked for; it is not known to hold for depth > width/10" in forced.why
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         expected(20, 2, 10, "tanh", method="limit")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -137,8 +138,10 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
         scale=settings["scale"],
         dtype=settings["dtype"],
         rng=pilot,
+        unconverged="ignore",
     )
-    rate = best.best
+    # where all diverged, the smallest was too large, too
+    rate = float(best.learning_rate[0]) if math.isnan(best.best) else best.best
     while True:
         result = trained(rate, settings["draws"], copy.deepcopy(own))
         status = result.arrays["status"][1][0]

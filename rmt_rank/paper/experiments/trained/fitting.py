@@ -160,7 +160,9 @@ def descend_and_fit(
     common |= initialisation
     # the largest stable rate is about 1/depth of that of one layer
     grid = [rate / depth for rate in (0.5, 0.25, 0.125, 0.0625)]
-    search = learning_rate_search(problem, network, grid, steps=steps, extensions=10, **common)
+    search = learning_rate_search(
+        problem, network, grid, steps=steps, extensions=10, **common, unconverged="ignore"
+    )
     result = train(
         problem,
         network,
