@@ -21,7 +21,7 @@ _SMALL_ROOT = 1e-3
 def increasing_root(
     function: Callable[[Array], tuple[Array, Array]], low: Array, high: Array
 ) -> Array:
-    """Where increasing functions are 0.
+    """Roots of increasing functions.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def increasing_root(
         low, high = np.where(value < 0, x, low), np.where(value < 0, high, x)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             newton = x - value / slope
-        # a root at an end is found by steps that pass it by rounding
+        # a root at an end is found, although rounding may carry steps beyond it
         slack = _SMALL_STEP * np.maximum(_SMALL_ROOT, np.abs(x))
         good = (newton >= low - slack) & (newton <= high + slack)
         following = np.where(good, np.clip(newton, low, high), (low + high) / 2)
