@@ -62,7 +62,7 @@ def test_files_that_are_named_are_there():
     assert missing == []
 
 
-def test_what_the_readme_shows_is_the_committed_report():
+def test_the_report_in_the_readme_is_the_committed_one():
     report = (ROOT / "validation/reports/theorem1.txt").read_text()
     shown = (ROOT / "README.md").read_text().split("```text\n")[1].split("```")[0]
     lines = set(report.splitlines())

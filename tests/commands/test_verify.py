@@ -1,4 +1,4 @@
-"""The command: what it prints, its exit codes, its files, and that it can fail."""
+"""`rmt-rank verify`: its output, exit codes and files, and that it can fail."""
 
 import contextlib
 import dataclasses
@@ -113,7 +113,7 @@ def test_complex_entries_and_skipped_depths(capsys):
     arguments = ["--depths", "1,2.5,9", "--widths", "16", "--samples", "50", "--field", "complex"]
     assert verify("theorem1.finite-width", *arguments) == 0
     printed = capsys.readouterr().out
-    assert "not a whole number of factors" in printed
+    assert "not an integer, so there are no matrices" in printed
     assert "the limit needs depth <= width/4" in printed
     assert "2 not checked" in printed
 
@@ -250,7 +250,7 @@ class TestItCanFail:
         printed = self.failures(capsys, "theorem1.finite-width")
         assert "FAILS  theorem1.finite-width: width 16: mean effective rank falls" in printed
 
-    def test_a_check_that_breaks_is_an_error_and_the_others_go_on(self, monkeypatch, capsys):
+    def test_a_check_that_breaks_is_an_error_and_the_others_run(self, monkeypatch, capsys):
         def stop(*_arguments, **_options):
             raise ArithmeticError("no convergence")
 
@@ -262,7 +262,7 @@ class TestItCanFail:
         assert "ArithmeticError: no convergence" in printed
         assert printed.splitlines()[-1] == "3 checks: 1 holds, 1 refuted, 1 ERROR"
 
-    def test_an_erratum_that_is_none(self, monkeypatch, capsys):
+    def test_an_erratum_that_is_not_an_error(self, monkeypatch, capsys):
         monkeypatch.setattr(
             "rmt_rank.exact.paper_integrand_derivative_area", lambda depth, digits: -1.0
         )
@@ -276,7 +276,7 @@ class TestItCanFail:
 
 
 class TestFewSamples:
-    """What a run cannot decide is not checked; it neither holds nor fails."""
+    """Checks that a run cannot decide are reported as not checked; they neither hold nor fail."""
 
     def test_two_chains_do_not_show_a_decrease(self, capsys):
         arguments = ["--depths", "1,2", "--widths", "16", "--samples", "2"]

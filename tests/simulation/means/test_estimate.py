@@ -147,7 +147,7 @@ def test_user_function():
     assert result.value == pytest.approx(1, abs=1e-12)
 
 
-def test_a_function_cannot_change_what_others_see():
+def test_a_function_cannot_change_the_matrices_of_others():
     def in_place(s):
         s /= s.sum(axis=1, keepdims=True)
         return s[:, 0]
@@ -172,7 +172,7 @@ def test_deep_chains(which, field, width, depth):
     assert np.isfinite(result.value).all()
 
 
-def test_what_was_never_seen_is_not_known():
+def test_unseen_events_have_an_unknown_mean():
     options = {"bins": [8, 9], "rng": 0}
     with pytest.warns(TargetWarning, match="3000 samples were drawn, the maximum"):
         result = estimate("spectral_measure", 8, 2, target_error=1e-9, max_samples=3000, **options)

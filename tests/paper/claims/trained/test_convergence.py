@@ -27,9 +27,9 @@ def test_hold(name):
 def test_other_initial_weights_are_seen(monkeypatch):
     def elsewhere(*arguments, **settings):
         result = train(*arguments, **settings)
-        begun = result.arrays["initial_parameters"]
+        initial = result.arrays["initial_parameters"]
         return dataclasses.replace(
-            result, arrays={**result.arrays, "initial_parameters": (begun[0], 0.9 * begun[1])}
+            result, arrays={**result.arrays, "initial_parameters": (initial[0], 0.9 * initial[1])}
         )
 
     monkeypatch.setattr(convergence, "train", elsewhere)

@@ -92,7 +92,7 @@ def test_formulas(made, name, error, expected):
     assert of(made, begin[name]) is Verdict.SUPPORTED
 
 
-def test_a_formula_is_not_held_against_itself(made):
+def test_a_formula_is_not_compared_with_itself(made):
     made["simulated"] = made.simulated & False
     assert of(made, "With corrections") is Verdict.UNDECIDED
     assert of(made, "The limit") is Verdict.SUPPORTED

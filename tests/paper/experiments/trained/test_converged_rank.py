@@ -62,7 +62,7 @@ def test_tiny(tiny):
     assert of(tiny, IDENTITY, "(adam).") is Verdict.NOT_SUPPORTED
 
 
-def test_it_goes_on_with_the_same_numbers(tiny, folder):
+def test_resuming_gives_the_same_numbers(tiny, folder):
     first = sorted(folder.glob("*.npz"))[0]
     first.unlink()
     again = converged_rank.run("tiny", folder=folder)
@@ -137,7 +137,7 @@ def test_trends(made, slope, expected):
     assert of(made, "At any one scale") is expected
     made["weight_rank"] = level - slope * made.scale
     assert of(made, "At any one depth") is expected
-    # two depths are no trend
+    # two depths do not make a trend
     made["converged"] = made.converged * (made.depth < 3)
     assert of(made, "At any one scale") is Verdict.UNDECIDED
 

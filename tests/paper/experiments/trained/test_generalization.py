@@ -57,7 +57,7 @@ def test_tiny(tiny):
     assert (abs(product) <= bound).all()
 
 
-def test_it_goes_on_with_the_same_numbers(tiny, tiny_runs, tmp_path):
+def test_resuming_gives_the_same_numbers(tiny, tiny_runs, tmp_path):
     folder = tiny_runs.folder("generalization", tmp_path / "run")
     (folder / "task_rank-5_examples-3_scale-1.0_depth-3.npz").unlink()
     again = generalization.run("tiny", folder=folder)

@@ -42,7 +42,7 @@ def test_tiny(tiny):
     assert (tiny.learning_rate.isnull() == tiny.optimizer.isin(["lbfgs", "random_search"])).all()
 
 
-def test_it_goes_on_with_the_same_numbers(tiny, tiny_runs, tmp_path):
+def test_resuming_gives_the_same_numbers(tiny, tiny_runs, tmp_path):
     folder = tiny_runs.folder("optimizers", tmp_path / "run")
     (folder / "optimizer-cma_es_task_rank-1_depth-2.npz").unlink()
     again = optimizers.run("tiny", folder=folder)

@@ -48,7 +48,7 @@ def test_tiny(tiny):
     assert (tiny.threshold_rank_path.sel(step=0) == tiny.initial_threshold_rank).all()
 
 
-def test_it_goes_on_with_the_same_numbers(tiny, folder):
+def test_resuming_gives_the_same_numbers(tiny, folder):
     (folder / "depth-3_repeat-1.npz").unlink()
     again = rank_measures.run("tiny", folder=folder)
     assert again.drop_vars("seconds").identical(tiny.drop_vars("seconds"))

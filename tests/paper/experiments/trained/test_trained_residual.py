@@ -55,7 +55,7 @@ def test_tiny(tiny):
     assert float(small.mean()) > np.log(6) - 0.2
 
 
-def test_it_goes_on_with_the_same_numbers(tiny, folder):
+def test_resuming_gives_the_same_numbers(tiny, folder):
     (folder / "network-residual-small_depth-3_repeat-1.npz").unlink()
     again = residual.run("tiny", folder=folder)
     assert again.drop_vars("seconds").identical(tiny.drop_vars("seconds"))

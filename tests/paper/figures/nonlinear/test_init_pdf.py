@@ -98,7 +98,7 @@ def test_marks(dataset):
     assert [line.get_xdata()[0] for line in beyond] == [end] * int((infinite > end).sum())
 
 
-def test_depths_are_told_from_theory(dataset):
+def test_depths_are_distinguished_from_theory(dataset):
     _, panels = picture(dataset)
     curves = [line for line in panels[0, 0].lines if len(line.get_xdata()) > 2]
     shapes = {line.get_marker() for line in curves}
