@@ -94,7 +94,7 @@ def _subtitle(axes: Axes, dataset: Any) -> None:
     if figure is not None:
         figure.suptitle(
             f"Width {settings['width']}, {settings['samples']} inputs, "
-            f"{dataset.repeat.size} networks a curve",
+            f"{dataset.repeat.size} networks per curve",
             fontsize="medium",
         )
 
