@@ -198,7 +198,7 @@ class TestItCanFail:
         scale_factors(monkeypatch, 1.1)
         printed = self.failures(capsys, "theorem1.finite-width")
         assert "width 16: pooled singular values against Eq. 5" in printed
-        # the effective rank does not see a scale
+        # the effective rank does not depend on a scale
         assert "FAILS  theorem1.finite-width: width 16: mean effective rank" not in printed
 
     def test_matrices_that_are_not_gaussian(self, monkeypatch, capsys):
@@ -220,14 +220,14 @@ class TestItCanFail:
         assert "width 16: mean effective rank against log N + rho(L)" in printed
 
     @pytest.mark.parametrize("scale", [0.97, 1.03])
-    def test_the_moments_see_a_small_scale(self, monkeypatch, capsys, scale):
+    def test_the_moments_detect_a_small_scale(self, monkeypatch, capsys, scale):
         # 200 chains of width 16: tr W^H W has a relative standard error of about 0.6 % at depth 1;
         # 1.03^2 - 1 = 6 % is ten of them
         scale_factors(monkeypatch, scale)
         printed = self.failures(capsys, "theorem1.finite-width")
         assert "width 16: E tr W^H W and E tr (W^H W)^2, known exactly" in printed
 
-    def test_the_moments_see_the_field(self, monkeypatch, capsys):
+    def test_the_moments_detect_the_field(self, monkeypatch, capsys):
         # E tr (W^H W)^2 at depth 1 is (2N + 1)/N for real and 2 for complex entries: at width 4,
         # 0.25 against a standard error of some 0.02 from 4000 chains
         right = chain_statistics.new_chain

@@ -176,7 +176,7 @@ def test_residual_networks_keep_the_balance_of_their_factors():
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 5])
-def test_singular_values_of_a_balanced_network_move_as_arora_says(depth):
+def test_singular_values_of_a_balanced_network_follow_arora(depth):
     network = LinearNetwork((8,) * (depth + 1))
 
     def run(rate):

@@ -131,6 +131,6 @@ def test_random_search_keeps_the_best():
     assert (loss[..., -1] < loss[..., 0]).all()
 
 
-def test_cma_es_goes_down():
+def test_cma_es_lowers_the_loss():
     result = train(PROBLEM, 2, optimizer="cma_es", seeds=2, steps=300, learning_rate=0.1, rng=3)
     assert (result.arrays["final_loss"][1] < result.arrays["initial_loss"][1] / 3).all()

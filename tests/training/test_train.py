@@ -109,7 +109,7 @@ def test_a_network_that_has_converged_at_the_start():
 
 
 @pytest.mark.parametrize("name", FIRST_ORDER)
-def test_a_network_that_diverges_disturbs_nobody(name):
+def test_a_network_that_diverges_leaves_the_others_unchanged(name):
     rates = [0.02, 1e3, 0.01]
     if name == "adam":
         rates[1] = 1e30
@@ -131,7 +131,7 @@ def test_a_list_of_rates_is_single_runs(name):
         np.testing.assert_array_equal(values(both, "loss")[i], values(one, "loss")[0])
 
 
-def test_a_seed_is_the_same_whatever_their_number():
+def test_a_seed_gives_the_same_network_for_any_number_of_seeds():
     few = train(PROBLEM, 2, seeds=1, steps=20, rng=1)
     many = train(PROBLEM, 2, seeds=3, steps=20, rng=1)
     np.testing.assert_array_equal(few.state[0][0], many.state[0][0])

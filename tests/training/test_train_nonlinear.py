@@ -39,7 +39,7 @@ def values(result, name):
 
 @pytest.mark.parametrize("network", [NETWORK, CLASSES], ids=["squared", "cross-entropy"])
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
-def test_every_optimizer_goes_down(name, network):
+def test_every_optimizer_lowers_the_loss(name, network):
     # draws of random search are not steps: it finds little, but something
     steps = {"random_search": 500, "cma_es": 400, "adam": 2000}.get(name, 300)
     result = train(PROBLEM, network, optimizer=name, seeds=2, steps=steps, tolerance=1e-3, rng=1)
@@ -109,7 +109,7 @@ def test_recorded_numbers_are_those_of_the_weights(network):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("network", [NETWORK, CLASSES], ids=["squared", "cross-entropy"])
-def test_a_network_that_diverges_disturbs_nobody(network, dtype):
+def test_a_network_that_diverges_leaves_the_others_unchanged(network, dtype):
     # cross-entropy may survive a large rate; 1e30 it does not
     rates = [0.02, 1e30, 0.01]
     options = {"seeds": 2, "steps": 60, "tolerance": 0, "rng": 1, "dtype": dtype}

@@ -46,7 +46,7 @@ def test_controls_have_their_means(field, widths):
     assert np.max(np.abs(z)) < 5
 
 
-def test_a_wrong_mean_is_seen(monkeypatch):
+def test_a_wrong_mean_is_detected(monkeypatch):
     chain = new_chain(8, 2, 1)
     controls = Controls.of(chain)
     wrong = controls.means.copy()
@@ -81,7 +81,7 @@ def test_variance_is_reduced_and_the_mean_is_not_moved(field, width, depth, leas
 @pytest.mark.parametrize(
     ("field", "width", "depth"), [("real", 8, 2), ("real", 6, 6), ("complex", 8, 4)]
 )
-def test_standard_errors_are_honest(field, width, depth):
+def test_standard_errors_match_the_deviations(field, width, depth):
     options = {"field": field}
     truth = estimate("effective_rank", width, depth, samples=400_000, rng=99, **options)
     runs = [

@@ -42,7 +42,7 @@ def test_the_error_of_a_constant_statistic_covers_unseen_events():
         ("singular_values", {"target_error": 1e-300, "max_samples": 600}, "600 samples were"),
     ],
 )
-def test_a_target_out_of_reach_ends_and_says_why(which, arguments, why):
+def test_a_target_out_of_reach_stops_with_a_reason(which, arguments, why):
     with pytest.warns(TargetWarning, match=why) as caught:
         result = estimate(which, 8, **({"depth": 2, "rng": 0} | arguments))
     assert len(caught) == 1

@@ -211,7 +211,7 @@ class TestStore:
             ):
                 function()
 
-    def test_a_changed_bit_is_seen(self, tmp_path):
+    def test_a_changed_bit_is_detected(self, tmp_path):
         path, files = self.started(tmp_path)
         content = bytearray(files[0].read_bytes())
         content[len(content) // 2] ^= 1

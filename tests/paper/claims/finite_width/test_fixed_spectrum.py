@@ -21,7 +21,7 @@ def evidence(name, seed=0, field="real"):
 
 @pytest.mark.parametrize("field", ["real", "complex"])
 @pytest.mark.parametrize("name", [claim.name for claim in CLAIMS])
-def test_hold(name, field):
+def test_the_claims_hold(name, field):
     (claim,) = select([name])
     verdicts = {line.verdict for line in evidence(name, 1, field).values()}
     assert verdicts <= {Verdict.HOLDS, Verdict.REFUTED}
@@ -52,7 +52,7 @@ def test_quadrature_against_samples(field, ratio):
         assert abs(mean_at_width_two(function, ratio, field) - values.mean()) < error
 
 
-def test_a_wrong_correction_is_seen(monkeypatch):
+def test_a_wrong_correction_is_detected(monkeypatch):
     right = corrections.finite_width_correction
     monkeypatch.setattr(
         corrections,
@@ -63,7 +63,7 @@ def test_a_wrong_correction_is_seen(monkeypatch):
     assert lines["width 8, depth 2: misfit, corrected over bare"].verdict is Verdict.FAILS
 
 
-def test_shares_that_do_not_majorise_are_seen(monkeypatch):
+def test_shares_that_do_not_majorise_are_detected(monkeypatch):
     # a factor that is not exchangeable: its first column is small
     right = fixed_spectrum.gaussian
     monkeypatch.setattr(
@@ -77,7 +77,7 @@ def test_shares_that_do_not_majorise_are_seen(monkeypatch):
     )
 
 
-def test_a_sum_that_matters_is_seen(monkeypatch):
+def test_a_sum_that_matters_is_detected(monkeypatch):
     right = width_two._log_nuclear
     monkeypatch.setattr(width_two, "_log_nuclear", lambda t, field: right(t, field) + 1e-9 * t)
     lines = evidence("finite-width.two-by-two")

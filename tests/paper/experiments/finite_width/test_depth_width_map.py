@@ -17,7 +17,7 @@ def tiny(tiny_runs):
     return tiny_runs("depth-width-map")
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     exact = tiny.sel(width=2, depth=1)
     # validation/reports/depth_width_map.csv: known exactly
     assert float(exact["rank"]) == pytest.approx(0.470329, abs=1e-6)

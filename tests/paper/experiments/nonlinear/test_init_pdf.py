@@ -34,7 +34,7 @@ def of(dataset, begin):
     return {f.verdict for f in init_pdf.verdict(dataset) if f.sentence.startswith(begin)}
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert tiny["rank"].dtype == np.float32
     assert float(tiny["rank"].max()) <= math.log(16)
     # all cells have the same inputs, Gaussian

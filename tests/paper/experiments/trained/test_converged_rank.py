@@ -48,7 +48,7 @@ def of(dataset, begin, end=""):
     return found
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     in_span = tiny.sel(optimizer=["gradient_descent", "lbfgs"])
     assert float(in_span.outside.max()) < 1e-9
     assert bool((in_span.distance <= in_span.allowed + 1e-9).all())

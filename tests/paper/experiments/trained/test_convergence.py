@@ -36,7 +36,7 @@ def changed(tiny, **values):
     return dataset
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert tiny.converged.all()
     assert (tiny.loss <= 1e-3).all()
     assert (tiny.gram_rank < np.log(8)).all()
@@ -158,7 +158,7 @@ def test_learning_rate(tiny, by, verdict):
     assert of(dataset, "A larger learning rate") is verdict
 
 
-def test_a_broken_identity_is_seen(tiny):
+def test_a_broken_identity_is_detected(tiny):
     dataset = changed(tiny, identity_error=lambda d: 1.2 * d.identity_bound)
     assert of(dataset, "What gradient descent") is Verdict.NOT_SUPPORTED
 

@@ -42,7 +42,7 @@ def jitter(dataset):
     return xarray.DataArray(np.linspace(1, 2, dataset.repeat.size), dims="repeat")
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert tiny.converged.all()
     # a problem is the same for all depths, and W* P is no better than what it projects
     least = tiny.minimal_test_error

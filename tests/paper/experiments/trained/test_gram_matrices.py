@@ -114,7 +114,7 @@ def test_clustered_is_a_permutation_with_similar_neighbours():
 # --- the experiment -----------------------------------------------------------------------------
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert bool((tiny.converged == 1).all())
     assert bool((tiny.loss <= 0.1).all())
     # held-out images are classified far better than by chance, 0.1

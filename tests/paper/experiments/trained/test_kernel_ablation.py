@@ -41,7 +41,7 @@ def of(dataset, begin, end=""):
     return found
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert tiny.kernel.values.tolist() == list(KERNELS)
     assert tiny.fitted.all()
     assert not tiny.diverged.any()

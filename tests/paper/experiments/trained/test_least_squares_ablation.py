@@ -38,7 +38,7 @@ def of(dataset, begin):
     return found
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert tiny.fitted.all()
     assert (tiny.fitted_loss <= 1e-5).all()
     # a problem is the same for all depths, and W* P fits it no better outside the data

@@ -30,7 +30,7 @@ def of(dataset, begin):
 COMMON = "Common optimizers"
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert tiny.optimizer.values.tolist() == list(OPTIMIZERS)
     trained = tiny.sel(optimizer=[name for name in OPTIMIZERS if name != "random_search"])
     assert trained.converged.all()
@@ -92,7 +92,7 @@ def test_against_gradient_descent(tiny, by, verdict):
     assert of(dataset, "Optimizers converge to lower rank").verdict is verdict
 
 
-def test_a_step_outside_of_the_span_is_seen(tiny):
+def test_a_step_outside_of_the_span_is_detected(tiny):
     dataset = tiny.copy(deep=True)
     dataset["moved_outside"] = dataset.moved_outside.where(dataset.optimizer != "lbfgs", 1e-6)
     assert of(dataset, "Gradient descent, momentum").verdict is Verdict.NOT_SUPPORTED

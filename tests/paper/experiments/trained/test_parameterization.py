@@ -56,7 +56,7 @@ def train(depth=2, problem=None, settings=SETTINGS, **initialisation):
     }
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert tiny.fitted.all()
     assert (tiny.fitted_loss <= 1e-5).all()
     # rounding of norms of about 1 comes on top of what the loss allows

@@ -40,7 +40,7 @@ def of(dataset, begin):
     return found
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     # sum s <= sqrt(k sum s^2), and sum s^2 / s_1^2 is at most the number k of values; rounding
     assert (tiny.nuclear_norm <= np.sqrt(8) * tiny.frobenius_norm * (1 + 1e-12)).all()
     assert (tiny.nuclear_norm >= tiny.frobenius_norm).all()

@@ -40,7 +40,7 @@ def of(dataset, begin, end=""):
     return found
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert tiny.fitted.sel(depth=[1, 2]).all()
     known = tiny.fitted & (tiny.network != "residual-batch-norm")
     # rounding of norms of about 1 comes on top of what the loss allows
