@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rmt_rank.paper.claims import CLAIMS
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -76,6 +78,21 @@ def test_the_report_in_the_readme_is_the_committed_one():
     shown = (ROOT / "README.md").read_text().split("```text\n")[1].split("```")[0]
     lines = set(report.splitlines())
     assert {line for line in shown.splitlines() if line not in lines} == {"..."}
+
+
+def test_statuses_on_pages_are_those_of_the_claims():
+    """In every row of a table that names a claim and has a cell with a status."""
+    statuses = {claim.name: claim.status for claim in CLAIMS}
+    seen = 0
+    for page in (ROOT / "docs").glob("*.md"):
+        for line in page.read_text().splitlines():
+            cells = [cell.strip() for cell in line.strip("| ").split("|")]
+            names = [cell[1:-1] for cell in cells if cell.strip("`") in statuses]
+            given = [cell for cell in cells if cell in statuses.values()]
+            for name in names if given else []:
+                assert statuses[name] == given[0], f"{page.name}: {line}"
+                seen += 1
+    assert seen > 10
 
 
 def test_the_table_of_the_theorem_page_is_the_committed_report():

@@ -18,33 +18,34 @@ DRAW = ["figure", "reparameterization", "--out"]
 SURROUNDINGS = {
     # inherited by processes that a notebook starts, even if they lack the notebook's packages
     "notebook": {"MPLBACKEND": "module://matplotlib_inline.backend_inline"},
-    "unknown backend, no home": {"MPLBACKEND": "nonsense", "HOME": None, "COLUMNS": "abc"},
-    "empty backend, home not a folder": {
-        "MPLBACKEND": "",
-        "HOME": os.devnull,
-        "XDG_CACHE_HOME": None,
-        "XDG_CONFIG_HOME": None,
-    },
-    "window backend, no folder for matplotlib, plain terminal": {
-        "MPLBACKEND": "qtagg",
-        "MPLCONFIGDIR": os.devnull,
-        "TERM": "dumb",
-        "NO_COLOR": "1",
-        "COLUMNS": "0",
-        "LINES": "-1",
-    },
-    "no folder for temporary files, ASCII": {"TMPDIR": os.devnull, "PYTHONIOENCODING": "ascii"},
-    "C locale, thread counts that are not numbers": {
+    "unknown backend, no home, C locale, thread counts that are not numbers": {
+        "MPLBACKEND": "nonsense",
+        "HOME": None,
+        "COLUMNS": "abc",
         "LC_ALL": "C",
         "PYTHONUTF8": "0",
         "PYTHONCOERCECLOCALE": "0",
         "OMP_NUM_THREADS": "abc",
         "OPENBLAS_NUM_THREADS": "-1",
     },
-    "unknown locale, warnings as errors": {
+    "empty backend, home not a folder, unknown locale, warnings as errors": {
+        "MPLBACKEND": "",
+        "HOME": os.devnull,
+        "XDG_CACHE_HOME": None,
+        "XDG_CONFIG_HOME": None,
         "LC_ALL": None,
         "LANG": "xx_YY",
         "PYTHONWARNINGS": "error",
+    },
+    "window backend, no folder for matplotlib or temporary files, plain terminal, ASCII": {
+        "MPLBACKEND": "qtagg",
+        "MPLCONFIGDIR": os.devnull,
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "COLUMNS": "0",
+        "LINES": "-1",
+        "TMPDIR": os.devnull,
+        "PYTHONIOENCODING": "ascii",
     },
 }
 FLAGS = [["-I"], ["-OO"], ["-X", "dev", "-W", "error"]]
@@ -74,7 +75,15 @@ def test_figures_are_listed_with_any_flags(start, flags):
     assert done.stdout
 
 
-def test_everything_is_there_without_docstrings(start):
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """Environment whose processes share bytecode, which -OO compiles anew without it."""
+    environment = os.environ | {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("bytecode"))}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
+
+
+def test_everything_is_there_without_docstrings(start, compiled):
     modules = [m.name for m in pkgutil.walk_packages(rmt_rank.__path__, "rmt_rank.")]
     script = f"""
 import importlib, sys
@@ -96,12 +105,13 @@ for command in ("experiment", "figure", "measure", "study", "verify", ""):
         if stopped.code:
             raise
 """
-    done = start(sys.executable, "-OO", "-P", "-W", "error", "-c", script).outcome()
+    command = [sys.executable, "-OO", "-P", "-W", "error", "-c", script]
+    done = start(*command, env=compiled).outcome()
     assert (done.returncode, done.stderr) == (0, "")
     assert "usage: rmt-rank verify" in done.stdout
 
 
-def test_numbers_are_the_same_without_docstrings(start):
+def test_numbers_are_the_same_without_docstrings(start, compiled):
     script = """
 import rmt_rank
 from rmt_rank.networks.linear import LinearNetwork
@@ -119,7 +129,8 @@ print(
 )
 """
     plain, optimized = (
-        start(sys.executable, "-P", *flags, "-c", script).outcome() for flags in ([], ["-OO"])
+        start(sys.executable, "-P", *flags, "-c", script, env=environment).outcome()
+        for flags, environment in (([], os.environ), (["-OO"], compiled))
     )
     assert plain.returncode == 0, plain.stderr
     assert optimized.stdout == plain.stdout

@@ -36,5 +36,6 @@ def _compared(kind: Any) -> list[str]:
 
 def _same(mine: Any, theirs: Any) -> bool:
     if isinstance(mine, float | np.ndarray):
-        return np.array_equal(mine, theirs, equal_nan=True)
+        text = isinstance(mine, np.ndarray) and mine.dtype.kind == "U"
+        return np.array_equal(mine, theirs, equal_nan=not text)
     return type(mine) is type(theirs) and bool(mine == theirs)

@@ -385,10 +385,10 @@ def test_evidence_on_standard_output():
 
 
 def test_an_experiment_on_standard_output():
-    done = shell("COMMAND 2>/dev/null", "experiment", "init-pdf", "--tiny", "--csv", "-")
+    done = shell("COMMAND 2>/dev/null", "experiment", "phases", "--tiny", "--csv", "-")
     rows = list(csv.reader(io.StringIO(done.stdout)))
     assert len({len(row) for row in rows}) == 1
     assert "seconds" in rows[0]
-    done = shell("COMMAND 2>/dev/null", "experiment", "init-pdf", "--tiny", "--report", "-")
+    done = shell("COMMAND 2>/dev/null", "experiment", "phases", "--tiny", "--report", "-")
     assert done.stdout.startswith("# ")
     assert "medians (quartiles" not in done.stdout

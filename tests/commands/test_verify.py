@@ -123,11 +123,11 @@ def test_figure_7(tmp_path, monkeypatch, capsys):
     from rmt_rank.paper.claims.gaussian import singular_values
 
     for each in (singular_values, output):
-        monkeypatch.setattr(each, "PAPER_WIDTHS", (16, 48))
+        monkeypatch.setattr(each, "PAPER_WIDTHS", (8, 24))
     path = tmp_path / "figure.svg"
-    arguments = ["--samples", "400", "--figure", str(path)]
+    arguments = ["--samples", "400", "--widths", "16", "--figure", str(path)]
     assert verify("singular-values", *arguments) == 0
-    assert "mean distance from Eq. 5: width 48 over width 16" in capsys.readouterr().out
+    assert "mean distance from Eq. 5: width 24 over width 8" in capsys.readouterr().out
     assert path.read_bytes().startswith(b"<?xml")
 
 

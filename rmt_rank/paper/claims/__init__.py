@@ -5,7 +5,13 @@ A claim may use the float64 implementation (`rmt_rank.theory`) and the arbitrary
 """
 
 from rmt_rank.paper.claims.claim import Claim, Context, Evidence, Verdict, broken
-from rmt_rank.paper.claims.finite_width import corrections, fixed_spectrum, superharmonic, width_two
+from rmt_rank.paper.claims.finite_width import (
+    any_matrix,
+    corrections,
+    fixed_spectrum,
+    superharmonic,
+    width_two,
+)
 from rmt_rank.paper.claims.finite_width import random_products as finite_width
 from rmt_rank.paper.claims.free_products import residual_networks as residual
 from rmt_rank.paper.claims.gaussian import (
@@ -40,6 +46,7 @@ CLAIMS: tuple[Claim, ...] = (
     *limit_measures.CLAIMS,
     rectangular.CLAIM,
     *corrections.CLAIMS,
+    *any_matrix.CLAIMS,
     *fixed_spectrum.CLAIMS,
     *width_two.CLAIMS,
     *superharmonic.CLAIMS,

@@ -18,7 +18,7 @@ __all__ = ["Estimate"]
 
 _LARGEST_LOG = math.log(sys.float_info.max)
 # Elements of an array that the text shows.
-_SHOWN = 6
+_SHOWN = 4
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -117,7 +117,8 @@ class Estimate(ByContent):
     def __repr__(self) -> str:
         (_, value), (_, error), (_, method), (_, why) = self._lines()
         text = textwrap.fill(f"{method}: {why}", 79, initial_indent="  ", subsequent_indent="  ")
-        return f"Estimate: {value} ± {error}\n{text}"
+        between = " " if np.ndim(self.value) == 0 else "\n  "
+        return f"Estimate: {value}{between}± {error}\n{text}"
 
     def _repr_html_(self) -> str:
         rows = "".join(

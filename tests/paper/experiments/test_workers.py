@@ -19,7 +19,7 @@ COMMANDS = {
 }
 DECLARED = """
 [study]
-widths = [4, 64]
+widths = [64]
 depths = [40]
 samples = 400000
 statistics = ["effective_rank"]

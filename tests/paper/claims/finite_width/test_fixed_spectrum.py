@@ -4,13 +4,20 @@ import math
 
 import numpy as np
 import pytest
+from scipy import integrate, stats
 
 from rmt_rank.metrics.spectrum import effective_rank
 from rmt_rank.paper.claims import Context, Verdict, select
-from rmt_rank.paper.claims.finite_width import corrections, fixed_spectrum, superharmonic, width_two
+from rmt_rank.paper.claims.finite_width import (
+    any_matrix,
+    corrections,
+    fixed_spectrum,
+    superharmonic,
+    width_two,
+)
 from rmt_rank.paper.claims.finite_width.width_two import mean_at_width_two
 
-CLAIMS = (*fixed_spectrum.CLAIMS, *width_two.CLAIMS, *superharmonic.CLAIMS)
+CLAIMS = (*any_matrix.CLAIMS, *fixed_spectrum.CLAIMS, *width_two.CLAIMS, *superharmonic.CLAIMS)
 
 
 def evidence(name, seed=0, field="real"):
@@ -75,6 +82,65 @@ def test_shares_that_do_not_majorise_are_detected(monkeypatch):
     assert lines["size-biased shares of the k largest are at least those of A"].verdict is (
         Verdict.FAILS
     )
+
+
+def failed(name, field="real"):
+    return [k for k, line in evidence(name, field=field).items() if line.verdict is Verdict.FAILS]
+
+
+def test_a_factor_that_is_not_invariant_is_detected(monkeypatch):
+    right = any_matrix.gaussian
+    monkeypatch.setattr(
+        any_matrix,
+        "gaussian",
+        lambda width, *a: right(width, *a) * np.where(np.arange(width) == 0, 0.1, 1),
+    )
+    assert "Gaussian: the k largest shares do not fall in mean" in failed("theorem1.any-matrix")
+    assert failed("finite-width.gram-complex", "complex")
+    assert failed("finite-width.renyi")
+
+
+def test_real_entries_are_not_complex_ones(monkeypatch):
+    # the refutation for real entries does not hold for complex ones
+    right = np.random.Generator.standard_normal
+
+    class Complex(np.random.Generator):
+        def standard_normal(self, shape):
+            return right(self, shape) + 1j * right(self, shape)
+
+    monkeypatch.setattr(
+        any_matrix.np.random, "default_rng", lambda seed: Complex(np.random.SFC64(seed))
+    )
+    assert len(failed("finite-width.gram-real")) == 2
+
+
+def test_a_minorant_that_is_too_large_is_detected(monkeypatch):
+    right = any_matrix._minorant
+    monkeypatch.setattr(any_matrix, "_minorant", lambda *a: right(*a) * (1 + 1e-12))
+    assert len(failed("finite-width.nuclear-norm")) == 2
+    monkeypatch.undo()
+    # another family of matrices, which rotations do not reach
+    right = any_matrix._anticonformal
+    monkeypatch.setattr(
+        any_matrix, "_anticonformal", lambda a, beta: right(a, beta) * np.array([[1, 3], [1, 1]])
+    )
+    assert failed("finite-width.nuclear-norm")
+
+
+def test_another_ratio_is_detected(monkeypatch):
+    right = any_matrix.critical_ratio
+    monkeypatch.setattr(any_matrix, "critical_ratio", lambda p, N, field: right(p * 1.3, N, field))
+    assert len(failed("finite-width.critical-power")) >= 3
+
+
+@pytest.mark.parametrize("field", ["real", "complex"])
+@pytest.mark.parametrize("power", [0.3, 1, 1.7])
+def test_critical_ratio_against_quadrature(power, field):
+    # E (chi_k/chi_l)^p by Beta densities: |P g_2|^2/(|P g_2|^2 + |g_1|^2) is Beta distributed
+    N, beta = 5, 1 if field == "real" else 2
+    law = stats.beta(beta * (N - 1) / 2, beta * N / 2)
+    mean = integrate.quad(lambda x: (x / (1 - x)) ** (power / 2) * law.pdf(x), 0, 1)[0]
+    assert any_matrix.critical_ratio(power, N, field) == pytest.approx(mean, rel=1e-7)
 
 
 def test_a_sum_that_matters_is_detected(monkeypatch):
