@@ -18,6 +18,8 @@ check: $(VENV)/developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
+	$(BIN)/python -P validation/prose.py
 
 # on the installed package, a file a process at a time, with one BLAS thread each
 pytest: $(VENV)/developed $(VENV)/installed
@@ -30,7 +32,7 @@ test-slow: $(VENV)/developed $(VENV)/installed
 benchmark: $(VENV)/developed $(VENV)/installed
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -P validation/benchmarks/run.py
 
-# the tables of validation/reference, by the exact road; about three minutes
+# the tables of validation/reference, by the reference implementation; about three minutes
 reference: $(VENV)/installed
 	$(BIN)/python -P validation/reference/fuss_catalan_law.py
 	$(BIN)/python -P validation/reference/effective_rank.py

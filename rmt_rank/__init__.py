@@ -1,4 +1,4 @@
-"""How low-rank is a deep linear network, and why.
+"""The effective rank of deep networks: laws, limits, measures and Monte Carlo.
 
 The law of the singular values of a product of Gaussian matrices, its effective rank and how both
 change with depth, after "The Low-Rank Simplicity Bias in Deep Networks" (Huh et al.,

@@ -1,4 +1,4 @@
-"""Entry point of `rmt-rank` and `python -m rmt_rank`: one subcommand a task."""
+"""Entry point of `rmt-rank` and `python -m rmt_rank`: one subcommand per task."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def _library(name: str):
 
 @pytest.fixture
 def library():
-    """From the name of a library to its namespace, see `_library`."""
+    """Return a function from the name of a library to its namespace, see `_library`."""
     return _library
 
 

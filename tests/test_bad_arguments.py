@@ -1,7 +1,7 @@
 """Arguments out of any range: a result that is right, or a refusal that names the argument.
 
 Every public callable of theory, exact, networks, training and data is called with each argument in
-turn replaced by what it was never made for.  It returns without a warning, or raises a TypeError or
+turn replaced by an invalid value.  It returns without a warning, or raises a TypeError or
 ValueError that names an argument in one short line.  What cannot be right for any argument but
 those of `TAKES` is refused.
 """
@@ -39,7 +39,7 @@ from rmt_rank.theory.nonlinear import (
 )
 from rmt_rank.training.schedule import recording_schedule
 
-# In seconds, for one call: only what would never end takes that long.
+# Time limit in seconds for one call; only a hang reaches it.
 ENDLESS = 120
 
 

@@ -19,35 +19,44 @@ def test_examples_of_the_pages(page, monkeypatch):
 
 
 def test_code_of_the_readme_runs():
-    text = (ROOT / "README.md").read_text()
-    blocks = text.split("```python\n")[1:]
-    assert len(blocks) == 7
-    first, second, third, finite, fourth, trained, networks = (
-        block.split("```")[0] for block in blocks
-    )
-    names = {}
-    *body, last = first.strip().splitlines()
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    matrix, law, network, rank, exact, own, carlo, trained, theory = blocks
+    names = {"print": lambda *_: None}
+    # the numbers in the README's comments
+    *body, effective, baseline = matrix.strip().splitlines()
     exec("\n".join(body), names)
-    # the number in the README's comment
-    assert eval(last, names) == pytest.approx(-0.707, abs=5e-4)
+    assert eval(effective, names) == pytest.approx(54.2, abs=0.05)
+    assert eval(baseline, names) == pytest.approx(123.6, abs=0.05)
+    *body, limit = law.strip().splitlines()
+    exec("\n".join(body), names)
     assert names["law"].mean() == pytest.approx(0.625)
+    assert eval(limit, names) == pytest.approx([-0.217, -0.401, -0.697, -1.116], abs=5e-4)
+    *body, depth = network.strip().splitlines()
+    exec("\n".join(body), names)
+    assert names["answer"].method == "corrected"
+    assert names["answer"].value == pytest.approx(4.425, abs=5e-4)
+    assert eval(depth, names) == 12
+    *body, last = rank.strip().splitlines()
+    exec("\n".join(body), names)
+    assert eval(last, names) == pytest.approx(-0.707, abs=5e-4)
     assert np.shape(names["sigma"]) == (500, 64)
-    exec(second, {"print": lambda *_: None})
-    *body, last = third.strip().splitlines()
+    exec(exact, names)
+    *body, last = own.strip().splitlines()
     exec("\n".join(body), names)
     # 64 samples of 32 Gaussian features: below log(32) = 3.47
     assert 3 < eval(last, names) < np.log(32)
-    exec(finite, names)
-    assert names["answer"].method == "corrected"
-    exec(fourth, names)
+    exec(carlo, names)
     assert names["result"].error <= 1e-3
     exec(trained, names)
     assert names["result"].dataset.gram_effective_rank.dims == ("learning_rate", "seed", "step")
-    # the numbers in the README's comments
-    residual, gram, kernel = (eval(line, names) for line in networks.strip().splitlines())
+    residual, gram, kernel = (eval(line, names) for line in theory.strip().splitlines())
     assert residual == pytest.approx(-0.913, abs=5e-4)
     assert gram == pytest.approx(5.043, abs=5e-4)
     assert kernel[0] < kernel[1]
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) < 250
 
 
 def test_files_that_are_named_are_there():
@@ -64,11 +73,11 @@ def test_files_that_are_named_are_there():
     assert missing == []
 
 
-def test_what_the_readme_shows_is_the_committed_report():
+def test_the_report_in_the_readme_is_the_committed_one():
     report = (ROOT / "validation/reports/theorem1.txt").read_text()
     shown = (ROOT / "README.md").read_text().split("```text\n")[1].split("```")[0]
     lines = set(report.splitlines())
-    assert [line for line in shown.splitlines() if line not in lines] == ["..."]
+    assert {line for line in shown.splitlines() if line not in lines} == {"..."}
 
 
 def test_statuses_on_pages_are_those_of_the_claims():

@@ -1,6 +1,6 @@
 """Global state is unchanged after any public function, and after eight at once.
 
-The functions are called one by one, then in eight threads, each in an order of its own; all give
+The functions are called one by one, then in eight threads, each in its own order; all give
 the same numbers to the last bit.
 """
 

@@ -105,7 +105,7 @@ def test_exact_and_theory_share_nothing():
             assert {name.split(".")[0] for name in imported_modules(path)} <= {"exact"}, path
 
 
-def test_only_the_seam_knows_cupy():
+def test_only_one_module_imports_cupy():
     for path in modules():
         if module_name(path) != "_lib.array":
             names = {n.id for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Name)}
@@ -171,5 +171,5 @@ def test_docstring_examples(name):
 
 
 @pytest.mark.skipif("RMT_RANK_INSTALLED" not in os.environ, reason="not run by make test")
-def test_it_is_the_installed_package_that_is_tested():
+def test_the_installed_package_is_tested():
     assert PACKAGE.parent.name == "site-packages"

@@ -179,7 +179,7 @@ ACTIVATIONS = {
 
 
 def activation(given: str | Function | Activation) -> Activation:
-    """The activation that is meant by a name, an Activation or a function on arrays.
+    """Return the activation that a name, an Activation or a function on arrays stands for.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def _named(name: str) -> Activation:
 
 
 def is_named(found: Activation) -> bool:
-    """Whether it is one of those that have names, and not a user's function."""
+    """Return whether the activation is one of those with names, not a user's function."""
     try:
         return _named(found.name) is found
     except ValueError:

@@ -1,4 +1,4 @@
-"""The seam to array libraries: the only file that knows any of them by name.
+"""Interface to array libraries: the only module that names any of them.
 
 Everything else receives a namespace `xp` that follows the array API standard, as wrapped by
 array-api-compat.  Only NumPy is imported before it is asked for.
@@ -35,7 +35,7 @@ def default_namespace() -> ModuleType:
 
 
 def namespace_or_default(xp: Any) -> ModuleType:
-    """Return xp, NumPy's namespace for None; TypeError if it is no array API namespace."""
+    """Return xp, NumPy's namespace for None; TypeError if it is not an array API namespace."""
     if xp is None:
         return default_namespace()
     if not (hasattr(xp, "asarray") and hasattr(xp, "linalg")):
@@ -87,7 +87,7 @@ def namespace(backend: str) -> ModuleType:
 
 
 def makes_random_numbers(xp: ModuleType) -> bool:
-    """Whether Gaussian numbers are drawn by the library itself, on its device."""
+    """Return whether the library itself draws Gaussian numbers, on its device."""
     return bool(array_api_compat.is_cupy_namespace(xp))
 
 
@@ -106,7 +106,7 @@ def to_numpy(array: Any) -> npt.NDArray[Any]:
 
 
 def known(condition: Any) -> bool:
-    """Whether a condition is known to hold; under a tracing transformation it is not known."""
+    """Return whether a condition is known to hold; under a tracing transformation it is not."""
     try:
         return bool(condition)
     except (TypeError, RuntimeError):
@@ -191,7 +191,7 @@ _CUPY_BATCHED_SIDE = 32
 
 
 def svdvals(xp: Any, a: Any) -> Any:
-    """Singular values of matrices, batched, in descending order, by the library's best road.
+    """Singular values of matrices, batched, in descending order, by the library's best method.
 
     CuPy decomposes larger matrices of a batch one by one; there, they are the positive half of the
     eigenvalues of [[0, a], [a^H, 0]], which it finds for all at once and as accurately.

@@ -381,7 +381,7 @@ def guarded(main: Callable[[], int]) -> int:
         _say(f"could not write: {error}")
         return 2
     if code == 130:
-        # the process is about to end, with all it has to say said: a second Ctrl-C changes nothing
+        # the process is about to exit and has reported everything: a second Ctrl-C changes nothing
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     return code
 

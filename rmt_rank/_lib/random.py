@@ -1,4 +1,4 @@
-"""The seam to random numbers: rng= normalised, one spawned stream per block, Gaussian blocks."""
+"""Random numbers: conversion of rng=, one spawned stream per block, Gaussian blocks."""
 
 from __future__ import annotations
 

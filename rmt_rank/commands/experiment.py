@@ -1,4 +1,4 @@
-"""`rmt-rank experiment`: run the paper's experiments, and ours, and say what the numbers say."""
+"""`rmt-rank experiment`: run the paper's experiments, and ours, and print their verdicts."""
 
 from __future__ import annotations
 

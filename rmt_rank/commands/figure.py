@@ -1,4 +1,4 @@
-"""`rmt-rank figure`: make the paper's figures from fresh numbers, and say what these say."""
+"""`rmt-rank figure`: make the paper's figures from fresh numbers, and print the verdicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`rmt-rank measure`: the measures of rank of every matrix in some files, a row each."""
+"""`rmt-rank measure`: the measures of rank of every matrix in some files, one row each."""
 
 from __future__ import annotations
 

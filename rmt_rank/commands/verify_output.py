@@ -1,4 +1,4 @@
-"""What `verify` writes into files: the evidence as JSON, and the figure."""
+"""Files that `verify` writes: the evidence as JSON, and the figure."""
 
 from __future__ import annotations
 

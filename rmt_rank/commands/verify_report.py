@@ -1,4 +1,4 @@
-"""What `verify` prints: tables on a terminal, plain aligned text elsewhere."""
+"""Printed report of `verify`: tables on a terminal, plain aligned text elsewhere."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ class Images:
         return replace(self, inputs=self.inputs[chosen], labels=self.labels[chosen])
 
     def _balanced(self, order: npt.NDArray[np.intp], count: int) -> npt.NDArray[np.intp]:
-        """Places in an order of the first images of each class."""
+        """Indices, in a given order, of the first images of each class."""
         share, rest = divmod(count, self.classes)
         least = int(np.bincount(self.labels, minlength=self.classes).min())
         if rest or share > least:
@@ -130,7 +130,7 @@ class Images:
         return np.sort(np.concatenate(places))
 
     def standardised(self) -> Images:
-        """The same images, less the mean of each pixel, scaled to a mean square of 1."""
+        """Return the images less the mean of each pixel, scaled to a mean square of 1."""
         centred = self.inputs - self.inputs.mean(axis=0)
         size = np.sqrt(np.mean(centred**2))
         return replace(self, inputs=centred / (size if size > 0 else 1.0))

@@ -83,7 +83,7 @@ def _images(file: Path, pixels: npt.NDArray[Any], labels: npt.NDArray[Any]) -> I
 
 
 def _idx_file(folder: Path, start: str) -> Path | None:
-    """The file of a folder that begins so, whether its dot was lost, compressed or not."""
+    """Return the file of a folder whose name starts so, with a dot or hyphen, compressed or not."""
     kind = "idx3" if start.endswith("images") else "idx1"
     names = [f"{start}{dot}{kind}-ubyte{end}" for dot in "-." for end in ("", ".gz")]
     return next((folder / name for name in names if (folder / name).is_file()), None)

@@ -1,4 +1,4 @@
-"""Where images come from: local files, or scikit-learn's OpenML loader."""
+"""Sources of images: local files, or scikit-learn's OpenML loader."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VARIABLE = "RMT_RANK_DATA"
 
 
 def scikit_learn() -> Any:
-    """scikit-learn's `datasets`, which is imported when it is asked for."""
+    """Import scikit-learn's `datasets`, with an explanation if it is not installed."""
     try:
         return importlib.import_module("sklearn.datasets")
     except ImportError as error:

@@ -1,10 +1,11 @@
-"""The slow road: the paper's equations at any precision, as they stand on the page.
+"""Arbitrary-precision reference implementation: the paper's equations as printed.
 
-Every number of this package is reached by two roads that share no code. `rmt_rank.theory` is fast
-float64; this package is slow on purpose and imports nothing of it: mpmath quadrature of Appendix G
-over the angle (`quadrature`, `printed`, `errata`), a derivation in sympy that checks its own steps
-(`derivation`), and enclosures in ball arithmetic, which are proofs (`balls`). A value on which both
-roads agree to many digits is very unlikely to be wrong. Depths are real, entropies are in nats.
+Every number of this package is computed by two implementations that share no code.
+`rmt_rank.theory` is fast and uses float64.  This package is slow on purpose and imports nothing
+from it.  It holds mpmath quadrature of Appendix G over the angle (`quadrature`, `printed`,
+`errata`), a derivation in sympy that checks its own steps (`derivation`), and enclosures in ball
+arithmetic, which are proofs (`balls`).  A value on which both agree to many digits is very unlikely
+to be wrong.  Depths are real, and entropies are in nats.
 """
 
 from rmt_rank.exact.finite_width.complex_kernel import (

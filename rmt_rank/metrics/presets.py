@@ -1,4 +1,4 @@
-"""What other tools call effective rank, so that a number seen elsewhere can be reproduced.
+"""The measures that other tools call effective rank, to reproduce numbers of other tools.
 
 Each takes features or weights of shape (..., m, n), rows being samples, from any array library.
 They differ in the spectrum, in what is added to the normalised values, in centring, and in whether

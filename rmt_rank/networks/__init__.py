@@ -1,4 +1,4 @@
-"""Networks as plain arrays, their training, and what is known of trained networks."""
+"""Networks as plain arrays, their training, and exact results on trained networks."""
 
 from importlib import import_module
 

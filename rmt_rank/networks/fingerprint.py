@@ -1,4 +1,4 @@
-"""Two numbers by which a problem is known again."""
+"""A checksum of a problem, made of two numbers."""
 
 from __future__ import annotations
 

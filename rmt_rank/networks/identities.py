@@ -1,4 +1,4 @@
-r"""What training by gradients must satisfy, whatever the network's depth.
+r"""Identities that training by gradients satisfies at every depth of the network.
 
 The rows of the first weight's gradient are in the span of the inputs, whose projector is P.  So
 W_1 (I - P) never changes, and a network that fits its data without error computes

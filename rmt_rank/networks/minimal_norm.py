@@ -1,4 +1,4 @@
-"""What heuristics of minimal norm say that training ends at."""
+"""Minimum-norm predictions of the trained weight."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training asks of a network, of whatever kind."""
+"""Interface of networks that can be trained."""
 
 from __future__ import annotations
 

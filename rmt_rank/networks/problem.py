@@ -1,4 +1,4 @@
-"""Least-squares problems: data, the weight behind them, and what a network sees of them.
+"""Least-squares problems: data, the weight behind them, and the reduced data for training.
 
 Rows are samples, columns are features, as in scikit-learn; the paper's Section 2.4 has samples as
 columns.

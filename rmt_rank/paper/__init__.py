@@ -1,1 +1,1 @@
-"""What the paper prints, as data: its tables."""
+"""The paper's tables, claims, experiments and figures."""

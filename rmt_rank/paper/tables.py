@@ -23,8 +23,8 @@ __all__ = [
 class Expansion(NamedTuple):
     """A row of Table 1: a CNN of 4 convolutions and 2 linear layers, over-parameterised."""
 
-    factor: int  # linear layers in the place of one
-    linear: bool  # whether linear layers are expanded
+    factor: int  # linear layers instead of one
+    linear: bool  # True if linear layers are expanded
     convolutions: bool
     cifar10: float
     cifar10_gain: float | None  # None for the baseline

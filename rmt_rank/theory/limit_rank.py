@@ -1,4 +1,4 @@
-"""The effective rank at infinite width, of every kind of network that has a closed theory."""
+"""The effective rank at infinite width of all networks with a closed-form theory."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Training networks: one loop, and optimizers with the same verb, one a file."""
+"""Training networks: one loop, and optimizers with a common method, one per file."""

@@ -1,4 +1,4 @@
-"""How far trained networks are from where gradients lead, `rmt_rank.networks.identities`."""
+"""Distance of trained networks from the weight that gradient methods converge to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened to each network of a run: when it stopped and why, and what was recorded."""
+"""Record of each network of a run: when and why it stopped, and the recorded values."""
 
 from __future__ import annotations
 

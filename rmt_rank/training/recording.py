@@ -1,4 +1,4 @@
-"""What is recorded of networks: losses, singular values, and every measure of rank from them."""
+"""Recorded values of networks: losses, singular values, and the measures of rank."""
 
 from __future__ import annotations
 

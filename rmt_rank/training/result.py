@@ -1,4 +1,4 @@
-"""What a training run leaves: final networks, what was recorded, and how to keep it."""
+"""Result of a training run: final networks and recorded values, which can be saved."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def test_derivative(each):
 
 
 @pytest.mark.parametrize("each", EACH, ids=lambda a: a.name)
-def test_odd_is_what_it_says(each):
+def test_odd_flags_match_the_functions(each):
     assert each.odd == np.allclose(each(-X), -each(X), rtol=0, atol=1e-15)
 
 
@@ -74,7 +74,7 @@ def test_functions_of_users():
 @pytest.mark.parametrize(
     "each", [*EACH, sine(1.23456789), sine(1e-7), sine(1e20)], ids=lambda a: a.name
 )
-def test_named_ones_are_themselves_after_pickling(each):
+def test_named_activations_are_the_same_objects_after_pickling(each):
     assert is_named(each)
     assert activation(each.name) is each
     for again in (pickle.loads(pickle.dumps(each)), copy.deepcopy(each)):
@@ -86,7 +86,7 @@ def test_named_ones_are_themselves_after_pickling(each):
     np.testing.assert_array_equal(again.derivative(X), each.derivative(X))
 
 
-def test_those_of_users_are_equal_after_pickling():
+def test_user_activations_are_equal_after_pickling():
     for mine in (
         activation(np.sinh),
         Activation("relu", np.sinh, np.cosh, odd=True),

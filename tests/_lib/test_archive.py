@@ -136,13 +136,13 @@ FLOATS = "{'descr': '<f8', 'fortran_order': False, 'shape': (%s), }\n"
         (blank_seal(KIND).encode(), "File is not a zip file"),
     ],
 )
-def test_archives_that_lie(tmp_path, content, reason):
+def test_archives_with_false_sizes_are_refused(tmp_path, content, reason):
     path = tmp_path / "x.npz"
     path.write_bytes(sealed(content))
     assert reason in refused(path)
 
 
-def test_a_member_twice(tmp_path):
+def test_a_repeated_member_is_refused(tmp_path):
     path = tmp_path / "x.npz"
     with pytest.warns(UserWarning, match="Duplicate name"):
         content = archive([("a.npy", npy(FLOATS % "", b"\0" * 8))] * 2)
@@ -207,7 +207,7 @@ def test_other_kinds_and_formats(tmp_path, monkeypatch):
     assert "was written by another version of rmt_rank" in refused(path)
 
 
-def test_what_is_not_a_file_of_ours(tmp_path):
+def test_foreign_files_are_refused(tmp_path):
     path = tmp_path / "x.npz"
     path.touch()
     assert refused(path) == "it is empty"

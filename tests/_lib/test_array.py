@@ -1,4 +1,4 @@
-"""The seam to array libraries."""
+"""The interface to array libraries."""
 
 import importlib
 
@@ -23,12 +23,12 @@ def test_numpy():
     assert to_numpy(array) is array
 
 
-def test_array_api_strict_comes_home():
+def test_array_api_strict_is_copied_to_the_host():
     array = array_api_strict.asarray([1.0, 2.0])
     np.testing.assert_array_equal(to_numpy(array), [1, 2])
 
 
-def test_torch_comes_home():
+def test_torch_is_copied_to_the_host():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     assert namespace("torch").float64 is torch.float64
     np.testing.assert_array_equal(to_numpy(torch.tensor([1.0, 2.0])), [1, 2])

@@ -67,7 +67,7 @@ def test_types_of_numpy(dtype):
     assert rank == pytest.approx(rmt_rank.effective_rank(a.astype(float)), rel=SINGLE)
 
 
-def test_long_doubles_become_doubles_or_say_that_they_cannot():
+def test_long_doubles_become_doubles_or_are_refused():
     assert rmt_rank.effective_rank(A.astype(np.clongdouble) * 1j) == pytest.approx(RANK, rel=1e-14)
     if np.finfo(np.longdouble).max == np.finfo(np.float64).max:
         pytest.skip("long double is double here")
@@ -87,7 +87,7 @@ def test_long_doubles_become_doubles_or_say_that_they_cannot():
         pytest.param(lambda a: np.repeat(a, 2, 0)[::2], id="strided"),
     ],
 )
-def test_what_is_an_array_in_other_clothes(give):
+def test_array_like_objects_are_accepted(give):
     for measure in (rmt_rank.effective_rank, rmt_rank.gram_effective_rank, metrics.reptrix_rankme):
         assert measure(give(A)) == pytest.approx(measure(A), rel=1e-14)
 
@@ -163,7 +163,7 @@ MASKED = np.ma.masked_array(A, A > 3)
         (np.zeros((2, 2), "V2"), r"got the dtype \|V2"),
     ],
 )
-def test_what_is_refused(value, message):
+def test_other_types_are_refused(value, message):
     with pytest.raises(TypeError, match=message):
         rmt_rank.effective_rank(value)
 
@@ -222,7 +222,7 @@ class TestTorch:
         np.testing.assert_array_equal(to_numpy(torch.tensor(A, requires_grad=True)), A)
 
     @pytest.mark.filterwarnings("ignore::UserWarning")  # sparse CSR, quantised, nested: beta
-    def test_what_is_refused(self, torch):
+    def test_other_tensors_are_refused(self, torch):
         a = torch.tensor(A)
         quantised = torch.quantize_per_tensor(a.float(), 0.1, 0, torch.qint8)
         module = torch.nn.Linear(3, 4)
@@ -323,7 +323,7 @@ def test_stack_is_a_flag():
         rmt_rank.effective_rank(A, stack=1)
 
 
-def test_no_library_is_imported_to_look():
+def test_no_library_is_imported_by_the_checks():
     before = set(sys.modules)
     as_floating("a", [[1.0]], least_dimensions=2)
     assert not (set(sys.modules) - before) & {"torch", "jax", "pandas", "dask", "xarray"}

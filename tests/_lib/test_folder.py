@@ -140,7 +140,7 @@ def dead():
     return process.pid
 
 
-def test_parts_of_the_dead_are_cleared_and_those_of_the_living_stay(tmp_path, dead):
+def test_parts_of_ended_processes_are_removed_and_those_of_running_ones_kept(tmp_path, dead):
     stay = [part(tmp_path, process=os.getpid()), part(tmp_path, machine="0" * 8, process=dead)]
     go = [
         part(tmp_path, process=dead),
@@ -172,7 +172,7 @@ def test_every_output_of_a_command_clears_its_folder(tmp_path, dead):
 
 
 @pytest.mark.parametrize("name", [".DS_Store", ".notes", ".nfs0001", "Thumbs.db", "lost+found/"])
-def test_what_is_not_ours_is_named_and_stays(tmp_path, name):
+def test_foreign_files_are_named_and_kept(tmp_path, name):
     foreign = tmp_path / name
     if name.endswith("/"):
         foreign.mkdir()
@@ -184,7 +184,7 @@ def test_what_is_not_ours_is_named_and_stays(tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == [foreign.name]
 
 
-def test_what_is_not_a_folder(tmp_path):
+def test_paths_that_are_not_folders_are_refused(tmp_path):
     def never():
         raise AssertionError("it begins")
 
@@ -214,7 +214,7 @@ def test_a_link_to_a_folder_is_one(tmp_path):
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_the_first_of_two_that_begin_wins(tmp_path, links, monkeypatch):
+def test_the_first_of_two_processes_wins(tmp_path, links, monkeypatch):
     if not links:  # some network and USB file systems
 
         def refuse(*_arguments):
@@ -257,6 +257,6 @@ def test_a_folder_that_may_not_be_written(tmp_path, monkeypatch):
         begin(tmp_path / "new", "x.json", lambda: b"", "a store")
 
 
-def test_a_name_as_long_as_there_can_be(tmp_path):
+def test_the_longest_possible_name(tmp_path):
     write(tmp_path / ("x" * 255), b"content")
     assert [path.name for path in tmp_path.iterdir()] == ["x" * 255]

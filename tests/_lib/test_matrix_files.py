@@ -90,7 +90,7 @@ HEADERS = {
 
 @pytest.mark.parametrize("case", HEADERS)
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
-def test_headers_that_cannot_be_right(measure, tmp_path, case, version):
+def test_impossible_headers_are_refused(measure, tmp_path, case, version):
     header, data, message = HEADERS[case]
     content = with_header(header, data, version)
     (tmp_path / "x.npy").write_bytes(content)
@@ -178,7 +178,7 @@ def test_every_flipped_byte_and_every_cut_ends_in_rows(tmp_path):
 # --- archives -------------------------------------------------------------------------------------
 
 
-def test_damaged_members_do_not_cost_the_others(measure, tmp_path):
+def test_damaged_members_do_not_affect_the_others(measure, tmp_path):
     path = archive(tmp_path / "x.npz", {"a.npy": npy(), "b.npy": npy(2 * A), "c.npy": npy(3 * A)})
     content = bytearray(path.read_bytes())
     place = content.index(npy(2 * A)[-16:])
@@ -232,7 +232,7 @@ def test_flags_and_methods_that_are_not_read(measure, tmp_path, offset, value, r
     assert b["effective_rank"]
 
 
-def test_sizes_that_the_directory_invents(measure, tmp_path):
+def test_false_sizes_in_the_directory_are_refused(measure, tmp_path):
     path = archive(tmp_path / "x.npz", {"a.npy": npy(), "b.npy": npy()})
     content = bytearray(path.read_bytes())
     struct.pack_into("<I", content, content.index(b"PK\x01\x02") + 24, 2**31)
@@ -276,7 +276,7 @@ def test_a_bomb_is_refused_and_sparse_weights_are_not(measure, monkeypatch, tmp_
     assert not any(row["error"] for row in measure(path))
 
 
-def test_many_small_bombs_are_one(measure, monkeypatch, tmp_path):
+def test_many_small_bombs_count_together(measure, monkeypatch, tmp_path):
     monkeypatch.setattr(_matrix_files, "UNPACKED", 2**17)
     monkeypatch.setattr(_matrix_files, "UNPACKED_RATIO", 1)
     np.savez_compressed(tmp_path / "x.npz", **{str(i): np.zeros((80, 80)) for i in range(4)})
@@ -340,7 +340,7 @@ def test_a_matrix_beyond_all_memory_is_refused(measure, monkeypatch, tmp_path):
     ],
 )
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors", ".pt"])
-def test_what_a_file_of_another_kind_is(measure, tmp_path, content, words, suffix):
+def test_the_kind_of_a_foreign_file_is_named(measure, tmp_path, content, words, suffix):
     if suffix == ".safetensors":
         pytest.importorskip("safetensors", reason="safetensors is not installed")
     if suffix == ".npz" and content.startswith(b"PK"):
@@ -378,7 +378,7 @@ def test_pipes_devices_folders_and_loops_are_refused_at_once(measure, tmp_path):
     ]
 
 
-def test_whatever_a_reader_raises_is_a_reason(measure, monkeypatch, tmp_path):
+def test_any_error_of_a_reader_becomes_a_reason(measure, monkeypatch, tmp_path):
     class Panic(BaseException):
         pass
 
@@ -415,7 +415,7 @@ def test_an_interrupt_is_not_a_reason(monkeypatch, tmp_path):
         run(["measure", str(tmp_path / "x.npy")])
 
 
-def test_what_cannot_be_measured_is_named_and_the_others_of_its_shape_are_measured(
+def test_a_failed_matrix_is_named_and_others_of_its_shape_are_measured(
     measure, monkeypatch, tmp_path
 ):
     from rmt_rank.commands import measure as command

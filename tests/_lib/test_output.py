@@ -99,7 +99,7 @@ def named(tmp_path):
 # --- strings of a user ----------------------------------------------------------------------------
 
 
-def test_what_controls_a_terminal_is_escaped():
+def test_control_characters_are_escaped():
     everything = "".join(map(chr, range(0x11000)))
     assert shown(everything).isprintable()
     assert shown("a b é 層 🙂 \\ [x] :smile:") == "a b é 層 🙂 \\ [x] :smile:"
@@ -390,7 +390,7 @@ def test_no_output_replaces_arrays_or_results(arguments, tmp_path, monkeypatch, 
             assert not Path(name).exists()
 
 
-def test_a_full_device_does_not_cost_the_table(archive, tmp_path):
+def test_a_full_device_does_not_lose_the_table(archive, tmp_path):
     out = tmp_path / "x.json"
     done = measured(archive, "--csv", "/dev/full", "--json", out)
     assert done.returncode == 2
@@ -450,7 +450,7 @@ def test_standard_output_without_bytes(monkeypatch):
         refuse_same(output, Output("--json", Path("/dev/stdout")))
 
 
-def test_what_is_written_goes_on_after_an_output_that_fails(tmp_path, capsys, monkeypatch):
+def test_the_other_outputs_are_written_after_one_fails(tmp_path, capsys, monkeypatch):
     outputs = [Output("--csv", tmp_path / "a"), Output("--json", tmp_path / "b")]
     right = _output.write
 

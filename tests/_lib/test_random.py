@@ -1,4 +1,4 @@
-"""The seam to random numbers."""
+"""Generators, streams and Gaussian blocks."""
 
 from itertools import islice
 
@@ -26,7 +26,7 @@ def test_streams_are_reproducible_and_differ():
         (np.random.Philox, "Philox"),
     ],
 )
-def test_streams_from_what_numpy_takes(make, kind):
+def test_streams_from_every_seed_that_numpy_accepts(make, kind):
     first, second = (list(islice(streams(make(9)), 2)) for _ in range(2))
     assert [s.random() for s in first] == [s.random() for s in second]
     assert type(first[0].bit_generator).__name__ == kind

@@ -1,4 +1,4 @@
-"""`rmt-rank experiment`: runs, goes on, writes files, and ends with a sentence."""
+"""`rmt-rank experiment`: runs, resumes, writes files, and reports errors in a sentence."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`rmt-rank figure`: names, files, pictures drawn again, and what ends it with a sentence."""
+"""`rmt-rank figure`: names, files, redrawn figures, and error messages."""
 
 import errno
 import os
@@ -145,7 +145,7 @@ def test_a_figure_of_another_run_is_kept(given, words, made, capsys):
     assert {path.name: path.stat().st_mtime_ns for path in made.iterdir()} == before
 
 
-def test_a_file_that_is_no_figure_is_kept(tmp_path, capsys):
+def test_a_file_that_is_not_a_figure_is_kept(tmp_path, capsys):
     (tmp_path / f"{NAME}.nc").write_text("Dear")
     with pytest.raises(SystemExit):
         run(["figure", NAME, "--tiny", "--out", str(tmp_path)])
@@ -238,13 +238,13 @@ def test_any_seed(tmp_path):
     assert run(["figure", "phases", "--numbers", numbers, "--out", str(tmp_path / "two")]) == 0
 
 
-def test_it_goes_on(made, tmp_path, monkeypatch):
+def test_an_interrupted_figure_resumes(made, tmp_path, monkeypatch):
     """With the cells that are there: all of them, so that nothing is computed."""
     monkeypatch.setattr("rmt_rank.paper.experiments.experiment._compute", None)
     before = (made / f"{NAME}.nc").read_bytes()
     assert run(["figure", NAME, "--tiny", "--out", str(made)]) == 0
     assert (made / f"{NAME}.nc").read_bytes() == before
-    # of another seed there are none
+    # there are no cells of another seed
     with pytest.raises(TypeError, match="not callable"):
         run_experiment(experiments.find(NAME), "tiny", seed=1)
 

@@ -1,4 +1,4 @@
-"""What all commands have in common: names of options, hints, help, quiet, rows."""
+"""Options, hints, help, quiet runs and rows that all commands share."""
 
 import json
 import re
@@ -66,7 +66,7 @@ def test_options_of_one_name_are_described_alike(capsys):
         (["study", "show", "x", "--qiuet"], "--quiet", "rmt-rank study"),
     ],
 )
-def test_what_is_misspelled_gets_a_hint(arguments, hint, program, capsys):
+def test_misspelled_names_get_a_hint(arguments, hint, program, capsys):
     first, second = message(capsys, *arguments).splitlines()
     assert first.startswith(f"{program}: error: ")
     assert first.endswith(f"; did you mean {hint!r}?")

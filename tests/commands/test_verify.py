@@ -1,4 +1,4 @@
-"""The command: what it prints, its exit codes, its files, and that it can fail."""
+"""`rmt-rank verify`: its output, exit codes and files, and that it can fail."""
 
 import contextlib
 import dataclasses
@@ -113,7 +113,7 @@ def test_complex_entries_and_skipped_depths(capsys):
     arguments = ["--depths", "1,2.5,9", "--widths", "16", "--samples", "50", "--field", "complex"]
     assert verify("theorem1.finite-width", *arguments) == 0
     printed = capsys.readouterr().out
-    assert "not a whole number of factors" in printed
+    assert "not an integer, so there are no matrices" in printed
     assert "the limit needs depth <= width/4" in printed
     assert "; 2 not checked" in printed
 
@@ -198,7 +198,7 @@ class TestItCanFail:
         scale_factors(monkeypatch, 1.1)
         printed = self.failures(capsys, "theorem1.finite-width")
         assert "width 16: pooled singular values against Eq. 5" in printed
-        # the effective rank does not see a scale
+        # the effective rank does not depend on a scale
         assert "FAILS  theorem1.finite-width: width 16: mean effective rank" not in printed
 
     def test_matrices_that_are_not_gaussian(self, monkeypatch, capsys):
@@ -220,14 +220,14 @@ class TestItCanFail:
         assert "width 16: mean effective rank against log N + rho(L)" in printed
 
     @pytest.mark.parametrize("scale", [0.97, 1.03])
-    def test_the_moments_see_a_small_scale(self, monkeypatch, capsys, scale):
+    def test_the_moments_detect_a_small_scale(self, monkeypatch, capsys, scale):
         # 200 chains of width 16: tr W^H W has a relative standard error of about 0.6 % at depth 1;
         # 1.03^2 - 1 = 6 % is ten of them
         scale_factors(monkeypatch, scale)
         printed = self.failures(capsys, "theorem1.finite-width")
         assert "width 16: E tr W^H W and E tr (W^H W)^2, known exactly" in printed
 
-    def test_the_moments_see_the_field(self, monkeypatch, capsys):
+    def test_the_moments_detect_the_field(self, monkeypatch, capsys):
         # E tr (W^H W)^2 at depth 1 is (2N + 1)/N for real and 2 for complex entries: at width 4,
         # 0.25 against a standard error of some 0.02 from 4000 chains
         right = chain_statistics.new_chain
@@ -250,7 +250,7 @@ class TestItCanFail:
         printed = self.failures(capsys, "theorem1.finite-width")
         assert "FAILS  theorem1.finite-width: width 16: mean effective rank falls" in printed
 
-    def test_a_check_that_breaks_is_an_error_and_the_others_go_on(self, monkeypatch, capsys):
+    def test_a_check_that_breaks_is_an_error_and_the_others_run(self, monkeypatch, capsys):
         def stop(*_arguments, **_options):
             raise ArithmeticError("no convergence")
 
@@ -265,7 +265,7 @@ class TestItCanFail:
             == "3 checks: 1 holds; 1 statement refuted, as expected; 1 ERROR"
         )
 
-    def test_an_erratum_that_is_none(self, monkeypatch, capsys):
+    def test_an_erratum_that_is_not_an_error(self, monkeypatch, capsys):
         monkeypatch.setattr(
             "rmt_rank.exact.paper_integrand_derivative_area", lambda depth, digits: -1.0
         )
@@ -279,7 +279,7 @@ class TestItCanFail:
 
 
 class TestFewSamples:
-    """What a run cannot decide is not checked; it neither holds nor fails."""
+    """Checks that a run cannot decide are reported as not checked; they neither hold nor fail."""
 
     def test_two_chains_do_not_show_a_decrease(self, capsys):
         arguments = ["--depths", "1,2", "--widths", "16", "--samples", "2"]

@@ -119,14 +119,14 @@ FINE = npz(x_train=DIGITS[:9], y_train=LABELS[:9])
         (with_bytes(FINE, b"\x08\0\0\0!\0", b"\x0c\0\0\0!\0"), "the compression of its member"),
     ],
 )
-def test_what_a_numpy_file_may_hold(tmp_path, content, reason):
+def test_the_content_of_a_numpy_file_is_checked(tmp_path, content, reason):
     (tmp_path / "mnist.npz").write_bytes(content)
     message = rf"mnist\.npz cannot be read as a file of MNIST: .*{reason}"
     with pytest.raises(ValueError, match=message):
         load_mnist(tmp_path)
 
 
-def test_files_that_unpack_to_more_than_there_can_be(tmp_path, monkeypatch):
+def test_files_that_unpack_to_impossible_sizes_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(mnist, "_MOST", 10_000)
     (tmp_path / "mnist.npz").write_bytes(npz(x_train=np.zeros((13, 28, 28), np.uint8), y_train=0))
     with pytest.raises(ValueError, match="its members claim more than 10000 bytes"):
@@ -267,7 +267,7 @@ def test_pickles_that_are_damaged_or_something_else(tmp_path, content):
 
 
 def write_openml(folder, name, number, pixels, labels):
-    """What scikit-learn keeps of a data set of OpenML's: answers of its interface, and an ARFF."""
+    """The cache of scikit-learn for a data set of OpenML: answers of its interface, and an ARFF."""
     columns = [f"pixel{i + 1}" for i in range(pixels.shape[1])]
     lines = [f"@RELATION {name}", *(f"@ATTRIBUTE {c} NUMERIC" for c in columns)]
     lines += ["@ATTRIBUTE class {" + ",".join(map(str, range(10))) + "}", "@DATA"]
@@ -368,7 +368,7 @@ def test_pixels_that_are_scaled_already(tmp_path, monkeypatch):
 # scikit-learn warns before it tries again
 @pytest.mark.filterwarnings("ignore:A network error occurred", "ignore:Invalid cache")
 @pytest.mark.parametrize("load", [load_mnist, load_cifar])
-def test_offline_it_says_what_to_do(load, tmp_path, monkeypatch):
+def test_the_offline_message_says_what_to_do(load, tmp_path, monkeypatch):
     monkeypatch.setenv("RMT_RANK_DATA", str(tmp_path))
     message = r"is in no local file, and OpenML cannot be reached \(.*no network.*\): give the path"
     with pytest.raises(DataUnavailableError, match=message + ".* set RMT_RANK_DATA to their fold"):

@@ -121,7 +121,7 @@ def test_every_function_with_digits_is_called_here():
 
 @pytest.mark.parametrize("name", CALLS)
 def test_results_show_the_digits_asked_for(name):
-    # above a double's 17 for the slowest, and all that anybody needs for the others
+    # above a double's 17 for the slowest functions, and 50 for the others
     before, wanted = precisions(), 18 if name in SLOWEST else 25 if name in SLOW else 50
     found, finer = (numbers(CALLS[name](digits)) for digits in (wanted, wanted + 5))
     assert precisions() == before
@@ -181,7 +181,7 @@ def test_eight_threads_with_different_digits(in_threads):
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_caller_who_sets_mpmaths_precision_all_the_time(in_threads):
+def test_a_caller_may_set_mpmaths_precision_at_any_time(in_threads):
     expected = repr(exact.law("1/3", 2, digits=30))
     done = threading.Event()
 

@@ -46,7 +46,7 @@ def test_against_scikit_learn(kernel, function, options):
     )
 
 
-def test_the_rest_by_definition():
+def test_other_kernels_by_definition():
     distance = np.linalg.norm(FEATURES[:, None] - FEATURES[None], axis=-1)
     np.testing.assert_allclose(
         rmt_rank.gram_matrix(FEATURES, "euclidean"), -distance, rtol=1e-13, atol=1e-14

@@ -182,7 +182,7 @@ class TestGradient:
 
     @given(seeds, sides, sides)
     def test_it_is_orthogonal_to_the_matrix(self, seed, m, n):
-        # the measure does not see a scale (Euler)
+        # the measure does not depend on a scale (Euler)
         a = matrices(seed, m, n)
         gradient = rmt_rank.effective_rank_gradient(a)
         np.testing.assert_allclose(np.sum(a * gradient, axis=(-2, -1)), 0, atol=1e-12)

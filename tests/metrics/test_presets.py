@@ -1,4 +1,4 @@
-"""What other tools call effective rank, against a plain transcription of each."""
+"""The measures that other tools call effective rank, against a transcription of each."""
 
 import numpy as np
 import pytest

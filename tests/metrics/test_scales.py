@@ -33,7 +33,7 @@ def scaled(dtype, exponent):
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @given(exponents, st.sampled_from([0, 1]))
-def test_ranks_of_gram_matrices_see_no_scale(kernel, drawn, order):
+def test_ranks_of_gram_matrices_do_not_depend_on_the_scale(kernel, drawn, order):
     x, tolerance = scaled(*drawn)
     options = OPTIONS.get(kernel, {}) | {"order": order}
     expected = rmt_rank.gram_effective_rank(FEATURES, kernel, **options)
@@ -48,7 +48,7 @@ def test_ranks_of_gram_matrices_see_no_scale(kernel, drawn, order):
 
 
 @given(exponents)
-def test_measures_of_matrices_see_no_scale(drawn):
+def test_measures_of_matrices_do_not_depend_on_the_scale(drawn):
     x, tolerance = scaled(*drawn)
     found, expected = (rmt_rank.rank_measures(a).to_dict() for a in (x, FEATURES))
     norm = np.ldexp(float(found.pop("nuclear_norm")), -drawn[1])
@@ -79,7 +79,7 @@ def test_the_gradient_scales_inversely(drawn):
 
 
 @given(exponents, st.integers(0, 6))
-def test_spectra_see_no_scale(drawn, seed):
+def test_measures_of_spectra_do_not_depend_on_the_scale(drawn, seed):
     dtype, exponent = drawn
     sigma = np.abs(np.random.default_rng(seed).normal(size=5)) + 0.1
     given_ = np.ldexp(sigma.astype(dtype), exponent)

@@ -326,6 +326,6 @@ def test_bad_options(call, error, message):
         call()
 
 
-def test_what_a_tracer_hides_is_nan():
+def test_values_that_a_tracer_hides_give_nan():
     jax = pytest.importorskip("jax", reason="JAX is not installed")
     assert np.isnan(jax.jit(spectrum.effective_rank)(jax.numpy.asarray([1.0, -1.0])))

@@ -1,4 +1,4 @@
-"""Fingerprints of problems: the same but for rounding, and of no other problem."""
+"""Fingerprints of problems: unchanged by rounding, and different for other problems."""
 
 import json
 
@@ -23,7 +23,7 @@ X, Y = PROBLEM.inputs, PROBLEM.targets
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (6, 4, 3), (5000, 300, 10)])
-def test_the_same_but_for_rounding(shape):
+def test_rounding_does_not_change_the_fingerprint(shape):
     problem = drawn(*shape)
     marks = json.loads(json.dumps(fingerprint(problem)))
     assert is_of(problem, marks)
@@ -45,7 +45,7 @@ def test_the_same_but_for_rounding(shape):
         LeastSquaresProblem(X, 0 * Y),
     ],
 )
-def test_of_no_other_problem(other):
+def test_other_problems_have_other_fingerprints(other):
     assert not is_of(other, fingerprint(PROBLEM))
     assert not is_of(PROBLEM, fingerprint(other))
 

@@ -1,4 +1,4 @@
-"""What gradient training keeps, and what it does not: against runs."""
+"""Identities that gradient training satisfies, and those it does not, on training runs."""
 
 import numpy as np
 import pytest
@@ -135,8 +135,8 @@ def test_one_step_changes_the_balance_by_the_gradients_products(widths):
     network = LinearNetwork(widths)
     rate = 0.1
     result = descend(network, PROBLEM, rate, 1)
-    begun = result.arrays["initial_parameters"][1][0]
-    _, gradient = network.loss_and_gradient(begun, PROBLEM.reduced)
+    initial = result.arrays["initial_parameters"][1][0]
+    _, gradient = network.loss_and_gradient(initial, PROBLEM.reduced)
     change = zip(balance(result.weights), balance(result.initial_weights), strict=True)
     expected = balance(network.weights(gradient))
     for (after, before), product in zip(change, expected, strict=True):
@@ -145,7 +145,7 @@ def test_one_step_changes_the_balance_by_the_gradients_products(widths):
 
 
 def test_drift_of_the_balance_is_of_first_order_in_the_rate():
-    # eta^2 a step, so eta for a fixed time T = eta * steps
+    # eta^2 per step, so eta for a fixed time T = eta * steps
     rates = 0.02 / 2.0 ** np.arange(6)
     drifts = []
     for rate in rates:
@@ -176,7 +176,7 @@ def test_residual_networks_keep_the_balance_of_their_factors():
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 5])
-def test_singular_values_of_a_balanced_network_move_as_arora_says(depth):
+def test_singular_values_of_a_balanced_network_follow_arora(depth):
     network = LinearNetwork((8,) * (depth + 1))
 
     def run(rate):
@@ -186,8 +186,8 @@ def test_singular_values_of_a_balanced_network_move_as_arora_says(depth):
         return before, [np.linalg.svd(w, compute_uv=False) for w in (before, after)]
 
     def velocity(rate):
-        _, (begun, ended) = run(rate)
-        return (ended - begun) / rate
+        _, (initial, ended) = run(rate)
+        return (ended - initial) / rate
 
     before, _ = run(1e-4)
     gradient = (before @ PROBLEM.inputs.T - PROBLEM.targets.T) @ PROBLEM.inputs / PROBLEM.examples

@@ -14,7 +14,7 @@ from rmt_rank.networks.initialisation import INITIALISATIONS, initial_parameters
 from rmt_rank.networks.linear import LinearNetwork
 
 NETWORK = LinearNetwork((6, 10, 8))
-SIGMAS = 6  # of a standard error: below 1e-8 for means of thousands of numbers
+SIGMAS = 6  # in standard errors: false alarms below 1e-8 for means of thousands of numbers
 
 
 def weights(network, count=2000, seed=0, **options):

@@ -72,7 +72,7 @@ def test_loss_and_gradient_by_autograd(network, problem_of):
     loss, gradient = network.loss_and_gradient(parameters, problem.reduced)
     for i, theta in enumerate(parameters):
         _, their_loss, their_gradient = by_autograd(network, problem, theta)
-        # two orders of summation: eps, times at most 20 operations a layer and a reduced basis
+        # two orders of summation: eps, times at most 20 operations per layer and a reduced basis
         # whose error is of that size; batch normalisation divides by deviations as small as .05
         # of the values here, in every layer
         tolerance = 1000 * EPS * (20**2 if network.batch_norm else 1)

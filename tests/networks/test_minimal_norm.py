@@ -34,7 +34,7 @@ def test_every_singular_value_is_least(seed, examples, log_scale):
         assert np.sum(low**p) <= np.sum((high + 1e-10) ** p)
 
 
-def test_it_is_at_most_the_rank_of_the_task():
+def test_the_rank_is_at_most_that_of_the_task():
     problem = least_squares_problem(32, 4, 16, rng=0)
     assert minimal_norm_effective_rank(problem) <= math.log(4)
 

@@ -251,7 +251,7 @@ def test_objective(network):
     np.testing.assert_array_equal(objective.gradient(parameters), expected[1])
 
 
-def test_features_are_what_gram_matrices_are_made_of():
+def test_features_give_the_gram_matrices():
     network = NonlinearNetwork((5, 7, 6, 3), "tanh")
     parameters = points(network, 4)
     x = np.random.default_rng(0).standard_normal((20, 5))
@@ -297,7 +297,7 @@ def test_accuracy():
 @pytest.mark.parametrize(
     "targets", [[[1.0, 1.0]], [[0.5, 0.4]], [[1.5, -0.5]], [[1.0, 0.0], [0.0, 0.0]]]
 )
-def test_targets_that_are_no_probabilities(targets):
+def test_targets_must_be_probabilities(targets):
     network = NonlinearNetwork((2, 2), criterion="cross-entropy")
     bad = LeastSquaresProblem(np.ones((len(targets), 2)), targets)
     with pytest.raises(ValueError, match="targets must be probabilities that sum to 1 over"):
@@ -396,7 +396,7 @@ def test_pickled_and_shown(network):
     assert "0x" not in repr(network)
 
 
-def test_weights_and_problems_in_the_place_of_parameters_and_data():
+def test_weights_and_problems_instead_of_parameters_and_data_are_refused():
     network = NonlinearNetwork(WIDTHS, "tanh")
     problem = drawn(network)
     parameters = points(network)

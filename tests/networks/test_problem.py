@@ -66,7 +66,7 @@ def test_blocks_of_rows(rows, monkeypatch):
     assert blocks.reduced.rest == pytest.approx(whole.reduced.rest, rel=rtol)
 
 
-def test_many_examples_cost_what_few_do():
+def test_many_examples_cost_as_much_as_few():
     # features + 1 columns, whatever the number of examples above
     assert drawn(24).reduced.inputs.shape == drawn(24_000).reduced.inputs.shape == (7, 8)
 
@@ -157,7 +157,7 @@ def test_given_inputs():
 
 
 @pytest.mark.parametrize(("examples", "warns"), [(7, False), (8, True), (30, True)])
-def test_it_says_when_the_data_determine_the_weight(examples, warns):
+def test_a_problem_warns_if_the_data_determine_the_weight(examples, warns):
     if warns:
         with pytest.warns(UserWarning, match=f"{examples} examples of 8 features determine"):
             least_squares_problem(8, 2, examples, rng=0)

@@ -29,7 +29,7 @@ def test_the_tables_share_two_rows():
     assert both[3:] == next(row for row in TABLE_3 if row.name == "expansion 2")[1:]
 
 
-def test_what_the_disagreements_say():
+def test_the_disagreements_match_the_tables():
     four = [row for row in TABLE_1 if row.factor == 4]
     assert (max(r.cifar100_gain for r in four), max(r.cifar10_gain for r in four)) == (6.5, 2.2)
     rows = {row.name: row for row in TABLE_3}

@@ -79,7 +79,7 @@ def test_noise_that_no_weight_fits():
     found = converged_weight_distance(result, noisy)
     assert result.arrays["final_loss"][1] > 0.1
     assert found.distance < 1e-10
-    # what the loss, known to a rounding of 1e-16, cannot tell from the least one
+    # difference that a loss known to a rounding of 1e-16 cannot resolve
     assert found.allowed < 1e-6
 
 

@@ -77,10 +77,10 @@ def test_trajectories_are_those_of_torch(name, network):
         rng=1,
     )
     assert (result.arrays["status"][1] == Status.BUDGET).all()
-    begun = result.arrays["initial_parameters"][1].reshape(2, -1)
+    initial = result.arrays["initial_parameters"][1].reshape(2, -1)
     for i in range(2):
-        theirs = torch_run(network, begun[i], name, rate)
-        assert np.abs(theirs - begun[i]).max() > 0.01  # it has gone somewhere
+        theirs = torch_run(network, initial[i], name, rate)
+        assert np.abs(theirs - initial[i]).max() > 0.01  # it has gone somewhere
         np.testing.assert_allclose(
             result.state[0][i], theirs, atol=tolerance(name, network) * np.abs(theirs).max()
         )
@@ -89,19 +89,19 @@ def test_trajectories_are_those_of_torch(name, network):
 def test_lbfgs_is_scipys():
     network = NETWORKS[0]
     result = train(PROBLEM, network, optimizer="lbfgs", steps=20, tolerance=0, rng=1)
-    begun = result.arrays["initial_parameters"][1].ravel()
+    initial = result.arrays["initial_parameters"][1].ravel()
 
     def function(x):
         loss, gradient = network.loss_and_gradient(x[np.newaxis], PROBLEM.reduced)
         return loss[0], gradient[0]
 
     options = {"maxiter": 20, "ftol": 0, "gtol": 0}
-    theirs = optimize.minimize(function, begun, method="L-BFGS-B", jac=True, options=options)
+    theirs = optimize.minimize(function, initial, method="L-BFGS-B", jac=True, options=options)
     assert theirs.nit == result.arrays["taken"][1][0, 0] == 20
     # line searches amplify rounding: 1e-6 of the parameters after 20 iterations, and far from where
     # it began
     np.testing.assert_allclose(result.state[0][0], theirs.x, atol=1e-6)
-    assert np.abs(theirs.x - begun).max() > 0.05
+    assert np.abs(theirs.x - initial).max() > 0.05
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,6 @@ def test_random_search_keeps_the_best():
     assert (loss[..., -1] < loss[..., 0]).all()
 
 
-def test_cma_es_goes_down():
+def test_cma_es_lowers_the_loss():
     result = train(PROBLEM, 2, optimizer="cma_es", seeds=2, steps=300, learning_rate=0.1, rng=3)
     assert (result.arrays["final_loss"][1] < result.arrays["initial_loss"][1] / 3).all()

@@ -73,7 +73,7 @@ def test_parameters_reproduce_the_loss(case, scale):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_losses_have_the_law_of_the_dense_road(case):
+def test_losses_have_the_law_of_dense_draws(case):
     network, examples = CASES[case]
     problem = problem_of(network, examples)
     told, _ = search(network, problem, 300)
@@ -144,8 +144,8 @@ def test_the_best_of_many_has_its_law():
 )
 # one of the networks is a bottleneck, of which `train` warns; tests/training/test_train.py looks
 @pytest.mark.filterwarnings("ignore:a hidden width:UserWarning")
-def test_the_dense_road(network, options):
-    # networks that are no Gaussian chain, or too narrow for the frames
+def test_dense_draws(network, options):
+    # networks that are not Gaussian chains, or too narrow for the frames
     result = train(
         PROBLEM, network, optimizer="random_search", steps=500, record=[0, 500], rng=1, **options
     )
@@ -171,7 +171,7 @@ def test_a_tolerance_that_is_met():
     assert result.arrays["final_loss"][1][0, 0] <= tolerance
 
 
-def test_what_is_recorded_does_not_change_the_draws():
+def test_recording_does_not_change_the_draws():
     network, examples = CASES["depth 3"]
     problem = problem_of(network, examples)
     runs = [

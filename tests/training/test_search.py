@@ -43,7 +43,7 @@ def test_the_table_is_that_of_single_runs():
 
 
 @pytest.mark.parametrize("grid", [[0.01, 0.02], [4.0, 8.0], [0.3]])
-def test_the_edge_is_told_and_the_grid_grows(grid):
+def test_an_edge_is_reported_and_the_grid_grows(grid):
     options = {"seeds": 3, "steps": 300, "rng": 1}
     short = learning_rate_search(PROBLEM, 2, grid, **options)
     assert short.at_edge
@@ -139,7 +139,7 @@ def test_bad_input(arguments, error, message):
         learning_rate_search(**({"problem": PROBLEM, "network": 2, "rates": [0.1]} | arguments))
 
 
-def test_what_is_better():
+def test_order_of_learning_rates():
     from rmt_rank.training.search import _best
 
     # converged, diverged, median steps, median loss
@@ -147,5 +147,5 @@ def test_what_is_better():
     assert _best(np.array([fewer, slower, quicker])) == 2
     assert _best(np.array([fewer, slower])) == 1
     assert _best(np.array([(0, 0, np.nan, 2.0), (0, 0, np.nan, 1.0), (0, 3, np.nan, np.inf)])) == 1
-    # of rates with which most diverged, one with which not all did
+    # a rate with which some did not diverge is better than one with which all did
     assert _best(np.array([(0, 3, np.nan, np.inf), (0, 2, np.nan, np.inf)])) == 1

@@ -1,4 +1,4 @@
-"""The training loop: statuses, what is recorded, going on, interruption, bad input."""
+"""The training loop: statuses, recording, resuming, interruption, bad input."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def test_statuses_and_the_losses_behind_them():
 @pytest.mark.parametrize("depth", [1, 2, 8])
 @pytest.mark.parametrize("rate", [0.8, 5.0, 1e3, 1e30, 1e200])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_any_divergence_is_told_and_nothing_more(depth, rate, dtype):
+def test_any_divergence_is_reported_without_other_warnings(depth, rate, dtype):
     # the square of the rate overflows, too; no warning, which would be an error here
     if rate > 1e38 and dtype == "float32":
         rate = 1e38
@@ -99,7 +99,7 @@ def test_no_steps():
     assert values(result, "loss").shape == (1, 2, 1)
 
 
-def test_a_network_that_has_converged_before_it_began():
+def test_a_network_that_has_converged_at_the_start():
     result = train(LeastSquaresProblem([[1.0, 0.0]], [[0.0]]), 2, scale=0, steps=100)
     assert values(result, "status")[0, 0] == Status.CONVERGED
     assert values(result, "taken")[0, 0] == 0
@@ -109,7 +109,7 @@ def test_a_network_that_has_converged_before_it_began():
 
 
 @pytest.mark.parametrize("name", FIRST_ORDER)
-def test_a_network_that_diverges_disturbs_nobody(name):
+def test_a_network_that_diverges_leaves_the_others_unchanged(name):
     rates = [0.02, 1e3, 0.01]
     if name == "adam":
         rates[1] = 1e30
@@ -131,7 +131,7 @@ def test_a_list_of_rates_is_single_runs(name):
         np.testing.assert_array_equal(values(both, "loss")[i], values(one, "loss")[0])
 
 
-def test_a_seed_is_the_same_whatever_their_number():
+def test_a_seed_gives_the_same_network_for_any_number_of_seeds():
     few = train(PROBLEM, 2, seeds=1, steps=20, rng=1)
     many = train(PROBLEM, 2, seeds=3, steps=20, rng=1)
     np.testing.assert_array_equal(few.state[0][0], many.state[0][0])
@@ -253,12 +253,12 @@ def test_other_array_libraries(library, name, other):
     np.testing.assert_allclose(values(theirs, "loss")[0], values(mine, "loss")[0], rtol=1e-12 * 1e3)
 
 
-# --- going on -------------------------------------------------------------------------------------
+# --- resuming -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", FIRST_ORDER)
 @pytest.mark.parametrize("half", [30, 37])
-def test_going_on_is_one_long_run(name, half):
+def test_resuming_equals_one_long_run(name, half):
     options = {"optimizer": name, "learning_rate": [0.02, 0.05], "seeds": 2, "tolerance": 1e-3}
     record = [0, 10, half, 60, 100]
     whole = train(PROBLEM, 2, steps=100, record=record, rng=1, **options)
@@ -267,7 +267,7 @@ def test_going_on_is_one_long_run(name, half):
     assert_same(whole, rest)
 
 
-def test_going_on_leaves_those_alone_that_have_stopped():
+def test_resuming_leaves_stopped_networks_unchanged():
     options = {"learning_rate": [0.2, 1e-3, 5.0], "seeds": 2, "rng": 1, "tolerance": 1e-4}
     first = train(EASY, 2, steps=600, **options)
     second = train(EASY, 2, steps=50, start=first, **options)
@@ -280,7 +280,7 @@ def test_going_on_leaves_those_alone_that_have_stopped():
     np.testing.assert_array_equal(second.state[0][[0, 1]], first.state[0][[0, 1]])
 
 
-def test_a_lower_tolerance_goes_on_from_each_networks_own_step():
+def test_a_lower_tolerance_resumes_from_each_networks_own_step():
     options = {"learning_rate": [0.01, 0.005], "seeds": 2, "rng": 1, "optimizer": "adam"}
     # networks look at their loss every 10 steps, so that this changes nothing
     options["record"] = range(0, 8000, 100)
@@ -320,7 +320,7 @@ def test_another_optimizer_takes_the_parameters_alone():
     assert values(polished, "status")[0, 0] == Status.CONVERGED
 
 
-def test_random_search_goes_on_with_new_numbers():
+def test_random_search_resumes_with_new_numbers():
     options = {"optimizer": "random_search", "steps": 300, "record": [300, 600], "rng": 1}
     first = train(PROBLEM, 2, **options)
     second = train(PROBLEM, 2, start=first, **options)

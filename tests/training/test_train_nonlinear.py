@@ -1,4 +1,4 @@
-"""Training nonlinear networks: every optimizer, what is recorded, saving, going on."""
+"""Training nonlinear networks: every optimizer, recording, saving, resuming."""
 
 import pickle
 
@@ -39,8 +39,8 @@ def values(result, name):
 
 @pytest.mark.parametrize("network", [NETWORK, CLASSES], ids=["squared", "cross-entropy"])
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
-def test_every_optimizer_goes_down(name, network):
-    # draws of random search are no steps: it finds little, but something
+def test_every_optimizer_lowers_the_loss(name, network):
+    # draws of random search are not steps: it finds little, but something
     steps = {"random_search": 500, "cma_es": 400, "adam": 2000}.get(name, 300)
     result = train(PROBLEM, network, optimizer=name, seeds=2, steps=steps, tolerance=1e-3, rng=1)
     first, last = values(result, "initial_loss"), values(result, "final_loss")
@@ -77,8 +77,8 @@ def test_recorded_numbers_are_those_of_the_weights(network):
     result = train(PROBLEM, network, seeds=2, steps=40, record=[0, 40], layers=True, rng=1)
     assert "singular_values" not in result.arrays
     assert "effective_rank" not in result.arrays
-    begun = values(result, "initial_parameters")[0]
-    for place, parameters in ((0, begun), (1, result.state[0])):
+    initial = values(result, "initial_parameters")[0]
+    for place, parameters in ((0, initial), (1, result.state[0])):
         close = {"rtol": 1e-10, "atol": 1e-14}
         data, test = network.data(PROBLEM)
         for name, expected in (
@@ -109,7 +109,7 @@ def test_recorded_numbers_are_those_of_the_weights(network):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("network", [NETWORK, CLASSES], ids=["squared", "cross-entropy"])
-def test_a_network_that_diverges_disturbs_nobody(network, dtype):
+def test_a_network_that_diverges_leaves_the_others_unchanged(network, dtype):
     # cross-entropy may survive a large rate; 1e30 it does not
     rates = [0.02, 1e30, 0.01]
     options = {"seeds": 2, "steps": 60, "tolerance": 0, "rng": 1, "dtype": dtype}
@@ -123,7 +123,7 @@ def test_a_network_that_diverges_disturbs_nobody(network, dtype):
 
 
 @pytest.mark.parametrize("name", ["momentum", "adam"])
-def test_saved_loaded_and_going_on(name, tmp_path):
+def test_saved_loaded_and_resumed(name, tmp_path):
     options = {"optimizer": name, "learning_rate": [0.005, 0.01], "seeds": 2, "tolerance": 0}
     whole = train(PROBLEM, CLASSES, steps=50, record=[0, 50], rng=1, **options)
     train(PROBLEM, CLASSES, steps=20, record=[0], rng=1, **options).save(tmp_path / "part.npz")

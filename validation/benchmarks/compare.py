@@ -1,4 +1,4 @@
-"""What the benchmarks share: rivals timed in turns, and a line about the machine."""
+"""Shared functions of the benchmarks: rivals timed in turns, and a line about the machine."""
 
 import platform
 import time

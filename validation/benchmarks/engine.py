@@ -159,7 +159,7 @@ def sampling_rows():
 
 
 def plain(width, depth, size):
-    """The triangular road without compiled loops."""
+    """The triangular method without compiled loops."""
     chain = Chain((width,) * (depth + 1), "real", "triangular", compiled=False)
     return list(in_threads(chain_blocks(chain, (depth,), size, rng=0), 1))
 

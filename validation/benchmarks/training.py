@@ -300,7 +300,7 @@ def lines():
     yield from ("", "| what | by | us a step | times as fast | bar |", "|--|--|--:|--:|--:|")
     for row in descent_rows():
         yield f"| {' | '.join(row)} |"
-    yield from ("", "The floor. A step has three products a layer, less one:", "")
+    yield from ("", "The floor. A step has three products per layer, less one:", "")
     yield "| what | arithmetic, at the rate of 512 x 512 | the products alone | of it, calls |"
     yield "|--|--:|--:|--:|"
     for row in product_rows():

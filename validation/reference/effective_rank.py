@@ -1,7 +1,7 @@
 """Write reference values of the differential effective rank rho and of d rho/dL, in nats.
 
 Every value is a quadrature over the angle and, for d rho/dL, a central difference of two of them,
-in rmt_rank.exact ("road" is "quadrature"). The gamma function form, evaluated here at twice the
+in rmt_rank.exact (method "quadrature"). The gamma function form, evaluated here at twice the
 digits, must agree to all digits printed, or the script stops; where it is asked to with
 --gamma-beyond, it writes that form instead ("gamma functions"). The depth is a double, taken
 exactly.
@@ -23,7 +23,7 @@ DEPTHS = (
     *(20.0, 21.0, 32.0, 39.0, 40.0, 41.0, 64.0, 100.0, 1e3, 1e4, 1e6, 1e8, 1e10, 1e12),
 )
 CASES = ((1, 1.0), (2, 1.0), (1, 0.5), (1, 2.0), (1, math.inf))  # (power, order)
-COLUMNS = ("depth", "power", "order", "rho", "drho_ddepth", "road")
+COLUMNS = ("depth", "power", "order", "rho", "drho_ddepth", "method")
 
 
 def log_moment(z, L):
@@ -54,12 +54,12 @@ def by_gammas(depth: float, power: int, order: float) -> tuple[mpmath.mpf, mpmat
 
 
 def row(depth: float, power: int, order: float, digits: int, beyond: float) -> tuple[str, ...]:
-    """Return one row, both roads compared where both are taken."""
+    """Return one row; where both methods apply, they are compared."""
     with mp.workdps(2 * digits + 80):
         gammas = by_gammas(depth, power, order)
-    values, road = gammas, "gamma functions"
+    values, method = gammas, "gamma functions"
     if 1 / beyond <= depth <= beyond:
-        road = "quadrature"
+        method = "quadrature"
         # Two digits more than are printed: the last step and the rounding.
         values = tuple(
             f(depth, power=power, order=order, digits=digits + 2)
@@ -73,7 +73,7 @@ def row(depth: float, power: int, order: float, digits: int, beyond: float) -> t
                 if abs(value / gamma - 1) > mpmath.mpf(10) ** -digits:
                     raise ArithmeticError(f"{value} != {gamma} at {depth}, {power}, {order}")
     shown = (mpmath.nstr(v, digits, strip_zeros=False) for v in values)
-    return repr(depth), str(power), repr(order), *shown, road
+    return repr(depth), str(power), repr(order), *shown, method
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What control variates save, and whether the errors are honest, into control_variates.md.
+"""Variance reduction and errors of control variates, into control_variates.md.
 
 python validation/reports/control_variates.py; about five minutes on one core, with numba.
 """

@@ -1,7 +1,7 @@
 """Every figure at full size: reports, small pictures, and all verdicts in figures.md, here.
 
 python validation/reports/figures.py FOLDER; the numbers are kept in FOLDER, and a run that was
-interrupted goes on there.  It takes about an hour of processor time.
+interrupted resumes there.  It takes about an hour of processor time.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Exact results at finite width, held against one another, into finite_width_exact.md.
+"""Compare exact results at finite width with one another, in finite_width_exact.md.
 
 python validation/reports/finite_width_exact.py; about two minutes on one core, with numba.
 """
@@ -24,8 +24,8 @@ from rmt_rank.theory.finite_width.corrections import finite_width_correction
 from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 
 
-def two_roads():
-    yield "## Two roads"
+def two_implementations():
+    yield "## Two implementations"
     yield ""
     yield "Largest relative difference between float64 and the kernel in mpmath, 25 digits: of the"
     yield "mean of s^z for z = -0.4, 0.3, 0.5, 1, 1.5, 2, 2.7, 3, 4, its derivative in z, and the"
@@ -192,7 +192,7 @@ def main():
         "Made by `python validation/reports/finite_width_exact.py`.",
     ]
     for section in (
-        two_roads,
+        two_implementations,
         simulated_covariances,
         log_variances,
         expansions,

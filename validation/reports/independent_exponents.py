@@ -1,4 +1,4 @@
-"""What Lyapunov exponents do not tell of the effective rank, into independent_exponents.md.
+"""The mean rank from independent Lyapunov exponents against simulation, independent_exponents.md.
 
 python validation/reports/independent_exponents.py; a minute on one core, with numba.
 """

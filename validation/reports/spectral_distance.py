@@ -1,4 +1,4 @@
-"""How far the mean spectrum of a finite product lies from the limit law, in levels of 1/width.
+"""Distance of the mean spectrum of a finite product from the limit law, in levels of 1/width.
 
     python validation/reports/spectral_distance.py
 

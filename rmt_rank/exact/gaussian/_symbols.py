@@ -1,4 +1,4 @@
-"""What the derivation's steps share: the letters, the result of a check, two deciders."""
+"""Symbols, results of checks, and two decision procedures for the steps of the derivation."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FUNCTIONS = {"exp": mp.exp, "loggamma": mp.loggamma}
 
 @dataclass(frozen=True)
 class StepResult:
-    """Whether a step of the derivation holds.
+    """Verdict on a step of the derivation, and how it was found.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class StepResult:
 
 
 def zero(*expressions: Any) -> bool:
-    """Whether sympy reduces every expression to the number 0."""
+    """Return whether sympy reduces every expression to the number 0."""
     return all(sp.simplify(sp.expand(e)) == 0 for e in expressions)
 
 

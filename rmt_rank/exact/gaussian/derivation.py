@@ -1,6 +1,6 @@
 """From the printed density to the closed forms, in named steps that check themselves (sympy).
 
-The road: Eq. 5 and its Jacobian give the distribution function (a, b); on its cut, the generating
+Eq. 5 and its Jacobian give the distribution function (a, b); on its cut, the generating
 function B = 1 + w B^(L+1) of the Fuss-Catalan numbers has the density of Eq. 5 as its imaginary
 part, so the moments are M(z) = Gamma((L+1)z+1) / (Gamma(z+1) Gamma(Lz+2)) (c); Definition 6 turns
 them into rho (d, e, g), its derivative (f), both ends (h, i) and its sign (j, k).
@@ -107,14 +107,14 @@ def derivation() -> tuple[Step, ...]:
         Step(
             "whole moments",
             "Its coefficients, found by iterating the equation, are by Lagrange inversion the "
-            "Fuss-Catalan numbers, and those are M(z) at whole L and z.",
+            "Fuss-Catalan numbers, and those are M(z) at integer L and z.",
             _formula(r"[w^z]\,B", sp.binomial((L + 1) * z, z) / (L * z + 1)),
             law_steps.check_moments,
         ),
         Step(
             "real moments",
             "M(z) is E s^z at real z and L, too (by Carlson's theorem in z, since the law is on a "
-            "bounded interval): held against quadrature.",
+            "bounded interval). The step is compared with quadrature.",
             _formula(r"\log M(z)", law_steps.LOG_M),
             law_steps.check_real_moments,
         ),

@@ -6,8 +6,8 @@ integrand in three normalisations:
 ``"printed"``
     Eq. 11 as it stands, that is d/dL of h v^2 log(u) sqrt(u).
 ``"maximum"``
-    Minus that: the integrand of Eq. 7 with sigma_max in the place of c. This restores the sign that
-    Eq. 8 loses, but it is no entropy: c there is not the integral of sigma p.
+    The negative of that, the integrand of Eq. 7 with sigma_max instead of c. This restores the sign
+    that Eq. 8 loses, but it is not an entropy, because c there is not the integral of sigma p.
 ``"mean"``
     The integrand of Eq. 7 with c = E sigma, which is what Definition 6 asks for. Its integral is
     d rho/dL. Both c and dc/dL come from quadrature.

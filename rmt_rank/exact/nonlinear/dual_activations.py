@@ -101,7 +101,7 @@ def dual_activation_closed(
     omega: Number = 1,
     digits: int = 30,
 ) -> Any:
-    """The same in closed form, as published.
+    """E phi(u) phi(w) in closed form, as published.
 
     Parameters
     ----------

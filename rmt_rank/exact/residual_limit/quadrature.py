@@ -64,7 +64,7 @@ def _upper_edge(tau: Any) -> Any:
 
 
 def _on_the_axis(z: Any, tau: Any) -> tuple[Any, Callable[[], Any]]:
-    """log M and what gives its derivative, 0 < z < 1, over v = log(x/(1-x))."""
+    """log M and the integral for its derivative, 0 < z < 1, over v = log(x/(1-x))."""
 
     def integral(power: int) -> Any:
         def weighted(v: Any) -> Any:
@@ -81,7 +81,7 @@ def _on_the_axis(z: Any, tau: Any) -> tuple[Any, Callable[[], Any]]:
 
 
 def _around_the_axis(z: Any, tau: Any) -> tuple[Any, Callable[[], Any]]:
-    """log M and what gives its derivative, z > 0, on half of a circle."""
+    """log M and the integral for its derivative, z > 0, on half of a circle."""
     radius = _upper_edge(tau)
     edge = _log_square(radius, tau)
 
@@ -177,7 +177,7 @@ def residual_limit_effective_rank(time: Number, *, power: Number = 1, digits: in
 
 
 def _working(digits: int, tau: Fraction, z: Fraction) -> int:
-    """Digits of which rank and moments keep enough: log M is about tau z."""
+    """Working digits that leave enough in rank and moments: log M is about tau z."""
     return digits + 25 + 2 * len(str(int(tau * z)))
 
 

@@ -1,7 +1,7 @@
 """The paper's claims, and this package's own, as data: assumptions, status and the checks.
 
-A claim may use the fast road (`rmt_rank.theory`) and the exact one (`rmt_rank.exact`), to hold one
-against the other.  `rmt_rank.verify` runs the checks and prints the evidence.
+A claim may use the float64 implementation (`rmt_rank.theory`) and the arbitrary-precision reference
+(`rmt_rank.exact`), to compare them.  `rmt_rank.verify` runs the checks and prints the evidence.
 """
 
 from rmt_rank._lib.names import did_you_mean
@@ -70,7 +70,7 @@ def groups() -> list[str]:
 
 
 def select(names: list[str]) -> list[Claim]:
-    """Claims that bear one of the names, or belong to a group of that name.
+    """Claims with one of the given names, or in a group of that name.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a claim is: data, with checks that return evidence."""
+"""Claims: data with checks that return evidence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ += ["at_most", "below", "broken", "erratum", "not_checked", "proof", "re
 __all__ += ["sampled"]
 
 
-# Depths at which float64 is held against the exact road in every run, on the far sides of the
+# Depths at which float64 is compared with `exact` in every run, beyond the
 # switches in depth.
 EXTRA_DEPTHS = (0.01, 100.0)
 
@@ -42,7 +42,7 @@ class Evidence:
     check : str
         What was looked at.
     measured, bound : float or None
-        The number found, and the one it is held against; None where a proof takes their place.
+        The number found, and its reference value; None for a proof.
     relation : {"<=", "<", ">", "proof", "sample", ""}
         What is expected between them; what stands in their place where there are none.
     how : str
@@ -74,7 +74,7 @@ def below(check: str, measured: float, bound: float, how: str) -> Evidence:
 
 
 def refutation(check: str, measured: float, bound: float, how: str) -> Evidence:
-    """Evidence against a printed form: its discrepancy exceeds what computing could cause."""
+    """Evidence against a printed form: its discrepancy exceeds any error of computation."""
     measured, bound = float(measured), float(bound)
     verdict = Verdict.REFUTED if measured > bound else Verdict.FAILS
     return Evidence(check, measured, bound, ">", how, verdict)
@@ -86,7 +86,7 @@ def proof(check: str, holds: bool, how: str) -> Evidence:
 
 
 def sampled(check: str, holds: bool, how: str) -> Evidence:
-    """Evidence without a number of its own: an identity or a pattern looked at in some places."""
+    """Evidence without a number: an identity or a pattern checked at some points."""
     verdict = Verdict.HOLDS if holds else Verdict.FAILS
     return Evidence(check, None, None, "sample", how, verdict)
 
@@ -98,13 +98,13 @@ def broken(error: Exception) -> Evidence:
 
 
 def not_checked(check: str, why: str) -> Evidence:
-    """A line that says what was left out, and why."""
+    """A line for a check that was left out, with the reason."""
     return Evidence(check, None, None, "", why, Verdict.NOT_CHECKED)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement with its assumptions, its source and its checks.
+    """A statement with its assumptions, source and checks.
 
     Attributes
     ----------
@@ -164,7 +164,7 @@ def erratum(
 
 @dataclass
 class Context:
-    """What the checks may use: settings, and the Monte Carlo chains that they share.
+    """Settings of the checks, and the Monte Carlo chains that they share.
 
     Attributes
     ----------
@@ -177,7 +177,7 @@ class Context:
     field : {"real", "complex"}
         Field of the matrices.
     digits : int
-        Decimal digits of the exact road.
+        Decimal digits of the reference implementation `exact`.
     seed : int
         Seed of the random matrices.
     xp : module
@@ -212,7 +212,7 @@ class Context:
         return max(64, min(2048, math.ceil(2048 * (32 / width) ** 2)))
 
     def chain(self, width: int, depths: tuple[int, ...] | None = None) -> ChainStatistics:
-        """Monte Carlo at a width, run once; at the whole ones of its depths by default."""
+        """Monte Carlo at a width, run once; at the integers among its depths by default."""
         depths = self.whole_depths() if depths is None else depths
         if (width, depths) not in self.chains:
             total, done = self.samples_at(width), 0
@@ -228,7 +228,7 @@ class Context:
                 width,
                 depths,
                 total,
-                # a stream of its own for each width, whatever the other widths are
+                # each width has its own stream, which does not depend on the other widths
                 rng=np.random.SeedSequence(self.seed, spawn_key=(width,)),
                 field=self.field,
                 xp=self.xp,

@@ -1,4 +1,4 @@
-"""How far sampled means may be from their expected values before a claim fails."""
+"""Allowance for the sampling error of means that are compared with expected values."""
 
 from __future__ import annotations
 

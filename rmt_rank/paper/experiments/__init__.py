@@ -1,4 +1,4 @@
-"""The experiments of the paper, and ours: computed, kept, and judged by statistics."""
+"""The experiments of the paper, and ours: computed, stored, and judged by statistical tests."""
 
 from __future__ import annotations
 
@@ -58,5 +58,5 @@ def find(name: str) -> Experiment:
 
 
 def as_listed(name: str) -> str:
-    """A name as a user may write it, in the way that names are listed."""
+    """Convert a name as a user may write it to its listed form."""
     return (name if isinstance(name, str) else shown(name)).lower().replace("_", "-")

@@ -2,8 +2,8 @@
 
 A cell is a small dictionary such as {"depth": 4, "task_rank": 8}; its result is a dictionary of
 arrays with named dimensions.  Every cell has a seed of its own, and `shared_seed` gives those that
-cells have in common, so the numbers depend on the seed of the run and the cell alone, not on what
-was computed before or where.
+cells have in common, so the numbers depend on the seed of the run and the cell alone, not on
+earlier computations or on the machine.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ __all__ = [
 
 SIZES = ("tiny", "quick", "full")
 
-# NetCDF 3, which figures keep their numbers in, has no larger integers.
+# NetCDF 3, the format of the numbers of figures, has no larger integers.
 _LARGEST = 2**31 - 1
 # Limit on seeds; NumPy's own have 128 bits.
 _LARGEST_SEED = 2**128 - 1
@@ -65,7 +65,7 @@ Arrays = dict[str, tuple[tuple[str, ...], npt.NDArray[Any]]]
 
 @dataclass(frozen=True)
 class Experiment:
-    """What an experiment computes, and what it says about.
+    """Definition of an experiment: its settings, its cells, and the sentences that it tests.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ def run_experiment(
     executor: Executor | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Any:
-    """Compute the cells that are not done yet, and put all together.
+    """Compute the cells that are missing, and combine all cells.
 
     Parameters
     ----------
@@ -190,12 +190,12 @@ def run_experiment(
 
 def _compute(task: tuple[Any, ...]) -> Arrays:
     compute, settings, cell, seed = task
-    begun = time.process_time()
+    start = time.process_time()
     # the matrices are small, so BLAS threads would wait for each other; partial results of
     # interrupted training do not count
     with one_blas_thread(), whole_runs():
         arrays: Arrays = compute(settings, cell, seed)
-    return arrays | {"seconds": ((), np.array(time.process_time() - begun))}
+    return arrays | {"seconds": ((), np.array(time.process_time() - start))}
 
 
 def _key(cell: Cell) -> str:
@@ -209,7 +209,7 @@ def _seed(seed: int, cell: Cell) -> np.random.SeedSequence:
 
 
 def shared_seed(seed: np.random.SeedSequence, **names: int | float | str) -> np.random.SeedSequence:
-    """A seed that cells have in common, such as that of a problem which depths are compared on.
+    """A seed that cells have in common, such as that of a problem on which depths are compared.
 
     Parameters
     ----------
@@ -284,7 +284,7 @@ class _Store:
         return found
 
     def save(self, key: str, arrays: Arrays) -> None:
-        """Keep the result of a cell, whole or not at all."""
+        """Store the result of a cell, completely or not at all."""
         if self.folder is None:
             return
         dimensions = {name: list(dims) for name, (dims, _) in arrays.items()}

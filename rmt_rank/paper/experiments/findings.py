@@ -1,4 +1,4 @@
-"""From numbers to verdicts: trends over depth, and what they say of a sentence of the paper."""
+"""Verdicts from numbers: tests of trends over depth, and of sentences of the paper."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ __all__ = [
     "trend",
 ]
 
-# A trend counts if chance alone would show it with this probability.
+# A trend counts if its p-value is below this.
 SIGNIFICANCE = 0.01
-# Share of runs that must have converged where their rank is judged: others read as lower rank.
+# Share of runs that must have converged where their rank is judged: unconverged ones have lower
+# rank.
 ENOUGH = 0.9
 # What a rank correlation must exceed to be called good.
 _GOOD = 0.5
@@ -39,7 +40,7 @@ _EXACT = 50
 
 
 class Verdict(enum.Enum):
-    """What the numbers say of a sentence."""
+    """Verdict of the numbers on a sentence."""
 
     SUPPORTED = "supported"
     IN_PART = "supported in part"
@@ -262,7 +263,7 @@ def judge_drops(
 
 
 def correlation(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
-    """Spearman's correlation of the numbers that are known; 0 where one is always the same."""
+    """Spearman's correlation of the pairs without nan; 0 if one variable is constant."""
     x, y = np.ravel(np.asarray(a, dtype=np.float64)), np.ravel(np.asarray(b, dtype=np.float64))
     known = np.isfinite(x) & np.isfinite(y)
     if not known.any() or min(np.ptp(x[known]), np.ptp(y[known])) == 0:
@@ -280,7 +281,7 @@ def judge_correlation(
     sentence, reference : str
         See `Finding`.
     correlations : array_like
-        A number for each repeat; Fisher's transforms of them are held against that of 0.5 by a
+        A number for each repeat; Fisher's transforms of them are compared with that of 0.5 by a
         t-test.
     comparisons : int, default 1
         Number of tests that are looked at together (Bonferroni).

@@ -1,4 +1,4 @@
-"""Images to tell apart, as problems for networks."""
+"""Classification of images, as problems for networks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rmt_rank.paper.experiments.experiment import SIZES, Experiment
 
 __all__ = ["DATA", "image_problem", "images", "on"]
 
-# Those but the first are looked for in the folder that RMT_RANK_DATA names.
+# All but the first are read from the folder that RMT_RANK_DATA names.
 _LOADERS = {"digits": load_digits, "mnist": load_mnist, "cifar": load_cifar}
 DATA = tuple(_LOADERS)
 

@@ -32,12 +32,12 @@ __all__ = [
     "table",
 ]
 
-# Dimensions that medians and quartiles are taken over.
+# Dimensions over which medians and quartiles are taken.
 OVER = ("problem", "repeat", "seed")
 
 _ROUNDING = 1e-12
 
-# Text that goes to a file or a pipe has no terminal to tell its width.
+# Width of text that goes to a file or a pipe rather than to a terminal.
 _WIDTH = 100
 
 _STYLES = {
@@ -49,14 +49,14 @@ _STYLES = {
 
 
 class Table(NamedTuple):
-    """Names of columns, and rows of words."""
+    """Names of the columns, and rows of strings."""
 
     columns: list[str]
     rows: list[list[str]]
 
 
 def keys(dataset: Any, names: Iterable[str]) -> list[str]:
-    """Dimensions of the variables that are not taken over."""
+    """Dimensions of the variables over which no median is taken."""
     found: dict[str, None] = {}
     for name in names:
         found |= dict.fromkeys(dataset[name].dims)
@@ -159,7 +159,7 @@ def report(dataset: Any) -> str:
 
 
 def made_with(size: str, seed: int | str, settings: Mapping[str, Any]) -> str:
-    """Options of the command that tell a run of an experiment from others."""
+    """Options of the command that identify a run of an experiment."""
     data = settings.get("data", DATA[0])
     return f"--{size} --seed {seed}" + (f" --data {data}" if data != DATA[0] else "")
 

@@ -1,4 +1,4 @@
-"""From samples to a curve of their density: as the paper does it, and another way as a check."""
+"""Density curves of samples: by the paper's method, and by another one as a check."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HALF_WINDOW = 2.627
 
 
 def density_grid(samples: npt.ArrayLike, points: int = 401) -> Array:
-    """Evenly spaced numbers over the samples and as far beyond as the filter smears them.
+    """Evenly spaced numbers over the samples and beyond, as far as the filter smears them.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def best_window(samples: npt.ArrayLike, grid: npt.ArrayLike) -> int:
 def smoothed_density(
     samples: npt.ArrayLike, grid: npt.ArrayLike, window: int, order: int = 3
 ) -> Array:
-    """Density by the paper's road: empirical CDF, finite difference, Savitzky-Golay filter.
+    """Density by the paper's method: empirical CDF, finite difference, Savitzky-Golay filter.
 
-    What the filter takes below 0 is set to 0, and the whole has area 1 again.
+    Values that the filter takes below 0 are set to 0, and the result is normalised to area 1.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A figure of the paper: what it is drawn from, and how."""
+"""A figure of the paper: the experiment with its numbers, and the function that draws it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rmt_rank._lib.validation import instance
 __all__ = ["AxesArray", "Figure", "PaperFigure", "drawn"]
 
 Shared = Literal["none", "all", "row", "col"]
-# of matplotlib.axes.Axes, two-dimensional
+# two-dimensional array of matplotlib.axes.Axes
 AxesArray = npt.NDArray[Any]
 
 

@@ -1,4 +1,4 @@
-"""What figures over depth share: axis, medians with quartiles, a legend below all panels."""
+"""Shared parts of figures over depth: axis, medians with quartiles, legend below all panels."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-# What a hollow marker says, for legends.
+# Meaning of a hollow marker, for legends.
 HOLLOW = f"hollow: under {ENOUGH:.0%} of runs"
 
 
 class Quartiles(NamedTuple):
-    """Of the runs that count, by depth."""
+    """Medians and quartiles of the runs that count, by depth."""
 
     depths: Array
     low: Array
     middle: Array
     high: Array
-    enough: Array  # whether as many of the runs as verdicts ask for got there
+    enough: Array  # True where the share of runs that got there is large enough for a verdict
 
 
 def quartiles(part: Any, name: str, reached: str) -> Quartiles:
@@ -121,7 +121,7 @@ def depth_axis(axes: Axes, depths: Sequence[int], label: str = "depth") -> None:
 
 
 def reference_line(axes: Axes, value: Any, *, across: bool = True, **look: Any) -> None:
-    """A line at the median of the numbers that are known."""
+    """A line at the median of the numbers that are not nan."""
     draw = axes.axhline if across else axes.axvline
     thin: dict[str, Any] = {"color": ink(), "linewidth": 1, "zorder": 1}
     draw(float(np.nanmedian(value)), **thin | look)

@@ -1,4 +1,4 @@
-"""One look for all figures, in three styles."""
+"""Common appearance of all figures, in three styles."""
 
 from __future__ import annotations
 
@@ -75,23 +75,23 @@ def _styled(name: str) -> Iterator[None]:
 
 
 def ink() -> str:
-    """The colour of what is neither data nor ground: black, on a dark ground white."""
+    """The colour of everything but data and background: black, or white on a dark background."""
     return str(mpl.rcParams["text.color"])
 
 
 def ground() -> str:
-    """The colour of the ground, which hollow markers are filled with."""
+    """The colour of the background, with which hollow markers are filled."""
     return str(mpl.rcParams["axes.facecolor"])
 
 
 def depth_colours(count: int) -> list[tuple[float, float, float, float]]:
     """Colours from shallow to deep, distinct in grey and to the colour-blind."""
-    # the end of the ramp that is nearest to the ground is left out; no green, which marks tasks
+    # the end of the ramp closest to the background is left out, and so is green, which marks tasks
     first, last = (0.3, 1.0) if ink() in ("white", "w") else (0.0, 0.85)
     ramp = mpl.colormaps["plasma"]
     return [ramp(first + (last - first) * i / max(1, count - 1)) for i in range(count)]
 
 
 def markers(count: int) -> list[str]:
-    """Shapes of points, so that series are told apart without colour."""
+    """Shapes of points, so that series can be distinguished without colour."""
     return [list("osD^v<>p")[i % 8] for i in range(count)]

@@ -1,4 +1,4 @@
-"""Ranks to compare with: that of a random matrix, and the depth that explains a rank."""
+"""Reference values: the rank of a random matrix, and the depth at which a rank is reached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Monte Carlo says of a chain W_1, W_2 W_1, ...: its effective rank and its spectrum."""
+"""Monte Carlo statistics of a chain W_1, W_2 W_1, ...: effective rank and spectrum."""
 
 from __future__ import annotations
 

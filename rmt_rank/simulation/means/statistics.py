@@ -1,4 +1,4 @@
-"""What Monte Carlo can estimate: functions from singular values to numbers, by name."""
+"""Statistics that Monte Carlo can estimate: functions of singular values, by name."""
 
 from __future__ import annotations
 

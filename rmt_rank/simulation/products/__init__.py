@@ -1,1 +1,1 @@
-"""Random products: what is drawn, by which method, in which blocks."""
+"""Sampling of random products: chains, methods and blocks."""

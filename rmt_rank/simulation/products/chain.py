@@ -1,4 +1,4 @@
-"""What is sampled: a chain of Gaussian matrices, and by which method."""
+"""Description of a chain of Gaussian matrices, and of the method that samples it."""
 
 from __future__ import annotations
 

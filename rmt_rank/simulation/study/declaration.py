@@ -1,4 +1,4 @@
-"""A study, declared: a grid of widths and depths, and what is estimated at its cells."""
+"""Declaration of a study: a grid of widths and depths, and the statistics of its cells."""
 
 from __future__ import annotations
 

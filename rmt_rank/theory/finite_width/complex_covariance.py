@@ -185,7 +185,8 @@ def _diagonal(widths: tuple[int, ...], z: float, w: float, logs: Array, joint: A
     weights, factors, _, _ = beta_weights(N, y, passes)
     values = -np.expm1(-joint)
     if passes:
-        # D of it: with the ratios exp(-ratio) of what comes before `values` and the steps of joint
+        # the difference D of it, from the ratios exp(-ratio) of the terms before `values` and the
+        # steps of joint
         k = np.arange(1.0, N)
         ratio, step = np.log1p(y / k), np.zeros(N - 1)
         for n, count in Counter(sorted(widths)[1:]).items():

@@ -1,7 +1,7 @@
-r"""How far the mean effective rank at finite width lies from its limit.
+r"""Difference between the mean effective rank at finite width and its limit.
 
 With s the squared singular values, z = power/2, T = mean s^z and Q = mean s^z log s^z, the rank is
-log N + log T - Q/T.  Its mean has an annealed part, with E T and E Q in the place of T and Q, and a
+log N + log T - Q/T.  Its mean has an annealed part, with E T and E Q instead of T and Q, and a
 fluctuation, of second order in the deviations of T and Q.
 
 Complex entries: E sum_i s_i^z is known exactly for every width, see `complex_moments`, and so is
@@ -48,7 +48,7 @@ class FiniteWidthCorrection(NamedTuple):
     """E[effective rank] - log(width) - differential effective rank, in nats."""
 
     value: float
-    remainder: float  # size of the last term kept, an estimate of what is left out
+    remainder: float  # size of the last term kept: an estimate of the terms left out
 
 
 def finite_width_correction(

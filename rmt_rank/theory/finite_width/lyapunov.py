@@ -4,7 +4,7 @@ Per layer, the k-th largest log singular value grows by the mean log length of a
 N - k + 1 entries, and varies by its variance (Newman, doi:10.1007/BF01464284; for complex entries
 Forrester, doi:10.1007/s10955-013-0735-7): the diagonal of the triangular factor.
 
-What the exponents do not give is the mean effective rank.  Products whose two largest singular
+The exponents do not give the mean effective rank.  Products whose two largest singular
 values happen to be close are rare and carry it, so it decays much more slowly than the typical
 rank; and taking the log singular values as independent normal numbers with these means and
 variances overestimates it, for singular values repel: in simulations of width 8 by a fifth at depth

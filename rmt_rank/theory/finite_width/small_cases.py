@@ -40,7 +40,7 @@ _CATALAN = 0.915965594177219015
 
 
 class ExactRank(NamedTuple):
-    """A mean effective rank in nats, and why it is known."""
+    """A mean effective rank in nats, and the reason why it is known."""
 
     value: float
     why: str
@@ -77,7 +77,7 @@ def exact_expected_effective_rank(
     Notes
     -----
     The integral is good to 1e-13 of itself for powers up to 10, and to about 1e-16 power^3 beyond
-    (seen against 25 digits, depths up to 1500).
+    (compared with 25 digits, at depths up to 1500).
 
     Deep complex products of width 2, power 1: (pi/4)^L (1/2 + 1/(2 sqrt(pi (pi^2/8 - 1) L)) + ...),
     what is left out being O(L^-3/2).

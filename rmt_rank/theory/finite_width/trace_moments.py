@@ -51,7 +51,7 @@ def trace_moments(
     choice("field", field, FIELDS)
     order = integer("order", order, at_least=1, at_most=4)
     N = min(widths)
-    means = dict.fromkeys(_partitions(order), 1.0)  # of X = 1, over N to the number of parts
+    means = dict.fromkeys(_partitions(order), 1.0)  # for X = 1, over N^(number of parts)
     for n in sorted(widths)[1:]:
         means = {
             outer: math.fsum(
@@ -80,7 +80,7 @@ def _partitions(k: int, largest: int | None = None) -> list[tuple[int, ...]]:
 
 @functools.cache
 def _pairings(outer: tuple[int, ...], field: str) -> Counter[tuple[tuple[int, ...], int]]:
-    """Pairings of the factors of a product of traces, counted by what they leave.
+    """Pairings of the factors of a product of traces, counted by the traces of X that remain.
 
     The j-th G X G^H has the ends 2j (G) and 2j + 1 (G^H); rows of 2j + 1 meet those of the next G
     in its trace, columns of 2j and 2j + 1 meet in X.  A pairing joins rows and columns of two ends:

@@ -7,9 +7,9 @@ t = E[s/(s - s')], the mean over s' of the law. S-transforms multiply, so with e
 
 and on the lower side of the support the density of log s is Im t/pi (Voiculescu).
 
-The way to the support. w is analytic and injective for -pi < Im log s < 0, since (1) is its
+Path to the support. w is analytic and injective for -pi < Im log s < 0, since (1) is its
 inverse. At Im log s = -pi, s < 0, both t and w are known by real numbers: t falls from 1 to 0 along
-that line. From there Im log s rises to 0 in steps that are fixed parts of what is left: w is
+that line. From there Im log s rises to 0 in steps that are fixed parts of the rest: w is
 analytic on discs of that size and, by Koebe's theorem, so is its inverse around their images. That
 Newton's method has followed is not proved but checked: steps are halved, in their logarithm, where
 it or the state of a factor does not converge, and the law must have mass 1.
@@ -39,20 +39,21 @@ __all__ = ["FreeProductCurve", "curve_of"]
 
 Array = npt.NDArray[Any]
 
-# Part of Im log s that is left after a step, and the part of the distance to the next edge from
+# Part of Im log s that remains after a step, and the part of the distance to the next edge from
 # which the last step is made.
 STEP, LAST = 0.7, 0.25
 # Relative error of t - 1 or t at an edge, where log s is stationary.
 EDGE = 1e-9
-# The least t that is asked for.
+# The smallest t that is needed.
 SMALLEST_T = 1e-280
 # Steps of Newton's method at each: errors of a part in 10 become 1e-2, 1e-4, 1e-8.
 NEWTON_STEPS = 4
 # The last change of w that is allowed, over w, on the way and at its end.
 FOLLOWED, LAST_CHANGE = 1e-2, 1e-7
-# Of the way, of which most are needed where a law nearly has atoms.
+# Largest number of steps on the path; the most are needed where a law nearly has atoms.
 MOST_STEPS = 400
-# A larger smallest t is that of a user, whose S-transform is rounded: changes do not tell.
+# If the smallest t is larger than this, a user's S-transform limits it; it is rounded, and so its
+# changes carry no information.
 NOISELESS = 1e-20
 
 
@@ -60,8 +61,8 @@ NOISELESS = 1e-20
 class FreeProductCurve:
     """Equation (1) and the law that follows."""
 
-    factors: tuple[tuple[Factor, int], ...]  # distinct ones that are not trivial, how often
-    log_mean: float = 0.0  # log E s, with the trivial ones
+    factors: tuple[tuple[Factor, int], ...]  # distinct non-trivial factors, how often
+    log_mean: float = 0.0  # log E s, including the trivial factors
 
     @cached_property
     def depth(self) -> float:
@@ -75,7 +76,7 @@ class FreeProductCurve:
 
     @property
     def smallest_t(self) -> float:
-        """The least t that all factors can be asked for."""
+        """The smallest t at which all factors can be evaluated."""
         return max([SMALLEST_T, *(factor.smallest_t for factor, _ in self.factors)])
 
     def _sums(self, u: Array, t: Array, states: list[Any]) -> tuple[Array, Array, list[Any]]:
@@ -170,7 +171,7 @@ class FreeProductCurve:
         return w, at(guess)[1]
 
     def _moved(self, here: list[Any], target: Array) -> tuple[list[Any], Array]:
-        """Newton's method, first along a tangent, and where it has followed."""
+        """Newton's method, started along a tangent, and where it has converged."""
         w, states = here[0], here[1:]
         for _ in range(NEWTON_STEPS):
             log, slope, states = self._at(w, states)
@@ -204,7 +205,7 @@ def _part(values: Array | None, which: Array) -> Array | None:
 
 
 def curve_of(factors: Sequence[Factor], *, point_allowed: bool = True) -> FreeProductCurve:
-    """The curve of some factors; ValueError if they make a point, unless that is allowed."""
+    """The curve of some factors; ValueError if the law is a point, unless that is allowed."""
     if isinstance(factors, get_args(Factor)) or not isinstance(factors, Sequence):
         raise TypeError(f"factors must be a sequence of factors, got {shown(factors)}")
     for factor in factors:

@@ -1,13 +1,13 @@
 r"""Factors of free products, each known by its S-transform.
 
 s is a squared singular value of a factor in the limit of infinite width, S its S-transform on
-(-1, 0), and t = 1 + (argument of S), from 0 to 1. What a product needs of a factor is
+(-1, 0), and t = 1 + (argument of S), from 0 to 1. A product needs from a factor
 
     F(t) = log 1/S(t-1) - log E s,    F(1) = 0,    F'(1) = Var(s)/E[s]^2,
 
 for real t where it is analytic, and for t in the upper half plane.
 
-The residual ones are in `residual_factor`.
+Residual factors are in `residual_factor`.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from rmt_rank.theory.free_products.values import Array, Value, log_ratio
 
 __all__ = ["Factor", "FreeFactor", "GaussianFactor", "OrthogonalFactor", "ResidualFactor"]
 
-# Whose square root, as that of a scale, is well inside the floats.
+# Limit on aspects and scales, whose squares and square roots must be floats.
 LARGEST_ASPECT = 1e200
-# Where a user's S is looked at, and the end of the range from which it is continued to 0.
+# Points at which a user's S is checked, and the end of the range from which it is continued to 0.
 _GRID = np.concatenate([-np.geomspace(1e-3, 0.5, 25), -1 + np.geomspace(0.45, 1e-3, 25)])
 _NEAR_ZERO = 0.1
 # A user's S is a function of t - 1: t itself is lost near 0.
 _SMALLEST_T = 1e-8
-# A relative variance that is not told from 0.
+# Relative variances below this count as 0.
 _NO_VARIANCE = 1e-9
 
 

@@ -22,7 +22,7 @@ Array = npt.NDArray[np.float64]
 
 # The largest logarithm of a float.
 LARGEST_LOG = 709.0
-# log s_max/E s of laws that are told from a point.
+# Smallest log(s_max/E s) of a law that differs from a point mass.
 NARROWEST = 2.0**-49
 
 
@@ -96,7 +96,7 @@ class FreeProductLaw(IntervalLaw):
         return self._law.from_tails(below, above)
 
     def _density_at_zero(self) -> float:
-        """Of sigma^(2/(1+m) - 1) near 0."""
+        """Coefficient of sigma^(2/(1+m) - 1) in the density near 0."""
         m = self._curve.exponent
         if m != 1:
             return math.inf if m > 1 else 0.0

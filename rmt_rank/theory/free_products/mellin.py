@@ -15,7 +15,7 @@ __all__ = ["LARGEST_ORDER", "mellin_rank"]
 LARGEST_ORDER = 0.75
 # The trapezoidal rule's step and its end below, where x, 1e-13, is lost in x - 1.
 STEP, START = 1 / 8, -30.0
-# Where t - 1 is smaller F is linear.
+# Below this t - 1, F is linear.
 LINEAR_BELOW = 1e-6
 
 

@@ -1,6 +1,6 @@
 r"""The law of the singular values of a free product, as polynomials on panels.
 
-The panels are in a variable y that opens both ends of the support,
+The panels divide the range of a variable y that stretches both ends of the support,
 
     log(s_max/s) = B/(1 + e^-y),  or (1+m) log(1 + e^y) if s_min = 0,    B = log(s_max/s_min),
 
@@ -30,17 +30,17 @@ Index = npt.NDArray[np.intp]
 
 # Densities fall like exp(-1.5 abs(y)) at soft edges: exp(-36) here.
 SOFT_END = 24.0
-# Panels: their first width, the degree + 1 of their polynomials, what these may miss.
+# Panels: initial width, degree + 1 of the polynomials, and tolerance of these.
 WIDTH, NODES, TOLERANCE, MAX_SPLITS = 2.0, 20, 1e-13, 40
-# After so many only those that miss so much of the mass.
+# After FREE_SPLITS splits, only panels whose missing mass exceeds LOST_MASS are split.
 FREE_SPLITS, LOST_MASS = 7, 1e-15
 BISECTIONS = 52
 ROUNDING = 1e-14
-# Where t F' differs from m by less the law is a power law.
+# Where t F' differs from m by less than this, the law is a power law.
 POWER_LAW = 1e-15
-# Total mass and mean of a law may be off by so much.
+# Tolerance on the total mass and the mean of a law.
 ALLOWED = 1e-7
-# Layers of residual factors that have been followed at scales from 0.1 to 30, and at some.
+# Numbers of layers of residual factors tested at scales from 0.1 to 30, and at some scales only.
 SAFE_LAYERS, MOST_LAYERS = 5, 12
 
 _XI, _WEIGHTS = legendre.leggauss(NODES)
@@ -52,9 +52,9 @@ class Panels(NamedTuple):
 
     start: Array
     width: Array
-    series: Array  # a column a panel
-    above: Array  # probability of larger values than those of the panel
-    below: Array  # and of smaller ones
+    series: Array  # one column per panel
+    above: Array  # probability of values above those of the panel
+    below: Array  # probability of values below those of the panel
 
 
 class Quadrature(NamedTuple):
@@ -62,7 +62,7 @@ class Quadrature(NamedTuple):
 
     log_ratio: Array  # log(s/mean)
     weights: Array
-    end: tuple[float, float, float] | None  # of the panels: log_ratio, density in y, 1 + m
+    end: tuple[float, float, float] | None  # nodes of the panels: log_ratio, density in y, 1 + m
 
     def log_moment(self, z: float) -> float:
         """log E[(s/mean)^z]."""
@@ -140,7 +140,7 @@ class PanelLaw:
 
     @cached_property
     def panels(self) -> Panels:
-        """Panels, halved until their polynomials miss nothing."""
+        """Panels, halved until their polynomials are accurate."""
         if any(_layers(factor) > MOST_LAYERS for factor, _ in self.curve.factors):
             raise ValueError(self._unfollowed("too many"))
         last = self.last_y
@@ -203,7 +203,7 @@ class PanelLaw:
         return y, index, np.clip(2 * (y - start[index]) / width[index] - 1, -1, 1)
 
     def _beyond(self, y: Array) -> Array:
-        """Density at y beyond the panels over that at their end."""
+        """Ratio of the density at y beyond the panels to that at their end."""
         first, last = self.panels.start[0], self.last_y
         fall = 1.0 if self.curve.exponent else 1.5
         gone = 1.5 * np.maximum(first - y, 0) + fall * np.maximum(y - last, 0)
@@ -286,7 +286,7 @@ class PanelLaw:
 
 @lru_cache(maxsize=16)
 def panel_law(curve: FreeProductCurve) -> PanelLaw:
-    """The law of a curve; the latest ones are kept."""
+    """The law of a curve; the latest ones are cached."""
     return PanelLaw(curve)
 
 

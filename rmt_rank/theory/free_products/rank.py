@@ -43,7 +43,7 @@ Array = npt.NDArray[np.float64]
 
 # Effective depths below which a law is as narrow as rounding, and the relative error there.
 NARROW, NARROW_ERROR = 1e-16, 1e-12
-# Orders of their moments times sqrt(D): what (z^2 D)^2/24 of `_narrow_rank` adds is below 1e-13.
+# Limit on the orders of their moments times sqrt(D): (z^2 D)^2/24 in `_narrow_rank` is below 1e-13.
 NARROW_REACH = 1e-3
 
 
@@ -94,8 +94,8 @@ def effective_rank_of_free_product(
     depths D below 1e-16 have the leading order -order power^2 D/8, with a relative error of about
     D (1 + power/2 (1 + order))^2.
 
-    Residual factors of up to 5 layers are followed at scales that were tried, from 0.1 to 30; up to
-    12 at some, and otherwise there is a ValueError.
+    Residual factors of up to 5 layers were tested at scales from 0.1 to 30, those of up to
+    12 layers at some scales; a ValueError is raised where the computation fails.
 
     References
     ----------
@@ -134,7 +134,7 @@ def effective_rank_of_free_product(
 
 
 def _narrow_rank(curve: FreeProductCurve, z: float, order: float) -> float:
-    """To leading order in the effective depth D = Var(log s), from cumulants.
+    """Effective rank to leading order in the effective depth D = Var(log s), from cumulants.
 
     log E s^z = k_1 z + k_2 z^2/2 + k_3 z^3/6 + ..., k_2 = D (1 + O(D)), k_3 = O(D^2), k_4 = -D^2,
     so that (log E s^(qz) - q log E s^z)/(1-q) = -(q z^2 D/2) (1 + e), where

@@ -8,7 +8,7 @@ functions of one variable, so that with t as in `factors`
 
 p = a^2 (1+c)^(k-1). For k = 1 this is quadratic: a^2 (1+2b) + 1 = sqrt((1+a^2)^2 + 4 a^2 (t-1)).
 If s > 0 is replaced by -s, b and c lie between t - 1 and 0 for 0 < t < 1; from there they are
-followed to other t, by what the caller keeps as the state.
+followed to other t; the caller keeps the state from which this starts.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from rmt_rank.theory.free_products.values import Array, Value, log1p, log_ratio
 
 __all__ = ["ResidualFactor"]
 
-# Of the branch, if it is not 0: fourth powers are floats.
+# Limits on the scale, if it is not 0: fourth powers must be floats.
 SMALLEST_SCALE, LARGEST_SCALE = 1e-100, 1e75
-# The least log c at which the real branches of a block are looked for.
+# The smallest log c at which the real branches of a block are searched.
 _FIRST_LOG = -80.0
 # Steps of Newton's method for a state, the last one that is allowed and how far all of them may
 # lead, as parts of the state.
@@ -145,7 +145,7 @@ class ResidualFactor:
 
     @property
     def _keeps_c(self) -> bool:
-        """Whether the state is c: the other is t - 1 less the state, and loses digits if small."""
+        """Return whether the state is c; t - 1 - state is the other, and loses digits if small."""
         return self.scale <= 2
 
     def _cumulants(self, state: Array, u: Array, t: Array) -> tuple[Array, ...]:
@@ -182,10 +182,10 @@ class ResidualFactor:
         )
         b, c, _, above, *_ = self._cumulants(state, u, t)
         if not self._keeps_c:
-            # of c, to first order
+            # change of c, to first order
             fall = 1 / c - (self.layers - 1) / (1 + c)
             change = change * (1 / b + 1 / above) / fall
-        # so that (1+c)^(k-1) changes by a part
+        # limit the relative change of (1+c)^(k-1)
         followed &= np.abs(change) < np.abs(1 + c) / self.layers
         return np.where(followed, state, np.nan)
 

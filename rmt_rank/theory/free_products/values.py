@@ -1,4 +1,4 @@
-"""What a free factor says of itself, and logarithms without cancellation."""
+"""Values of a free factor at points, and logarithms without cancellation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = npt.NDArray[Any]
 
 
 class Value(NamedTuple):
-    """F at some points, its derivative, and where to start at points near by."""
+    """F at some points, its derivative, and the state to start from at points near by."""
 
     log: Array
     slope: Array

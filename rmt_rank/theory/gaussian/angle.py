@@ -65,7 +65,7 @@ class _Floats:
 
 
 class Constants(NamedTuple):
-    """What depends on the depth L alone."""
+    """Constants that depend on the depth L alone."""
 
     L: Array
     a: Array  # 1/(L+1)
@@ -140,13 +140,13 @@ class Point(NamedTuple):
 
     theta: Array
     eps: Array
-    sin: Array  # of theta
+    sin: Array  # sin(theta)
     small: _Trigonometry
     large: _Trigonometry
 
 
 def point(angle: Angle, c: Constants) -> Point:
-    """Gather what the functions below share."""
+    """Compute the quantities that the functions below share."""
     theta, eps = angle
     near_zero = theta.real < eps.real
     x, X = c.m * theta, c.M * theta

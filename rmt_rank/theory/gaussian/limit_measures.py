@@ -48,12 +48,12 @@ _nodes, _weights = np.polynomial.legendre.leggauss(96)
 _V = (_nodes + 1) / 2
 _EPS, _EPS_WEIGHTS = _V**4, 2 * _weights * _V**3
 
-# log(eps/theta) between which the values that may be missing end.
+# Range of log(eps/theta) in which the missing values may end.
 _FIRST, _LAST = -140.0, 40.0
 
 # Limits for measures that need the law itself: depths, and the largest power of its values.
 _DEPTHS, _LARGEST_EXPONENT = (1e-100, 1e15), 10.0
-# Depths between which the greatest share above a threshold is looked for.
+# Range of depths in which the greatest share above a threshold is searched.
 _PEAK_RANGE = (1e-8, 1e8)
 
 
@@ -255,7 +255,7 @@ def limit_threshold_rank(depth: npt.ArrayLike, threshold: npt.ArrayLike) -> Resu
 
 
 class ThresholdPeak(NamedTuple):
-    """Where the limit of the threshold rank is greatest."""
+    """Depth and value at the maximum of the limit of the threshold rank."""
 
     depth: float
     share: float

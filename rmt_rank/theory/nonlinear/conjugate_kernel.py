@@ -6,8 +6,8 @@ activations of layer l over their mean square.  As q = gamma n -> infinity, K_l 
 law `kernel_recursion` finds layer by layer.
 
 For odd activations there is no outlier, and this is the theorem of Fan and Wang, for centred
-activations and nearly orthogonal inputs.  For others it is our extension: a conjecture, held
-against simulation.
+activations and nearly orthogonal inputs.  For others it is our extension: a conjecture, compared
+with simulation.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ __all__ = [
 
 # Largest number of layers; each takes a quadrature.
 MOST_LAYERS = 10**5
-# Logarithms of variances from and to which a fixed point is looked for, and what is rounding.
+# Range of log variances in which a fixed point is searched, and the rounding error of its equation.
 _LOG_VARIANCES, _ROUNDING = (-12.0, 12.0), 1e-10
 
 
 class ConjugateKernel(NamedTuple):
-    """Limit of the spectrum of the normalised Gram matrix, and what the effective rank takes of it.
+    """Limit of the spectrum of the normalised Gram matrix, with the parts of its effective rank.
 
     Attributes
     ----------
@@ -194,7 +194,7 @@ def conjugate_kernel_effective_rank(
 
 
 class KernelPlateau(NamedTuple):
-    """What deep networks of an odd activation tend to, at infinite width.
+    """Limit of deep networks with an odd activation, at infinite width.
 
     Attributes
     ----------
@@ -220,7 +220,7 @@ def conjugate_kernel_plateau(
     *,
     weight_variance: float = 1.0,
 ) -> KernelPlateau:
-    """Where the participation ratio of the Gram matrix of a deep network settles.
+    """Limit of the participation ratio of the Gram matrix of a deep network as depth grows.
 
     Parameters
     ----------
@@ -264,7 +264,7 @@ def conjugate_kernel_plateau(
 
     low, largest = _LOG_VARIANCES
     high = low
-    # a growth of 1 up to rounding is no fixed point: the identity, or a critical variance
+    # a growth of 1 up to rounding is not a fixed point: the identity, or a critical variance
     if growth(low) > _ROUNDING:
         while growth(high) > 0 and high < largest:
             high += 0.5
@@ -280,6 +280,6 @@ def conjugate_kernel_plateau(
 
 
 def _alone(found: Activation, v: float) -> Layer:
-    """A layer that sees uncorrelated pre-activations of variance v."""
+    """A layer whose pre-activations are uncorrelated and have variance v."""
     (layer,) = gaussian_layers(found, 1, v)
     return layer

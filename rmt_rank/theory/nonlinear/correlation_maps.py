@@ -1,11 +1,11 @@
-r"""How correlations of two inputs move through the layers of a random network of infinite width.
+r"""Correlations of two inputs through the layers of a random network of infinite width.
 
 Pre-activations of the next layer have the variance and covariance
 
     v' = sw^2 F(v) + sb^2,    c' = sw^2 F(v, v, r) + sb^2,
 
-F the dual activation (`dual_activations`). What is carried is the gap 1 - r: where r tends to 1, a
-number near 1 has lost it.
+F the dual activation (`dual_activations`). The code carries the gap 1 - r: where r tends to 1, a
+float near 1 does not hold it.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ class Correlations(NamedTuple):
 
     @property
     def correlation(self) -> Array:
-        """The correlation, which near 1 is known better by its gap."""
+        """The correlation; near 1, its gap is more accurate."""
         return 1 - self.gap
 
 

@@ -1,11 +1,11 @@
-r"""Dual activations: what an activation makes of two Gaussian pre-activations.
+r"""Dual activations: mean product of the activations of two Gaussian pre-activations.
 
 For (u, w) Gaussian of means 0, variances a and b and correlation r,
 
     F(a, b, r) = E phi(u) phi(w),    F(a) = F(a, a, 1) = E phi(u)^2,
 
 and the layer takes the correlation r to F(a, b, r)/sqrt(F(a) F(b)).  Where correlations tend to 1,
-what matters is the gap 1 - r, which is taken to
+the layer takes the gap 1 - r to
 
     1 - F(a, b, r)/sqrt(F(a) F(b)) = ([sqrt(F(a) F(b)) - F(a, b, 1)] + [F(a, b, 1) - F(a, b, r)])
                                      / sqrt(F(a) F(b)).
@@ -50,11 +50,11 @@ _ANGLE_SERIES = [(-1) ** k / math.factorial(2 * k + 3) for k in range(7)]
 
 
 class Dual(Protocol):
-    """An activation seen from its pre-activations; arrays broadcast."""
+    """Moments of an activation as functions of its pre-activations; arrays broadcast."""
 
     @property
     def homogeneous(self) -> bool:
-        """Whether correlations do not depend on the variances."""
+        """Return whether correlations are independent of the variances."""
         ...
 
     def second_moment(self, variance: Array) -> Array:
@@ -261,7 +261,7 @@ def _frequency(found: Activation) -> float | None:
 
 
 def _piecewise_linear(found: Activation) -> _PiecewiseLinear | None:
-    """The two slopes, if there is nothing else."""
+    """The two slopes of an activation that is linear on either side of 0, else None."""
     if set(found.kinks) - {0.0}:
         return None
     x = np.concatenate([np.geomspace(1e-3, 1e3, 25), [1.0]])
@@ -301,7 +301,7 @@ def dual_activation(
     Raises
     ------
     TypeError
-        If an argument is not real, or phi is no activation.
+        If an argument is not real, or phi is not an activation.
     ValueError
         If an argument is not in its range, they do not broadcast, or phi is too sharp, or grows too
         fast, for the quadrature.

@@ -1,16 +1,17 @@
 r"""Duals of activations without a closed form, by quadrature.
 
-Smooth ones. With he_k the orthonormal Hermite polynomials and c_k(a) = E phi(sqrt(a) x) he_k(x),
+Smooth activations. With he_k the orthonormal Hermite polynomials and
+c_k(a) = E phi(sqrt(a) x) he_k(x),
 
     E phi(u) phi(w) = sum_k c_k(a) c_k(b) r^k.
 
 The c_k are sums over equidistant points, whose error for analytic functions is exponentially small
-in the distance of the nearest singularity over the step.  What the series leaves of
+in the distance of the nearest singularity over the step.  The remainder of
 E phi^2 = sum_k c_k^2 is measured, and refused if it is more than `TOLERANCE`.  The drop from r = 1
 is d sum_j r^j sum_(k>j) c_k(a) c_k(b), d = 1 - r.
 
-Those with kinks. In the coordinates u = sqrt(a) (C p + S m), w = sqrt(b) (C p - S m), with C and S
-the cosine and sine of half the angle arccos r, the mean of (phi(u) - phi(w))^2/2 is
+Activations with kinks. In the coordinates u = sqrt(a) (C p + S m), w = sqrt(b) (C p - S m), with
+C and S the cosine and sine of half the angle arccos r, the mean of (phi(u) - phi(w))^2/2 is
 
     D = [E phi(u)^2 + E phi(w)^2]/2 - E phi(u) phi(w),
 
@@ -70,7 +71,7 @@ def _points() -> Array:
 
 @lru_cache(maxsize=len(_TERMS))
 def _hermite(terms: int) -> Array:
-    """Rows: points; columns: he_k sqrt(density)."""
+    """Values of he_k sqrt(density), one row per point and one column per k."""
     x = _points()
     table = np.empty((terms, x.size))
     table[0] = np.sqrt(_gaussian(x))
@@ -144,7 +145,7 @@ class HermiteDual:
 
 
 def _shortened(c: Array) -> Array:
-    """Without terms that together are below rounding."""
+    """The coefficients without those that together are below rounding."""
     shares = np.max((c * c).reshape(len(c), -1), axis=1)
     left = np.cumsum(shares[::-1])[::-1]
     return c[: max(2, int(np.sum(left > 1e-18 * np.sum(shares))))]
@@ -211,7 +212,7 @@ class KinkedDual:
         return np.asarray(np.clip(gap * value, 0, 2))
 
     def _direct(self, first: Array, second: Array, gap: Array) -> Array:
-        """One integral over the plane an element; all flat."""
+        """One integral over the plane for each element of flat arrays."""
         x, y = np.sqrt(self.second_moment(first)), np.sqrt(self.second_moment(second))
         kinks = len(self.found.kinks)
         panels = (_LAYER.size * kinks * (kinks + 2) + _REST.size) * (2 * kinks + _REST.size)
@@ -249,7 +250,7 @@ class KinkedDual:
 
 
 def _panels(cuts: Array) -> tuple[Array, Array]:
-    """Legendre nodes and weights between the cuts of a last axis, and some more."""
+    """Legendre nodes and weights between the cuts along the last axis, and additional cuts."""
     rest = np.broadcast_to(_REST, (*cuts.shape[:-1], _REST.size))
     cuts = np.concatenate([np.clip(cuts, -_REACH, _REACH), rest], axis=-1)
     cuts = np.sort(cuts, axis=-1)

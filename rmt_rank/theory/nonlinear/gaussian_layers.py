@@ -1,4 +1,4 @@
-"""What one layer of a network does to jointly Gaussian pre-activations of many inputs.
+"""Effect of one layer of a network on jointly Gaussian pre-activations of many inputs.
 
 Pre-activations of different inputs have variance v and correlation r: they are
 sqrt(v) (sqrt(r) xi + sqrt(1-r) z) with one xi for all inputs of a neuron and a z of its own for

@@ -1,4 +1,4 @@
-"""Gram matrices at finite width: what normalising every row costs.
+"""Gram matrices at finite width: the effect of normalising every row on the rank.
 
 With p(z) = E c^z of the limit law of C = W W^T (mean 1), W the product of L Gaussian n x n
 matrices, the square of a row of a linear network is x^T C x = n (1 + delta), Var delta = 2 p(2)/n.

@@ -27,16 +27,16 @@ __all__ = ["kernel_entropy"]
 Array = npt.NDArray[np.float64]
 
 # A layer whose linear part is this small a share of the bulk, through all layers after it, is
-# taken to see independent inputs: the rank changes by the square of it.
+# treated as having independent inputs: the rank changes by the square of it.
 _FORGOTTEN = 1e-9
 # Trapezoidal rule in u = log(s - smallest s): first step, error that ends its halving, range.
 _STEP, _ERROR, _HALVINGS = 0.5, 1e-12, 10
 _RANGE = 44.0
-# Of Newton's method in a layer, which takes 4 to 8.
+# Limit on the steps of Newton's method in a layer, which takes 4 to 8.
 _NEWTON_STEPS = 100
-# Terms below it are left out.
+# Terms below this are left out.
 _NEGLIGIBLE = 1e-19
-# Inputs over width beyond which only the term of order 1/gamma is left, and rounding grows.
+# Ratio of inputs to width beyond which only the term of order 1/gamma matters, and rounding grows.
 _MANY = 1e6
 
 
@@ -73,9 +73,9 @@ def kernel_entropy(layers: list[Layer], gamma: float, inputs: float) -> float:
 
 
 def _entropy(layers: list[Layer], gamma: float, inputs: float) -> float:
-    """The same, by the integral: about the largest eigenvalues, of size c.
+    """The same entropy by the integral, which resolves the largest eigenvalues, of size c.
 
-    What is far below them, where t is a difference of numbers of their size, hardly counts.
+    Eigenvalues far below them, where t is a difference of larger numbers, hardly contribute.
     """
     apart = layers[-1].apart if layers else 1.0
     c = max(gamma, inputs, 1.0)
@@ -122,7 +122,7 @@ def _log_mean(steps: list[_Step], mass: float, apart: float, c: float) -> float:
     coarse = math.log(scale) + np.arange(-_RANGE, _RANGE, _STEP)
     values = terms(coarse)
     kept = np.flatnonzero(np.abs(values) > _NEGLIGIBLE)
-    if kept.size == 0:  # all of the bulk at 1
+    if kept.size == 0:  # the whole bulk is at 1
         return 0.0
     u = coarse[max(0, kept[0] - 2) : kept[-1] + 3]
     step, total = _STEP, _STEP * float(terms(u).sum())

@@ -33,11 +33,11 @@ __all__ = ["neural_kernel", "neural_kernel_effective_rank", "neural_kernel_of_gr
 Array = npt.NDArray[np.float64]
 Given = str | Callable[[Any], Any] | Activation
 
-# Pairs nearer than this are compared by their difference.
+# For pairs of inputs nearer than this, the gap is computed from their difference.
 _NEAR, _PAIRS = 1e-4, 2**20
-# Variances whose spread is rounding are taken as one.
+# Variances whose relative spread is below this are treated as equal.
 _SPREAD = 1e-13
-# Below this largest gap, one eigenvalue stands out.
+# If the largest gap is below this, one eigenvalue dominates.
 _COLLAPSED = 0.1
 _SYMMETRIC = 1e-8
 # Mean squares of inputs, whose products with weight variances are floats.
@@ -107,7 +107,7 @@ def neural_kernel_of_gram(
     weight_variance: float = 1.0,
     bias_variance: float = 0.0,
 ) -> Array:
-    """The same from K_0, the Gram matrix of the inputs over their dimension.
+    """Kernel of the last layer from K_0, the Gram matrix of the inputs over their dimension.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def neural_kernel_of_gram(
     Raises
     ------
     TypeError, ValueError
-        If gram is no such matrix; as in `neural_kernel`.
+        If gram is not such a matrix; as in `neural_kernel`.
     """
     return _kernel(*_from_gram(gram), depth, activation, weight_variance, bias_variance)
 
@@ -160,7 +160,7 @@ def neural_kernel_effective_rank(
     Raises
     ------
     TypeError, ValueError
-        As in `neural_kernel`; if kernel is unknown or a depth is not a whole number.
+        As in `neural_kernel`; if kernel is unknown or a depth is not an integer.
 
     See Also
     --------
@@ -331,7 +331,7 @@ def _entropy(variance: Array, gap: Array) -> float:
 
 
 def _collapsed_entropy(s: Array, rest: Array) -> float:
-    """The same for s s^T - rest with one eigenvalue that stands out."""
+    """The same entropy for s s^T - rest, where one eigenvalue dominates."""
     size = float(s @ s)
     x = s
     # the others are below 0.1 of it: rounding after 17 steps at most

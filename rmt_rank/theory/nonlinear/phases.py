@@ -1,4 +1,4 @@
-r"""The phases of random networks of infinite width: what becomes of correlations at great depth.
+r"""The phases of random networks of infinite width: the limit of correlations as depth grows.
 
 At a fixed point v of the variance the map of the correlation has the slope chi = sw^2 E phi'^2 at
 r = 1, and is convex on [0, 1]: all its coefficients in r are squares. So r -> 1 if chi <= 1, and r
@@ -37,12 +37,12 @@ Given = str | Callable[[Any], Any] | Activation
 _VANISHING, _EXPLODING = 1e-12, 1e12
 # A variance at which phi is linear to rounding.
 _ORIGIN = 1e-20
-# How far from 1 a slope may be that is computed there, and one that is known at 0.
+# Tolerances on a slope that should be 1: computed at a fixed point, and known at 0.
 _CRITICAL, _ROUNDING = 1e-5, 4 * float(np.finfo(float).eps)
 
 
 class Phase(NamedTuple):
-    """What becomes of variance and correlation at great depth.
+    """Limits of variance and correlation as depth grows.
 
     Attributes
     ----------
@@ -137,7 +137,7 @@ def phase(
     sw2 = real("weight_variance", weight_variance, above=0)
     sb2 = real("bias_variance", bias_variance, at_least=0)
     limit = _limit_of_variance(dual, given.name, real("variance", variance, above=0), sw2, sb2)
-    # without bias layers at both ends are scaled, which correlations do not see
+    # without bias, layers at both ends scale the inputs, which leaves correlations unchanged
     bias = sb2 if 0 < limit < math.inf else 0.0
     v = np.asarray(min(max(limit, _VANISHING), _EXPLODING))
     at = (dual, v, _own_weight_variance(dual, v, bias), bias)
@@ -183,7 +183,7 @@ def _next_gap(gap: float, dual: Dual, v: Array, sw2: float, sb2: float) -> float
 
 
 def _is_identity(at: _Layer) -> bool:
-    """Whether correlations stay, as those of linear networks do."""
+    """Return whether layers leave correlations unchanged, as linear networks do."""
     return abs(_next_gap(0.5, *at) - 0.5) < 1e-12
 
 

@@ -1,6 +1,6 @@
 """Laws of singular values on an interval: SciPy's methods, and the effective rank by means.
 
-A subclass gives the law as functions of log(s/scale^2), s = sigma^2, inside its support.  The
+A subclass defines the law by functions of log(s/scale^2), s = sigma^2, inside its support.  The
 methods, their arguments and what they return outside the support are those of a frozen
 distribution of `scipy.stats`, such as `singular_value_law(depth)`.
 """
@@ -359,7 +359,7 @@ class IntervalLaw(ABC):
 
     @cached_property
     def _floor(self) -> float:
-        """Where means begin, in log(s/scale^2): smaller values have a negligible probability."""
+        """Lower limit of means, in log(s/scale^2): smaller values have a negligible probability."""
         low = self._log_edges[0]
         if math.isfinite(low):
             return low
@@ -389,7 +389,7 @@ class IntervalLaw(ABC):
 
 
 def _numbers(name: str, value: npt.ArrayLike) -> Array:
-    """Real numbers, nan and infinity allowed."""
+    """Return real numbers; nan and infinity are allowed."""
     return real_array(name, value, finite=False, nan=True)
 
 

@@ -16,14 +16,14 @@ _MOST_STEPS = 70
 # Newton's steps square the error: where one is this small the next would be rounding.
 _SMALL_STEP = 1e-9
 _SMALL_ROOT = 1e-3
-# A last step above this, relative to the root, is no rounding.
+# A last step above this, relative to the root, is more than rounding.
 _LOST = 0.01
 
 
 def increasing_root(
     function: Callable[[Array], tuple[Array, Array]], low: Array, high: Array
 ) -> Array:
-    """Where increasing functions are 0.
+    """Roots of increasing functions.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def increasing_root(
         low, high = np.where(value < 0, x, low), np.where(value < 0, high, x)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             newton = x - value / slope
-        # a root at an end is found by steps that pass it by rounding
+        # a root at an end is found, although rounding may carry steps beyond it
         slack = _SMALL_STEP * np.maximum(_SMALL_ROOT, np.abs(x))
         good = (newton >= low - slack) & (newton <= high + slack)
         following = np.where(good, np.clip(newton, low, high), (low + high) / 2)
@@ -56,7 +56,7 @@ def increasing_root(
         found = good & (step <= slack)
         if np.all(found):
             return x
-    # a root beyond an end is approached by bisection, and no step of Newton's method is good; where a
+    # a root beyond an end is approached by bisection, where steps of Newton's method fail; where a
     # function is nearly flat its rounding moves the root, and steps do not become small
     left = ~found & (high - low > slack) & (step > _LOST * np.maximum(1, np.abs(x)))
     if np.any(left):

@@ -43,7 +43,7 @@ _STEP, _END = 0.125, 39.0
 
 class _Means(NamedTuple):
     law: float  # over the limit law
-    term: float  # of order 1/N
+    term: float  # the coefficient of 1/N
 
 
 def rectangular_correction(widths: Sequence[float], *, power: float = 1) -> float:

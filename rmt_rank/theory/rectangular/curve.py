@@ -1,4 +1,4 @@
-r"""The curve that the limit law of unequal widths lives on: edges, values, tails, means.
+r"""The curve that parametrises the limit law of unequal widths: edges, values, tails, means.
 
 n_0, ..., n_L are the widths, N the smallest, y_1, ..., y_L = n_j/N - 1 >= 0 for all others, s one
 of the N squared singular values, for entries of variance 1/N. Then t = 1 + E[s'/(s - s')], the mean
@@ -73,7 +73,7 @@ class Nodes(NamedTuple):
 
     tau: Array
     log_odds: Array  # log(cdf/sf)
-    logit: Array  # of alpha/alpha_max
+    logit: Array  # logit(alpha/alpha_max)
     log_modulus: Array  # log abs(t)
 
 
@@ -82,7 +82,7 @@ class Quadrature(NamedTuple):
 
     log_ratio: Array  # log(s/mean)
     weights: Array
-    decay: float  # of the weights at s = 0, as a power of s; inf if s_min > 0
+    decay: float  # decay of the weights at s = 0, as a power of s; inf if s_min > 0
 
     def log_moment(self, z: float) -> float:
         """log E[(s/mean)^z]; the nodes left out at s = 0 form a geometric series."""
@@ -101,7 +101,7 @@ _LARGEST_RATIO = 1e150
 class Curve:
     """Equation (1) and its solution; all squared values are over the mean, prod_j (1+y_j)."""
 
-    excess: tuple[tuple[float, int], ...]  # distinct y_j, how often
+    excess: tuple[tuple[float, int], ...]  # distinct y_j, and how often each occurs
 
     @property
     def depth(self) -> int:

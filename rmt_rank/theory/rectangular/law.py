@@ -1,6 +1,6 @@
 """Products of Gaussian matrices of unequal widths, as all of them grow in fixed proportions.
 
-Moments, effective rank and law of the singular values, by the curve in `curve.py`, whose
+Moments, effective rank and law of the singular values follow from the curve in `curve.py`, whose
 equation (1) and symbols are used here: n_0, ..., n_L are the widths, N the smallest, and
 y_j = n_j/N - 1 >= 0 for all others.
 """

@@ -37,11 +37,11 @@ __all__ = ["ResidualLimitLaw", "residual_limit_law"]
 
 Array = npt.NDArray[np.float64]
 
-# Times at which singular values are floats, and not 1.
+# Times at which singular values are floats, and differ from 1.
 EARLIEST, LATEST = 1.1e-31, 1408.0
-# Newton's method stops at steps this small, of which the next is about the square.
+# Newton's method stops at steps this small, because the next one is about the square.
 LAST_STEP, MAX_STEPS = 1e-7, 60
-# Values and probabilities nearer to the middle than this part of a half are in the middle.
+# Values and probabilities nearer to the middle than this part of a half count as the middle.
 MIDDLE = 1e-30
 
 # x - atan x = x^3 sum_k (-x^2)^k/(2k+3)
@@ -87,7 +87,7 @@ class Curve:
         return log_upper_edge(self.tau)
 
     def points(self, p: Array) -> Points:
-        """All that (1) and (2) give."""
+        """Evaluate (1) and (2)."""
         tau, (half, rest) = self.tau, self.halves
         theta, missing = 2 * half * special.expit(-p), 2 * half * special.expit(p)
         # cos(theta/2) from the distance of theta to pi, which may be small

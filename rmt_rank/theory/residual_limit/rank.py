@@ -44,10 +44,10 @@ STEP_PER_DISTANCE, STEP_PER_WIDTH = 0.12, 0.5
 LOG_LEFT_OUT = 45.0
 # Where z log s_max is smaller, s^z is compared with 1, and with its largest value beyond.
 NEAR_ONE = 2.0
-# The least distance from the real axis where all of the ellipse is needed; 3e5 nodes.
+# The smallest distance from the real axis if the whole ellipse is needed; 3e5 nodes.
 LEAST_DISTANCE = 1e-4
 
-# Of times and orders, whose product leaves room in the floats.
+# Limit on times and orders, whose product must stay well inside the floats.
 LATEST, LARGEST = 1e300, 1e6
 
 # Orders in this interval are averaged; for others a quotient loses at most a bit.

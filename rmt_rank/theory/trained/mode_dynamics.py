@@ -30,11 +30,11 @@ __all__ = ["mode_effective_rank", "mode_singular_values", "mode_time"]
 
 Array = npt.NDArray[np.float64]
 
-# Of series in numbers up to 1/2.
+# Number of terms of series in numbers up to 1/2.
 _TERMS = np.arange(1, 60)
 # Ratios of target and start that leave room for their squares.
 _LARGEST_RATIO = 1e100
-# Beyond this logit r is 1 to rounding.
+# Beyond this logit, r rounds to 1.
 _END = 500.0
 
 
@@ -53,7 +53,7 @@ class _Beta:
         self.harmonic = float(special.digamma(gamma + 2)) + np.euler_gamma
 
     def __call__(self, r: Array, rest: Array) -> Array:
-        """At r, and 1 - r to its own accuracy."""
+        """The integral at r, given also as 1 - r to full relative accuracy."""
         low, high = np.minimum(r, 0.5), np.minimum(rest, 0.5)
         power = self.gamma + 1
         rise = self.first**power * special.boxcox(low / self.first, power)
@@ -66,7 +66,7 @@ class _Beta:
 def mode_singular_values(
     time: npt.ArrayLike, targets: npt.ArrayLike, initial: npt.ArrayLike, depth: float
 ) -> Array | np.float64:
-    """Singular values of a balanced, aligned network on whitened data, after some time.
+    """Singular values of a balanced, aligned network on whitened data after a training time.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def mode_singular_values(
     Notes
     -----
     d = 1: s + (sigma_0 - s) exp(-t); d = 2: s/(1 + (s/sigma_0 - 1) exp(-2 s t)).  From a start that
-    is not aligned this is no more than a picture: the singular vectors have to turn first.
+    is not aligned this is only a picture: the singular vectors have to turn first.
 
     References
     ----------
@@ -146,7 +146,7 @@ def mode_singular_values(
 def mode_time(
     values: npt.ArrayLike, targets: npt.ArrayLike, initial: npt.ArrayLike, depth: float
 ) -> Array | np.float64:
-    """Time after which singular values have come from one value to another, see (1).
+    """Time that singular values take from one value to another, see (1).
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def mode_time(
 def mode_effective_rank(
     time: npt.ArrayLike, targets: npt.ArrayLike, initial: npt.ArrayLike, depth: float
 ) -> Array | np.float64:
-    """Effective rank along the way of a balanced, aligned network on whitened data.
+    """Effective rank of a balanced, aligned network on whitened data during training.
 
     Parameters
     ----------

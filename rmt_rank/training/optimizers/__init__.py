@@ -1,4 +1,4 @@
-"""Optimizers, one a file; `run(objective, ledger)` is the verb of each.
+"""Optimizers, one per file; each has the method `run(objective, ledger)`.
 
 An optimizer moves the networks of a ledger until the ledger has stopped them all.  It looks at
 losses and gradients through the objective alone, and tells the ledger of what it did.

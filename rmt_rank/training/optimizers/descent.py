@@ -1,4 +1,4 @@
-"""The loop of optimizers that take one gradient a step: all networks of a batch in step."""
+"""The loop of optimizers that take one gradient per step, for all networks of a batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an optimizer is given beside the objective."""
+"""Settings that an optimizer receives in addition to the objective."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernel: what is known in closed form, rational numbers, quadrature of a joint density."""
+"""The kernel against closed forms, rational numbers, and quadrature of a joint density."""
 
 import itertools
 import math
@@ -54,7 +54,7 @@ def test_one_matrix_of_width_two_by_its_density(rows, z, w):
             )
 
         unit = mean(0, 0)
-        first, second = mean(a, 0) / unit, mean(b, 0) / unit  # of (x^a + y^a)/2
+        first, second = mean(a, 0) / unit, mean(b, 0) / unit  # the mean of (x^a + y^a)/2
         both = (mean(a + b, 0) + (mean(a, b) + mean(b, a)) / 2) / (2 * unit)
         scale = mpmath.mpf(2)
         expected_first = first / scale**a

@@ -1,4 +1,4 @@
-"""Exact moments of free products against known ones, and against the fast road."""
+"""Exact moments of free products against known ones, and against the float64 implementation."""
 
 from fractions import Fraction
 
@@ -17,7 +17,7 @@ CATALAN = [1, 2, 5, 14, 42]
 def test_fuss_catalan(depth):
     found = free_product_moments(*[CATALAN] * depth)
     for order, moment in enumerate(found, 1):
-        # whole numbers, to rounding of the gamma functions
+        # integers, to rounding of the gamma functions
         assert moment.denominator == 1
         assert float(fuss_catalan_moment(order, depth)) == pytest.approx(int(moment), rel=1e-13)
 
@@ -27,7 +27,7 @@ def test_residual(square):
     product = free_product_moments(CATALAN, residual_moments(square, 5))
     factors = [GaussianFactor(), ResidualFactor(float(square) ** 0.5)]
     for order, moment in enumerate(product, 1):
-        # the fast road's stated error
+        # the stated error of the float64 implementation
         assert float(free_product_moment(factors, order)) == pytest.approx(float(moment), rel=1e-12)
 
 

@@ -1,4 +1,4 @@
-"""The slow road for free products against closed forms written out here."""
+"""The reference implementation of free products against closed forms written out here."""
 
 import mpmath
 import pytest
@@ -12,7 +12,7 @@ from rmt_rank.exact.free_products.transforms import (
 
 
 def close(value, expected, digits):
-    """Whether two numbers agree to so many decimal digits."""
+    """Return whether two numbers agree to so many decimal digits."""
     with mp.workdps(digits + 30):
         return abs(mpmath.mpf(value) - expected) < mpmath.mpf(10) ** -digits
 

@@ -40,14 +40,14 @@ def test_enclosure_contains_the_quadrature_derivative(depth, power):
         assert value - margin < exact_value.lower < exact_value.upper < value + margin
 
 
-def test_enclosure_excludes_what_is_wrong():
+def test_enclosure_excludes_wrong_values():
     value = exact.differential_effective_rank(8, digits=60)
     assert value * (1 + mpmath.mpf(10) ** -12) not in exact.enclose_effective_rank(8, digits=25)
 
 
 @settings(max_examples=60, deadline=None)
 @given(depth=st.floats(1e-12, 1e12), digits=st.integers(5, 60))
-def test_radius_is_as_asked(depth, digits):
+def test_radius_is_the_requested_one(depth, digits):
     for enclose in (exact.enclose_effective_rank, exact.enclose_derivative):
         e = enclose(depth, digits=digits)
         assert e.lower <= e.upper < 0
@@ -109,7 +109,7 @@ def test_certificate_gives_up_with_a_result():
     assert "NOT proved" in str(certificate)
 
 
-def test_certificate_does_not_prove_what_is_false(monkeypatch):
+def test_certificate_does_not_prove_a_false_statement(monkeypatch):
     # With the sign lost, as in Eq. 8, nothing can be certified.
     monkeypatch.setattr(balls, "_derivative", lambda L, z, f=balls._derivative: -f(L, z))
     assert not exact.certify_decreasing(0, 10, most_boxes=300).holds

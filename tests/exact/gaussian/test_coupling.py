@@ -27,7 +27,7 @@ def test_levy_density_at_both_ends(depth):
         # y nu -> 3/2 at 0, with a slope below 2/min(L, 1)
         y = mpmath.mpf(10) ** -20 * min(L, 1)
         assert abs(y * coupling.levy_density(y, depth) - 1.5) < 1e-19
-        # far out exp(-y/(L+1)) is left: the next terms are smaller by exp(-200) or more
+        # far out only exp(-y/(L+1)) remains: the next terms are smaller by exp(-200) or more
         y = 200 * (L + 1) / min(L, 1)
         value = y * coupling.levy_density(y, depth, digits=35)
         assert abs(value * mpmath.exp(y / (L + 1)) - 1) < 1e-30

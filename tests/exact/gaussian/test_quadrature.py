@@ -1,4 +1,4 @@
-"""The quadrature road against closed forms written out here, and against known values."""
+"""Quadrature against closed forms written out here, and against known values."""
 
 import itertools
 import math
@@ -29,7 +29,7 @@ KNOWN = {
 
 
 def close(value, expected, digits):
-    """Whether two numbers agree to so many significant digits."""
+    """Return whether two numbers agree to so many significant digits."""
     with mp.workdps(digits + 30):
         return abs(mpmath.mpf(value) / expected - 1) < mpmath.mpf(10) ** -digits
 
@@ -51,7 +51,7 @@ def log_moment_slope(z, depth):
 
 
 def by_gammas(depth, power=1, order=1):
-    """Return rho by gamma functions: the second road."""
+    """Return rho by gamma functions: the second method."""
     depth, z = mpmath.mpf(depth), mpmath.mpf(power) / 2
     if order == mpmath.inf:
         top = (depth + 1) * mpmath.log(depth + 1) - depth * mpmath.log(depth)
@@ -136,7 +136,7 @@ def test_depth_limits():
 
 
 @pytest.mark.parametrize("depth", [0.01, 2.5, 1000])
-def test_law_is_a_law(depth):
+def test_law_is_a_probability_law(depth):
     assert close(exact.moment(0, depth, digits=40), 1, 39)
     assert close(exact.moment(1, depth, digits=40), 1, 39)
     with mp.workdps(60):
@@ -232,7 +232,8 @@ def test_printed_jacobian_is_minus_density_times_slope(depth):
 
 
 def test_jacobian_keeps_its_digits_at_a_small_angle():
-    # Four powers of the angle cancel in the numerator; what is left is (L+1)^2 phi^2/pi + O(phi^4).
+    # Four powers of the angle cancel in the numerator; the remainder is (L+1)^2 phi^2/pi +
+    # O(phi^4).
     with mp.workdps(60):
         expected = 16 * mpmath.mpf("1e-25") ** 2 / mpmath.pi
         assert close(exact.jacobian("1e-25", 3), expected, 29)
@@ -340,7 +341,7 @@ def test_precision_of_the_caller_is_left_alone():
         )
 
 
-def test_a_quadrature_that_does_not_settle_says_so(monkeypatch):
+def test_a_quadrature_that_does_not_converge_raises(monkeypatch):
     monkeypatch.setattr("rmt_rank.exact.gaussian.angles.FINEST", 3)
     with pytest.raises(ArithmeticError, match="did not settle"):
         quadrature.moment("0.5", 3, digits=60)

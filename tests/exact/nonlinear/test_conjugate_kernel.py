@@ -1,4 +1,4 @@
-"""The density road to conjugate kernels: known laws, moments, bad input."""
+"""Conjugate kernels by the density: known laws, moments, bad input."""
 
 from fractions import Fraction
 
@@ -47,7 +47,7 @@ def test_linear_shares_in_closed_form():
 def test_edges():
     with working(25):
         gamma = mp.mpf(4)
-        # of Marchenko and Pastur: (1 + sqrt(gamma))^2
+        # the edge of Marchenko and Pastur: (1 + sqrt(gamma))^2
         assert abs(_curve(_edge(gamma, [], True), gamma, [])[-1][1] - 9) < 1e-20
         shares = [mp.mpf("0.7"), mp.mpf("0.8")]
         edges = [_curve(_edge(gamma, shares, upper), gamma, shares)[-1] for upper in (False, True)]

@@ -1,4 +1,4 @@
-"""The slow road for unequal widths against closed forms written out here."""
+"""The reference implementation of unequal widths against closed forms written out here."""
 
 import math
 
@@ -15,7 +15,7 @@ from rmt_rank.exact.rectangular.contours import (
 
 
 def close(value, expected, digits):
-    """Whether two numbers agree to so many significant digits."""
+    """Return whether two numbers agree to so many significant digits."""
     with mp.workdps(digits + 30):
         return abs(mpmath.mpf(value) / expected - 1) < mpmath.mpf(10) ** -digits
 
@@ -69,7 +69,7 @@ def test_law_of_one_factor(x):
 
 
 def test_beyond_the_support():
-    # of [1, 2]: sqrt(2) - 1 ... sqrt(2) + 1
+    # the support for widths 1 and 2 is sqrt(2) - 1 ... sqrt(2) + 1
     assert rectangular_law("0.41", [1, 2]) == (0, 0, 1)
     assert rectangular_law("2.42", [1, 2]) == (0, 1, 0)
 

@@ -1,4 +1,4 @@
-"""The slow road for residual networks with many weak layers, against closed forms in mpmath."""
+"""The reference implementation of the residual limit against closed forms in mpmath."""
 
 import math
 from fractions import Fraction
@@ -14,7 +14,7 @@ from rmt_rank.exact.residual_limit.quadrature import (
 
 # 30 digits are asked for, and the last one may be rounded
 RELATIVE = mpmath.mpf(10) ** -29
-# both roads of the moment, on the axis and around it, and the pole between them
+# both methods for the moment, on the axis and around it, and the pole between them
 CASES = [("1/100", "1/2"), (1, "9/5"), (1, 2), (4, "1/10"), (4, 3), (32, 1), (50, 2)]
 
 

@@ -1,4 +1,4 @@
-"""The slow road to one converged layer against closed forms."""
+"""The reference implementation of one converged layer against closed forms."""
 
 import mpmath
 import pytest

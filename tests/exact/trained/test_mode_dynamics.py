@@ -1,4 +1,4 @@
-"""The slow road to the modes against closed forms and against itself."""
+"""The reference implementation of the modes against closed forms and against itself."""
 
 import mpmath
 import pytest

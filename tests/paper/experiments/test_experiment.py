@@ -1,4 +1,4 @@
-"""Running cells: kept, gone on with, refused when they belong elsewhere, the same anywhere."""
+"""Cells of experiments are stored, resumed, refused in other runs, and the same anywhere."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -89,7 +89,7 @@ def test_seeds():
         shared_seed(np.random.SeedSequence(1), task="a")
 
 
-def test_it_goes_on(tmp_path):
+def test_a_run_resumes(tmp_path):
     folder = tmp_path / "run"
     whole = run_experiment(TOY, "tiny", folder=folder)
     (folder / "task-a_depth-1.npz").unlink()

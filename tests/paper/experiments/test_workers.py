@@ -78,7 +78,7 @@ def test_a_command_started_with_interrupts_ignored_ignores_them(start, until, tm
 
 
 @pytest.mark.usefixtures("signals")
-def test_what_an_interrupt_does_is_left_as_it_was():
+def test_the_action_of_an_interrupt_is_restored():
     for action in (signal.default_int_handler, signal.SIG_IGN):
         signal.signal(signal.SIGINT, action)
         with processes(2) as pool:

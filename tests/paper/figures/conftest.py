@@ -1,4 +1,4 @@
-"""Drawn figures, and what their artists say."""
+"""Drawn figures, and the data of their artists."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from rmt_rank.paper.figures.style import ground, style
 
 
 class Drawing:
-    """A drawn figure, and what its artists say."""
+    """A drawn figure, and the data of its artists."""
 
     def __init__(self, name, dataset):
         figure = find(name)

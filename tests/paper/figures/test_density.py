@@ -1,4 +1,4 @@
-"""Densities by the paper's road and by kernels."""
+"""Densities by the paper's method and by kernels."""
 
 import math
 

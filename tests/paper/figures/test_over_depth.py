@@ -1,4 +1,4 @@
-"""What figures over depth share."""
+"""The shared parts of figures over depth."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What `rmt-rank experiment` prints and writes of every experiment."""
+"""The printed and written output of `rmt-rank experiment` for every experiment."""
 
 import pytest
 

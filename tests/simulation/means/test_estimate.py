@@ -46,7 +46,7 @@ def test_controls_have_their_means(field, widths):
     assert np.max(np.abs(z)) < 5
 
 
-def test_a_wrong_mean_is_seen(monkeypatch):
+def test_a_wrong_mean_is_detected(monkeypatch):
     chain = new_chain(8, 2, 1)
     controls = Controls.of(chain)
     wrong = controls.means.copy()
@@ -81,7 +81,7 @@ def test_variance_is_reduced_and_the_mean_is_not_moved(field, width, depth, leas
 @pytest.mark.parametrize(
     ("field", "width", "depth"), [("real", 8, 2), ("real", 6, 6), ("complex", 8, 4)]
 )
-def test_standard_errors_are_honest(field, width, depth):
+def test_standard_errors_match_the_deviations(field, width, depth):
     options = {"field": field}
     truth = estimate("effective_rank", width, depth, samples=100_000, rng=99, **options)
     runs = [
@@ -148,7 +148,7 @@ def test_user_function():
     assert result.value == pytest.approx(1, abs=1e-12)
 
 
-def test_a_function_cannot_change_what_others_see():
+def test_a_function_cannot_change_the_matrices_of_others():
     def in_place(s):
         s /= s.sum(axis=1, keepdims=True)
         return s[:, 0]
@@ -173,7 +173,7 @@ def test_deep_chains(which, field, width, depth):
     assert np.isfinite(result.value).all()
 
 
-def test_what_was_never_seen_is_not_known():
+def test_unseen_events_have_an_unknown_mean():
     options = {"bins": [8, 9], "rng": 0}
     with pytest.warns(TargetWarning, match="3000 samples were drawn, the maximum"):
         result = estimate("spectral_measure", 8, 2, target_error=1e-9, max_samples=3000, **options)

@@ -102,7 +102,7 @@ def test_rates_in_the_width(field, powers, expected):
     assert abs(leading - expected) < 5 * math.sqrt(covariance[0, 0]) + 0.01
 
 
-def test_auto_takes_what_holds():
+def test_auto_chooses_a_valid_method():
     wide = expected_effective_rank(256, 8)
     assert (wide.method, wide.status) == ("corrected", "conjectured")
     assert expected_effective_rank(256, 8, field="complex").status == "verified"

@@ -109,7 +109,7 @@ def test_errors_of_users_activations_are_not_known():
     assert expected(512, 1, 512, "sine(2.5)").method == "limit"
 
 
-def test_values_that_are_no_entropies_are_not_trusted(monkeypatch):
+def test_values_that_cannot_be_entropies_are_not_used(monkeypatch):
     found = expected(1, 0, 5, target_error=0.9, rng=0)  # log 1, where the formula is not
     assert (found.method, found.value) == ("monte-carlo", 0.0)
     assert "not between 0 and log min" in found.why

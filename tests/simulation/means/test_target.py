@@ -16,7 +16,7 @@ def test_a_power_that_leaves_nothing_to_vary(power):
     assert abs(result.value - math.log(4)) <= result.error <= 1e-3
 
 
-def test_the_error_of_what_never_varied_is_that_of_what_may_be_missed():
+def test_the_error_of_a_constant_statistic_covers_unseen_events():
     # at this power the largest singular value is the whole spectrum; the rest underflows
     result = estimate("effective_rank", 8, 40, power=1e6, target_error=1e-2, rng=0)
     assert result.reached
@@ -42,7 +42,7 @@ def test_the_error_of_what_never_varied_is_that_of_what_may_be_missed():
         ("singular_values", {"target_error": 1e-300, "max_samples": 600}, "600 samples were"),
     ],
 )
-def test_a_target_out_of_reach_ends_and_says_why(which, arguments, why):
+def test_a_target_out_of_reach_stops_with_a_reason(which, arguments, why):
     with pytest.warns(TargetWarning, match=why) as caught:
         result = estimate(which, 8, **({"depth": 2, "rng": 0} | arguments))
     assert len(caught) == 1

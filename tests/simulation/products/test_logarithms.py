@@ -82,7 +82,7 @@ def test_lyapunov_exponents(field):
     else:
         exponents = (special.digamma(N - i) - np.log(N)) / 2
     error = logs.std(axis=0, ddof=1) / np.sqrt(size) / L
-    # the bias is of order 1/L: gaps of some 0.1 a layer separate within tens of layers
+    # the bias is of order 1/L: gaps of some 0.1 per layer separate within tens of layers
     assert np.all(np.abs(logs.mean(axis=0) / L - exponents) < 5 * error + 3 / L)
 
 

@@ -17,7 +17,7 @@ ERRORS = float(stats.norm.isf(5e-7))
 
 
 def distance(values, expected):
-    """Of a mean, in standard errors, over independent values."""
+    """Deviation of a mean over independent values, in standard errors."""
     return abs(np.mean(values) - expected) / (np.std(values, ddof=1) / math.sqrt(len(values)))
 
 
@@ -97,7 +97,7 @@ def test_products_tend_to_the_limit():
     assert np.all(np.abs(2 * fine - coarse - mean) < allowed)
 
 
-def test_one_layer_is_what_it_says():
+def test_one_layer_by_hand():
     # I + a G_2 G_1 by hand, from the stream of the only block
     stream = next(residual.streams(3))
     first, second = (stream.standard_normal((2, 3, 3)) / math.sqrt(3) for _ in range(2))
@@ -125,7 +125,7 @@ def test_trivial_networks():
 
 
 def test_deep_products_do_not_overflow():
-    # the largest exponent is about log(1 + a^2)/2 a layer
+    # the largest exponent is about log(1 + a^2)/2 per layer
     logs = sample_residual_singular_values(2, [400], 3, scale=100, rng=0, return_log=True)
     assert np.isfinite(logs[..., 0]).all()
     assert logs[..., 0].min() > 710

@@ -266,7 +266,7 @@ def test_large_triangular_products():
 
 @pytest.mark.parametrize("shape", [(3, 5, 5), (2, 4, 7), (2, 7, 4)])
 @pytest.mark.parametrize("field", ["real", "complex"])
-def test_eigenvalues_in_the_place_of_a_decomposition(shape, field):
+def test_eigenvalues_instead_of_a_decomposition(shape, field):
     a = _random.gaussian(np.random.default_rng(0), shape, field=field, scale=1.0, xp=np)
     import array_api_compat.numpy as xp
 

@@ -1,4 +1,4 @@
-"""Studies: what is done survives, and the numbers do not depend on who computed them, or when."""
+"""Studies: finished blocks survive, and numbers do not depend on the process or the order."""
 
 import json
 import multiprocessing
@@ -102,7 +102,7 @@ def test_order_does_not_matter(whole, tmp_path, monkeypatch):
     assert same(run_study(Study(**DECLARED), tmp_path / "store", executor=executor), whole)
 
 
-def test_interrupted_at_every_block_and_gone_on_with(whole, tmp_path):
+def test_a_study_interrupted_at_every_block_resumes(whole, tmp_path):
     path = tmp_path / "store"
 
     seen = []
@@ -211,7 +211,7 @@ class TestStore:
             ):
                 function()
 
-    def test_a_changed_bit_is_seen(self, tmp_path):
+    def test_a_changed_bit_is_detected(self, tmp_path):
         path, files = self.started(tmp_path)
         content = bytearray(files[0].read_bytes())
         content[len(content) // 2] ^= 1
@@ -386,7 +386,7 @@ class TestStore:
         ):
             open_study(tmp_path)
 
-    def test_compiled_loops_that_are_not_here(self, tmp_path, monkeypatch):
+    def test_compiled_loops_without_numba_are_refused(self, tmp_path, monkeypatch):
         path, _ = self.started(tmp_path)
         declared = json.loads((path / "study.json").read_text())
         if not declared["compiled"]:
@@ -520,7 +520,7 @@ class Failing:
         return future
 
 
-def test_what_is_done_is_kept_when_a_block_fails(tmp_path):
+def test_finished_blocks_are_kept_when_another_fails(tmp_path):
     path = tmp_path / "store"
     with pytest.raises(ArithmeticError, match="no convergence"):
         run_study(Study(**DECLARED), path, executor=Failing())

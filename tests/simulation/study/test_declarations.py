@@ -83,7 +83,7 @@ def test_a_byte_order_mark_is_left_out(tmp_path):
         (DECLARED.encode() + b"control_variates = 'no'", "control_variates must be True or False"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path, content, message):
+def test_errors_in_a_file_are_reported_with_its_name(tmp_path, content, message):
     path = tmp_path / "grid.toml"
     path.write_bytes(content)
     with pytest.raises((ValueError, TypeError), match=message) as caught:

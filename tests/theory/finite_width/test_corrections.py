@@ -61,7 +61,7 @@ def test_complex_expansion(depth, coefficient):
     assert value == pytest.approx(exact, rel=2 * N ** (-(L - 1) / 2), abs=1e-5)
 
 
-def test_it_vanishes_at_infinite_width():
+def test_the_correction_vanishes_at_infinite_width():
     assert differential_effective_rank(3) < 0
     for field in ("real", "complex"):
         values = [abs(finite_width_correction(N, 3, field).value) for N in (32, 64, 128)]

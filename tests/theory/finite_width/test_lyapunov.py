@@ -21,7 +21,7 @@ def test_deep_products(field):
     N, L, size = 4, 2000, 200
     logs = sample_singular_values(N, L, size, rng=1, field=field, return_log=True) / L
     means, variances = lyapunov_exponents(N, field), lyapunov_variances(N, field) / L
-    # gaps of 0.2 a layer and more separate within some tens of layers: a bias below 5/L; five
+    # gaps of 0.2 per layer and more separate within some tens of layers: a bias below 5/L; five
     # standard errors, that of a variance being sqrt(2/size) of it
     assert np.all(np.abs(logs.mean(axis=0) - means) < 5 * np.sqrt(variances / size) + 5 / L)
     ratio = logs.var(axis=0, ddof=1) / variances

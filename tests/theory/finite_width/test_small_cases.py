@@ -12,7 +12,7 @@ from rmt_rank.theory.finite_width.small_cases import exact_expected_effective_ra
 
 
 def entropy(t, power):
-    """Of width 2, t = (s_1 - s_2)/(s_1 + s_2): the shares are as (1+t)^(power/2)."""
+    """Entropy at width 2 with t = (s_1 - s_2)/(s_1 + s_2): shares are as (1+t)^(power/2)."""
     p = 1 / (1 + ((1 - t) / (1 + t)) ** (power / 2))
     return -(p * math.log(p) + (1 - p) * math.log1p(-p)) if 0 < p < 1 else 0.0
 
@@ -93,7 +93,7 @@ def test_page(width):
     assert exact == pytest.approx(harmonic - (width - 1) / (2 * width), rel=1e-14)
 
 
-def test_what_is_trivial_and_what_is_not_known():
+def test_trivial_and_unknown_cases():
     assert exact_expected_effective_rank(5, 0).value == math.log(5)
     assert exact_expected_effective_rank(1, 7, "complex").value == 0
     for arguments in [(3, 1, "complex"), (2, 2, "real"), (3, 1, "real")]:

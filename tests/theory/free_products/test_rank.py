@@ -1,4 +1,4 @@
-"""Free products: special cases, the slow road, random matrices, limits, the order of ranks."""
+"""Free products: special cases, the reference, random matrices, limits, the order of ranks."""
 
 import math
 
@@ -66,7 +66,7 @@ def test_unequal_widths(widths):
     for power, order in [(1, 1), (2, 1), (1, 2.5)]:
         expected = rectangular_effective_rank(widths, power=power, order=order)
         found = effective_rank_of_free_product(factors, power=power, order=order)
-        # the other road loses eps over the width of log s, 4/sqrt(1e6) here
+        # the other method loses eps over the width of log s, 4/sqrt(1e6) here
         assert found == pytest.approx(expected, rel=1e-12)
     np.testing.assert_allclose(
         free_product_moment(factors, [0.5, 2]), rectangular_moment(widths, [0.5, 2]), rtol=1e-12
@@ -86,7 +86,7 @@ def test_unequal_widths(widths):
     np.testing.assert_allclose(law.ppf(u), x, rtol=1e-12)
 
 
-# --- the slow road ----------------------------------------------------------------------------
+# --- the reference implementation -------------------------------------------------------------
 
 
 def transforms(factors):
@@ -100,7 +100,7 @@ def transforms(factors):
 
 @pytest.mark.parametrize("name", PRODUCTS)
 @pytest.mark.parametrize("power", [1, 2])
-def test_against_the_slow_road(name, power):
+def test_against_the_reference_implementation(name, power):
     factors = PRODUCTS[name]
     expected = slow.effective_rank_of_free_product(transforms(factors), power=power, digits=14)
     found = effective_rank_of_free_product(factors, power=power)

@@ -1,4 +1,4 @@
-"""The float64 road against the tables of validation/reference, made by the exact road."""
+"""The float64 implementation against the tables that `rmt_rank.exact` made."""
 
 import csv
 from pathlib import Path
@@ -26,7 +26,7 @@ LAWS = [rmt_rank.fuss_catalan, rmt_rank.singular_value_law]
 
 
 def check_law(law, method, rows, copies=1):
-    """Hold a law against rows of the table, up to the bound that the documentation promises.
+    """Compare a law with rows of the table, up to the bound that the documentation promises.
 
     It is 1e-13, and as much again for each unit of condition, which pays for the last bit of x.
     """
@@ -37,7 +37,7 @@ def check_law(law, method, rows, copies=1):
     x = np.resize([float.fromhex(row["x_hex"]) for row in rows], copies * len(rows))
     value = getattr(law, method)(x, column("depth"))
     expected = column(method)
-    # of a deep square, cdf may lie below the smallest float
+    # the cdf of a deep square may lie below the smallest float
     normal = expected > np.finfo(float).tiny
     assert np.all(value[~normal] <= np.finfo(float).tiny)
     bound = 1e-13 * (1 + np.abs(column(f"slope_{method}")))

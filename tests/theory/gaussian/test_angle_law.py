@@ -126,7 +126,7 @@ def test_scalars_take_python_floats(monkeypatch):
             assert getattr(law, method)([0.5], 4.0).shape == (1,)
 
 
-def test_blocks_do_not_show():
+def test_blocks_do_not_change_the_values():
     edge = fuss_catalan.support(2.0)[1]
     x = np.linspace(0.001, 1, 3 * spectral_law.BLOCK + 17) * edge
     x[spectral_law.BLOCK + 3] = 1e-200  # one block has a point that no table has

@@ -17,7 +17,7 @@ from rmt_rank.theory.gaussian.coupling import DepthRatio, _standard_jumps
 from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 
 PAIRS = [(0.001, 0.2), (0.5, 0.6), (1, 2), (3, 40), (1e3, 1e6)]
-# of every comparison of samples
+# false-alarm rate of every comparison of samples
 FALSE_ALARM = 1e-6
 
 

@@ -87,7 +87,7 @@ def test_one_parameter_is_found_from_one_value(law):
         (np.ma.array([1.0, 2.0], mask=[True, False]), TypeError, "data must have no masked"),
     ],
 )
-def test_data_of_no_law_are_refused(law, data, error, message):
+def test_data_that_no_law_has_are_refused(law, data, error, message):
     with pytest.raises(error, match=message):
         law.fit(data, floc=0)
 
@@ -95,7 +95,7 @@ def test_data_of_no_law_are_refused(law, data, error, message):
 @LAWS
 @pytest.mark.parametrize("name", ["f0", "fdepth", "fix_depth", "fscale", "scale", "floc", "loc"])
 @pytest.mark.parametrize("value", ["a", None, np.nan, 10**400, [1, 2], 1j])
-def test_parameters_that_are_no_numbers_are_refused(law, name, value):
+def test_parameters_must_be_numbers(law, name, value):
     with pytest.raises((TypeError, ValueError), match=f"^{name} must be"):
         law.fit([0.5, 1.0], **({"floc": 0} | {name: value}))
 

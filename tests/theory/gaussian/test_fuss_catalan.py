@@ -47,7 +47,7 @@ class TestConventions:
         assert law.logpdf(-1, 2.5) == -np.inf
 
     @pytest.mark.parametrize("depth", [0, -1, np.nan, np.inf, -np.inf])
-    def test_depths_that_are_none(self, law, depth):
+    def test_invalid_depths(self, law, depth):
         for value in (
             law.pdf(0.5, depth),
             law.cdf(0.5, depth),

@@ -85,7 +85,7 @@ def test_order_two_is_the_participation_ratio():
     assert np.all(limits.stable_rank < limits.participation_ratio)
 
 
-def test_what_falls_with_depth():
+def test_these_measures_fall_with_depth():
     limits = limit_measures(np.geomspace(1e-3, 1e5, 81))
     for name, values in dataclasses.asdict(limits).items():
         # thresholds below the mean, too

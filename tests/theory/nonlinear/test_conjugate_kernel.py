@@ -1,4 +1,4 @@
-"""Conjugate kernels: closed forms, the slow road, moments, other ratios, limits, bad input."""
+"""Conjugate kernels: closed forms, the reference, moments, other ratios, limits, bad input."""
 
 import math
 
@@ -172,7 +172,7 @@ def test_polynomial_with_known_share():
     assert kernel.entropy == pytest.approx(float(expected), abs=QUADRATURE)
 
 
-def test_what_forgets_its_inputs_is_marchenko_pastur():
+def test_a_network_that_forgets_its_inputs_is_marchenko_pastur():
     # sin(30 x): b^2 = e^-450..., so that every layer is a Wishart matrix of independent rows
     for kernel in conjugate_kernel(8, [1, 3], sine(30)):
         assert kernel.entropy == pytest.approx(-1 / 16, abs=QUADRATURE)

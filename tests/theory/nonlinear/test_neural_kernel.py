@@ -98,7 +98,7 @@ def test_odd_activations_majorise(seed, dimension, given_activation, sw2):
         before = after
 
 
-def test_ranks_of_the_issue():
+def test_ranks_of_gaussian_inputs():
     # 256 Gaussian inputs of dimension 32; the draw moves ranks by about 0.01
     inputs = gaussian(256, 32)
     depths = [0, 1, 2, 4, 8, 32]

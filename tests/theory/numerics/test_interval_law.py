@@ -102,7 +102,7 @@ def test_the_rule_and_the_moments_agree(law):
         assert law.effective_rank(power=power, order=order) == pytest.approx(by_rule, rel=7e-11)
 
 
-def test_ends_and_what_is_no_number(law):
+def test_ends_and_nan(law):
     low, high = law.support()
     assert np.isnan([law.pdf(np.nan), law.cdf(np.nan), law.ppf(np.nan)]).all()
     assert np.isnan([law.ppf(-0.1), law.ppf(1.1), law.isf(1.1)]).all()

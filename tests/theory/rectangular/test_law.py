@@ -1,4 +1,4 @@
-"""Unequal widths: closed forms, other formulas, the slow road, finite widths, simulation, ends."""
+"""Unequal widths: closed forms, the reference implementation, finite widths, simulation, ends."""
 
 import itertools
 import math
@@ -169,7 +169,8 @@ def test_upper_edge():
 
 @pytest.mark.parametrize("excess", [(0.5, 2), (1e-3, 1, 30), (2, 2, 2)], ids=str)
 def test_edges_are_critical_values(excess):
-    # of s = P(w)/w, P = (1+w) prod (1+y+w): the roots w > 0 and -1-y < w < -1 of w P' - P
+    # s = P(w)/w, P = (1+w) prod (1+y+w), is critical at the roots w > 0 and -1-y < w < -1 of w P' -
+    # P
     P = np.polynomial.Polynomial.fromroots([-1, *(-1 - y for y in excess)])
     w = np.polynomial.Polynomial([0, 1])
     roots = (w * P.deriv() - P).roots()
@@ -182,7 +183,7 @@ def test_edges_are_critical_values(excess):
     assert rectangular_law(widths).support() == pytest.approx(expected, rel=1e-9)
 
 
-# --- other roads ------------------------------------------------------------------------------
+# --- other methods ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -213,7 +214,7 @@ def test_against_the_mellin_integral(excess):
 
 
 @pytest.mark.parametrize("widths", [(1, 2, 3), (3, 1, 1.5, 2), (1, 1, 4)], ids=str)
-def test_against_the_slow_road(widths):
+def test_against_the_reference_implementation(widths):
     for power, order in ((1, 1), (3, 0.5)):
         expected = slow.rectangular_effective_rank(widths, power=power, order=order, digits=15)
         found = rectangular_effective_rank(widths, power=power, order=order)

@@ -1,4 +1,4 @@
-"""Residual networks with many weak layers: closed forms, the slow road, ends, symmetry."""
+"""Residual networks with many weak layers: closed forms, the reference, ends, symmetry."""
 
 import itertools
 import math
@@ -136,7 +136,7 @@ def test_rank_falls_with_time_and_power(exponent, change, power):
 
 
 @pytest.mark.parametrize("tau", [1e-3, 0.3, 4.0, 100.0])
-def test_law_against_the_slow_road(tau):
+def test_law_against_the_reference_implementation(tau):
     law = residual_limit_law(tau)
     for u in (1e-3, 0.3, 0.5001, 0.98):
         x = float(law.ppf(u))

@@ -1,4 +1,4 @@
-"""One converged layer: known laws, the slow road, networks, and what is refused."""
+"""One converged layer: known laws, the reference implementation, networks, refusals."""
 
 import math
 
@@ -44,7 +44,7 @@ def test_a_task_of_0_is_marchenko_pastur(outputs, features, examples, power):
         ([3, 0.5, 0.0078125], 4, 1, 0.25),
     ],
 )
-def test_against_the_slow_road(values, features, examples, scale, power):
+def test_against_the_reference_implementation(values, features, examples, scale, power):
     expected = slow.one_layer_effective_rank(
         values, features, examples, scale=scale, power=power, digits=14
     )

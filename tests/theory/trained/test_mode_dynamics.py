@@ -1,4 +1,4 @@
-"""Modes on whitened data: closed forms, the slow road, the equation itself, inverses, bad input."""
+"""Modes on whitened data: closed forms, the reference, the equation, inverses, bad input."""
 
 import mpmath
 import numpy as np
@@ -69,7 +69,7 @@ def test_hypergeometric_function(depth):
         (1e-4, 0.0, 1.0),
     ],
 )
-def test_times_against_the_slow_road(sigma, s, start, depth):
+def test_times_against_the_reference_implementation(sigma, s, start, depth):
     expected = float(slow.mode_time(sigma, s, start, depth, digits=17))
     # sums of positive terms, and powers of up to 1e12: pow errs by an ulp or two
     assert mode_time(sigma, s, start, depth) == pytest.approx(expected, rel=20 * EPS)
@@ -91,7 +91,7 @@ def test_values_are_inverse_to_times(start, s, log_time, depth):
 
 
 @given(ratios, ratios, depths)
-def test_they_obey_the_equation(start, s, depth):
+def test_values_obey_the_equation(start, s, depth):
     # a step in which sigma moves by about 1e-3 of itself and of its distance; central difference
     if start == s:
         return
@@ -106,7 +106,7 @@ def test_they_obey_the_equation(start, s, depth):
     assert (after - before) / (2 * h) == pytest.approx(speed, rel=1e-4 + 1e2 * EPS * t / h)
 
 
-def test_it_starts_at_the_start_and_ends_at_the_target():
+def test_values_run_from_the_start_to_the_target():
     s, start = np.array([3.0, 1.0, 0.2]), np.array([1e-3, 1.0, 5.0])
     for depth in DEPTHS:
         np.testing.assert_allclose(mode_singular_values(0, s, start, depth), start, rtol=4 * EPS)
@@ -173,7 +173,7 @@ def test_time_keeps_its_digits_at_any_depth(depth):
 
 
 @pytest.mark.parametrize("depth", [1, 1.001, 2, 3, 50, 1e6, 1e300])
-def test_no_argument_in_its_range_warns_or_leaves_the_way(depth):
+def test_no_valid_argument_warns_or_leaves_the_interval(depth):
     times = np.array([0, 5e-324, 1e-300, 1, 1e300, 1.7e308])
     for target in (0, 1e-200, 1e-90, 1, 1e90, 1e200):
         for ratio in (1e-90, 0.5, 1, 2, 1e90):

@@ -202,7 +202,7 @@ def _decay(context: Context) -> Iterator[Evidence]:
 
 
 _ARGUED = "docs/finite-width.md, The corrections"
-_DEEP = "docs/finite-width.md, What the Lyapunov exponents do not tell"
+_DEEP = "docs/finite-width.md, Limits of the Lyapunov exponents"
 
 CLAIMS = (
     Claim(

@@ -1,4 +1,4 @@
-"""One Gaussian factor on a fixed matrix: what is proved at finite width, and what is not.
+"""One Gaussian factor on a fixed matrix: proved and open statements at finite width.
 
 S is the effective rank of Definition 1, G a Gaussian matrix, A a fixed one of the same side; only
 the singular values d of A matter.  docs/finite-width-theorem.md has the proofs.
@@ -68,7 +68,8 @@ def _size_biased(context: Context) -> Iterator[Evidence]:
         entropy = spectrum.effective_rank(sigma)
         biased, error = _ratio(nuclear * entropy, nuclear)
         entropies.append((biased - spectrum.effective_rank(d)) / error)
-        diagonal = np.sum(sigma[:, :, np.newaxis] * np.abs(vh) ** 2, axis=1)  # of H in G D = Q H
+        # the diagonal of H in G D = Q H
+        diagonal = np.sum(sigma[:, :, np.newaxis] * np.abs(vh) ** 2, axis=1)
         largest = np.cumsum(np.sort(diagonal)[:, ::-1], axis=1)[:, :-1]
         kyfan.append(np.max((largest - partial) / nuclear[:, np.newaxis]))
     trials = len(shares)

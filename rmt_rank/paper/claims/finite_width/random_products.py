@@ -27,7 +27,7 @@ def _check(context: Context) -> Iterator[Evidence]:
     if skipped:
         yield not_checked(
             "depths " + ", ".join(map(repr, skipped)),
-            "not a whole number of factors, so there are no matrices to draw",
+            "not an integer, so there are no matrices to draw",
         )
     if not context.whole_depths():
         return
@@ -141,7 +141,7 @@ def spectrum_line(statistics: ChainStatistics) -> Evidence:
 
 
 def decrease_line(statistics: ChainStatistics) -> Evidence:
-    """Whether the mean effective rank falls along the same chains."""
+    """Check that the mean effective rank falls along the same chains."""
     errors = errors_allowed(statistics.samples, statistics.decrease.size)
     low = statistics.decrease - errors * statistics.decrease_error
     high = statistics.decrease + errors * statistics.decrease_error

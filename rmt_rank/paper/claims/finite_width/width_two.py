@@ -1,7 +1,7 @@
-"""Width 2: means over one Gaussian factor by quadrature, and what they prove or refute.
+"""Width 2: means over one Gaussian factor by quadrature, and their consequences.
 
-The two singular values of A matter through their ratio alone.  docs/finite-width-theorem.md has the
-proofs.
+The means depend only on the ratio of the two singular values of A.  docs/finite-width-theorem.md
+has the proofs.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _entropy(r: Array) -> Array:
 
 
 def _log_nuclear(t: float, field: str) -> float:
-    """E log |G diag(1 + t, 1 - t)|_* at width 2, less what does not depend on t."""
+    """E log |G diag(1 + t, 1 - t)|_* at width 2, without the terms that do not depend on t."""
     logit, weights = _logits(1.0 if field == "real" else 2.0)
     frobenius = weights @ np.log(
         (1 + t) ** 2 * special.expit(-logit) + (1 - t) ** 2 * special.expit(logit)

@@ -1,4 +1,4 @@
-"""Residual linear networks at initialisation: law, monotony, and what Appendix C says."""
+"""Residual linear networks at initialisation: law, monotony, and statements of Appendix C."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def entropies(
 
 
 def standard_error(values: Array) -> Array:
-    """Of the mean over the first axis."""
+    """Standard errors of the mean over the first axis."""
     return np.asarray(values.std(axis=0, ddof=1) / math.sqrt(len(values)))
 
 
@@ -209,7 +209,7 @@ def _beyond_two(_context: Context) -> Iterator[Evidence]:
     after = free_product_moments(before, residual_moments(Fraction(1, 25), 4))
 
     def change(power: int) -> float:
-        """Of the rank of order 2."""
+        """A counterexample for the rank of order 2."""
         half = power // 2
         ratio = (after[power - 1] / before[power - 1]) * (before[half - 1] / after[half - 1]) ** 2
         return -math.log(ratio)
@@ -272,11 +272,12 @@ CLAIMS = (
         name="residual.free-product",
         statement="Products of residual blocks have the limit law of their S-transforms.",
         assumptions="initialisation; width -> infinity; blocks I + a G_k ... G_1; real or complex; "
-        "for k > 1 the S-transform is derived and held against simulation",
+        "for k > 1 the S-transform is derived and compared with simulation",
         reference="freeness of Gaussian matrices (Voiculescu); law of one block: Dozier and "
         "Silverstein, Haagerup and Schultz; beyond the paper",
         status="proved",
-        refuted_by="a digit in which the roads differ, or a mean rank or a spectrum off the limit",
+        refuted_by="a digit in which the implementations differ, or a mean rank or a spectrum off "
+        "the limit",
         check=_products,
         argued=f"{_PAGE}, Products of blocks",
     ),

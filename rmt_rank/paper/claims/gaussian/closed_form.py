@@ -24,7 +24,7 @@ __all__ = ["CLAIM"]
 
 def _check(context: Context) -> Iterator[Evidence]:
     depths, digits = context.depths, context.digits
-    fine = max(digits, 20)  # for what float64 is held against
+    fine = max(digits, 20)  # for the reference values of float64
     quadrature = {
         depth: exact.differential_effective_rank(depth, digits=fine)
         for depth in sorted({*depths, *EXTRA_DEPTHS})

@@ -14,13 +14,13 @@ from rmt_rank.theory.gaussian.moments import fuss_catalan_moment
 
 __all__ = ["CLAIM"]
 
-# Quantiles at which the float64 law is held against quadrature: both ends and the middle.
+# Quantiles at which the float64 law is compared with quadrature: both ends and the middle.
 _PROBABILITIES = (1e-6, 0.5, 1 - 1e-6)
 
 
 def _check(context: Context) -> Iterator[Evidence]:
     depths, digits = context.depths, context.digits
-    fine = max(digits, 20)  # for what float64 is held against
+    fine = max(digits, 20)  # for the reference values of float64
     tolerance = 10.0 ** (2 - digits)
     quadrature = f"quadrature of Eq. 5 over the angle to {digits} digits; two guard digits"
     yield at_most(

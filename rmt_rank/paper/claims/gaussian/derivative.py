@@ -22,7 +22,7 @@ from rmt_rank.theory.gaussian.effective_rank import (
 
 __all__ = ["CLAIM"]
 
-# The interval on which the sign is certified by ball arithmetic; beyond it, the argument.
+# The interval on which ball arithmetic certifies the sign; beyond it, the argument does.
 _CERTIFIED = 1000
 
 

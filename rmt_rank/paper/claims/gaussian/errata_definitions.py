@@ -1,4 +1,4 @@
-"""What the paper prints wrongly, or loosely, where it defines and discusses measures of rank."""
+"""Errors and loose statements of the paper where it defines and discusses measures of rank."""
 
 from __future__ import annotations
 

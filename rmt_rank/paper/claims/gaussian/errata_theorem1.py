@@ -1,4 +1,4 @@
-"""What the paper prints wrongly on the way to Theorem 1: printed form, evidence, what holds."""
+"""Errors of the paper in the proof of Theorem 1: printed form, evidence, correct form."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rmt_rank.theory.finite_width.corrections import finite_width_correction
 
 __all__ = ["CLAIMS"]
 
-# Appendix G argues for numbers of layers; these are the depths its forms are tried at.
+# Appendix G argues for numbers of layers; its forms are checked at these depths.
 _DEPTHS = (1, 2, 4, 8)
 # where the derivative of the mean with respect to depth is needed at every angle
 _TWO_DEPTHS = (1, 8)

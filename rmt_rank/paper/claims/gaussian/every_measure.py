@@ -47,7 +47,7 @@ def _check(context: Context) -> Iterator[Evidence]:
         f"{_DEPTHS.size} depths from {_DEPTHS[0]:g} to {_DEPTHS[-1]:g}",
     )
     shares = np.arange(1, 64) / 64
-    # neighbours that rounding could not tell apart are taken as one
+    # neighbours that differ by rounding only are taken as one
     depths = sorted({float(f"{depth:.6g}") for depth in (*context.depths, 1, 2)})
     curves = [lorenz_curve(shares, depth) for depth in depths]
     changes = [b / a - 1 for a, b in pairwise(curves)]
@@ -67,7 +67,7 @@ def _check(context: Context) -> Iterator[Evidence]:
         "not so threshold rank: P(sigma > 3 c) rises from depth 1 to 2",
         share[1] - share[0],
         0,
-        "Definition 3 with tau = 3/width is no Schur-concave measure, and it may increase",
+        "Definition 3 with tau = 3/width is not a Schur-concave measure, and it may increase",
     )
 
 

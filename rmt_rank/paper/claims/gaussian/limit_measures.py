@@ -1,4 +1,4 @@
-"""The measures of rank other than the entropy: their limits, held against random products.
+"""The measures of rank other than the entropy: their limits, compared with random products.
 
 Expected at finite width N, with E mean s^z = M(z) (1 + d(z)) (real entries: d = e(z)/(N M(z)), a
 conjecture for depth >= 2; complex ones: exact) and v(z) = Var(mean s^z)/M(z)^2 = (2/beta) (L/(L+1))
@@ -60,7 +60,7 @@ def _samples_at(context: Context, width: int) -> int:
 
 
 class _Comparison:
-    """Means over products of one width and depth, beside what is expected of them."""
+    """Means over products of one width and depth, with their expected values."""
 
     def __init__(self, context: Context, width: int, depth: int) -> None:
         self.width, self.depth, self.field = width, depth, context.field

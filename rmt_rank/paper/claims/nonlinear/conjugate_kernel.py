@@ -93,7 +93,7 @@ def _simulated(context: Context, name: str) -> Iterator[Evidence]:
 def _cosine(context: Context) -> Iterator[Evidence]:
     n, networks, L = 64, 100, 4
     ranks = {}
-    for kernel in ("cosine", "linear"):  # of the same networks
+    for kernel in ("cosine", "linear"):  # effective ranks of the same networks
         seed = np.random.SeedSequence(context.seed, spawn_key=(n, 72))
         ranks[kernel] = sample_gram_effective_ranks(
             (_RATIO * n, n), [L], "identity", networks, kernel=kernel, rng=seed
@@ -134,7 +134,7 @@ CLAIMS = [
         assumptions="no biases; Gaussian inputs; depth <= width/10",
         reference="Fan and Wang, arXiv:2005.11879, for the law; Observation 1 of the paper",
         status="verified",
-        refuted_by="a digit in which the roads differ, or networks off the limit",
+        refuted_by="a digit in which the implementations differ, or networks off the limit",
         check=_odd,
         argued=_ARGUED,
     ),

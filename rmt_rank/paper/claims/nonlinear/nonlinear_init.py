@@ -40,7 +40,7 @@ def _inputs(context: Context, samples: int, dimension: int, key: int) -> Array:
 
 
 def majorisation_excess(before: Array, after: Array) -> float:
-    """By how much sums of the largest eigenvalues grow; at most 0 where before majorises after."""
+    """Growth of sums of the largest eigenvalues; at most 0 where before majorises after."""
     x, y = (np.sort(np.linalg.eigvalsh(kernel))[::-1] for kernel in (before, after))
     return float(np.max(np.cumsum(y) - np.cumsum(x)))
 
@@ -153,7 +153,7 @@ def _first_layer(context: Context) -> Iterator[Evidence]:
     )
 
 
-def _two_roads(context: Context) -> Iterator[Evidence]:
+def _two_implementations(context: Context) -> Iterator[Evidence]:
     digits = min(context.digits, 14)
     points = ((1.0, 1.0, 0.5), (0.5, 3.0, -0.875))
     errors: dict[str, float] = {}
@@ -191,8 +191,8 @@ CLAIMS = (
         assumptions="Gaussian pre-activations, infinite width",
         reference="Cho and Saul 2009; Williams 1996; Daniely, Frostig and Singer, arXiv:1602.05897",
         status="proved",
-        refuted_by="a digit in which the roads differ",
-        check=_two_roads,
+        refuted_by="a digit in which the implementations differ",
+        check=_two_implementations,
         argued=_PAGE,
     ),
     Claim(

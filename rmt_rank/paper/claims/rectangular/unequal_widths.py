@@ -1,4 +1,4 @@
-"""Unequal widths: the limit law, by two roads and on random matrices."""
+"""Unequal widths: the limit law, by two implementations and on random matrices."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ CLAIM = Claim(
     assumptions="widths -> infinity at fixed proportions; real or complex entries",
     reference="Burda, Jarosz, Livan, Nowak and Swiech, arXiv:1007.3594; beyond the paper",
     status="proved",
-    refuted_by="a digit in which the roads differ, or a mean rank off the limit",
+    refuted_by="a digit in which the implementations differ, or a mean rank off the limit",
     check=_check,
     argued="docs/rectangular.md, Formulas",
 )

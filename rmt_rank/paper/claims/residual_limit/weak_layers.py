@@ -124,7 +124,8 @@ CLAIMS = (
         assumptions="initialisation; width -> infinity, then depth L -> infinity at fixed t",
         reference="Biane (1997); moments, rank, density and tails in closed form beyond the paper",
         status="proved",
-        refuted_by="a digit in which the roads differ, or ranks of products that tend elsewhere",
+        refuted_by="a digit in which the implementations differ, or ranks of products that tend "
+        "elsewhere",
         check=_limit,
         argued=_ARGUED,
     ),

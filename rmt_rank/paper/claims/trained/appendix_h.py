@@ -72,7 +72,7 @@ class _Problem:
         return np.asarray(np.sum(terms, axis=0))
 
     def first_order(self) -> Array:
-        """-dW_e/d eta at 0, with no formula: the update is a polynomial of degree d in eta."""
+        """-dW_e/d eta at 0 without a formula, as the update is a polynomial of degree d in eta."""
         d = len(self.factors)
         # steps of about the size at which all orders matter alike
         steps = np.cos(np.pi * (np.arange(d + 1) + 0.5) / (d + 1)) / 4

@@ -1,4 +1,4 @@
-"""Where training ends: which methods keep the identity, and what is known of the rank there."""
+"""Solutions that training converges to: methods that keep the identity, and the rank."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _seed(context: Context, *key: int) -> np.random.SeedSequence:
 _IN_SPAN = {"gradient_descent": 0.02, "momentum": 0.01, "nesterov": 0.01, "lbfgs": None}
 _OUT_OF_SPAN = {"adam": 0.01, "cma_es": 0.1, "random_search": None}
 _STEPS = {"cma_es": 1500, "random_search": 1000}
-# Of the weight's norm: more than rounding and less than what random weights differ by.
+# Share of the weight's norm: above rounding, and below the differences of random weights.
 _LITTLE = 0.01
 
 
@@ -288,7 +288,7 @@ def _modes(context: Context) -> Iterator[Evidence]:
         worst,
         1e-7,
         "largest relative distance of a singular value, depths 1 to 4; bound: the solver's "
-        "tolerance of 1e-11 a step, a thousand steps, and ten for the growth of errors",
+        "tolerance of 1e-11 per step, a thousand steps, and ten for the growth of errors",
     )
     final = float(effective_rank(np.array(_TASK)))
     depths = (2, 3, 4, 8)
@@ -357,7 +357,7 @@ CLAIMS = (
         assumptions="Gaussian initial weights, width -> infinity; O(1/n) lower at width n",
         reference="ours; Silverstein and Bai, doi:10.1006/jmva.1995.1051",
         status="proved",
-        refuted_by="a digit in which the roads differ, or a mean rank off the law",
+        refuted_by="a digit in which the implementations differ, or a mean rank off the law",
         check=_one_layer,
         argued="docs/networks.md, What training converges to",
     ),

@@ -1,4 +1,4 @@
-"""Appendix H on training runs: single steps, what training keeps, and where it ends."""
+"""Appendix H on training runs: single steps, conserved quantities, and the converged weight."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _HALVING = (
 
 
 def _problem(context: Context, features: int, outputs: int, examples: int) -> LeastSquaresProblem:
-    """Orthogonal inputs of about equal lengths: every method converges soon."""
+    """Orthogonal inputs of about equal lengths, on which every method converges soon."""
     key = (features, outputs, examples)
     rng = np.random.default_rng(np.random.SeedSequence(context.seed, spawn_key=key))
     frame = np.linalg.qr(rng.normal(size=(features, features)))[0]
@@ -48,7 +48,7 @@ def _problem(context: Context, features: int, outputs: int, examples: int) -> Le
 
 
 def _slope(problem: LeastSquaresProblem, weight: Array) -> Array:
-    """Eq. 14 for the loss that is trained on, which is a mean over examples."""
+    """Eq. 14 for the training loss, which is a mean over examples."""
     residual = weight @ problem.inputs.T - problem.targets.T
     return np.asarray(residual @ problem.inputs / problem.examples)
 
@@ -58,7 +58,7 @@ def _relative(a: Array, b: Array) -> float:
 
 
 def _order(name: str, errors: Sequence[float], order: int) -> Evidence:
-    """The exponent of errors at steps that are halved."""
+    """Exponent of the errors as the step is halved."""
     exponents = -np.diff(np.log2(errors))
     return at_most(
         name,
@@ -177,7 +177,7 @@ _METHODS = {"gradient_descent": 0.05, "momentum": 0.01, "nesterov": 0.01, "lbfgs
 
 
 def _distance(problem: LeastSquaresProblem, result: TrainingResult) -> float:
-    """From the identity, in units of what the loss that was reached allows; the largest."""
+    """Largest distance from the identity, in units of the bound that the final loss allows."""
     loss = result.arrays["final_loss"][1]
     expected = converged_weight(problem, result.initial_weights[0], result.weights[1:])
     error = np.linalg.norm(effective_weight(result.weights) - expected, axis=(-2, -1))

@@ -1,6 +1,7 @@
-"""What share of its width a random linear network uses, over widths and depths.
+"""Share of its width that a random linear network uses, over widths and depths.
 
-Also where the limit of infinite width, and the corrected limit, are good to a percent.
+The map also shows where the limit of infinite width, and the corrected limit, are good to a
+percent.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from rmt_rank.theory.finite_width.corrections import LARGEST_DEPTH_PER_WIDTH
 
 __all__ = ["EXPERIMENT", "run", "verdict"]
 
-# A mean rank is sure to this many of its errors, up to a depth of this many widths: beyond, rare
-# products carry the mean, and Monte Carlo's errors are too small.
+# Mean ranks are compared at this many standard errors, up to a depth of this many widths: beyond,
+# rare products carry the mean, and Monte Carlo's errors are too small.
 _ERRORS, _DEEPEST = 5, 4
-# A formula is good to this, relative to the effective rank, from this width.
+# Relative error that counts as good, and the smallest width at which formulas are judged.
 _GOOD, _WIDE = 0.01, 16
 
 _SIZES: dict[str, dict[str, Any]] = {
@@ -75,7 +76,7 @@ def _judge(dataset: Any) -> list[Finding]:
 
 
 def _falls(dataset: Any) -> Finding:
-    """Whether the mean rank falls from each depth to the next, at every width."""
+    """Verdict on the mean rank falling from each depth to the next, at every width."""
     ranks = dataset.transpose("width", "depth")
     known = (dataset.depth <= _DEEPEST * dataset.width).transpose("width", "depth").values[:, 1:]
     steps = np.diff(ranks["rank"].values, axis=1)[known]
@@ -98,7 +99,7 @@ def _falls(dataset: Any) -> Finding:
 
 
 def _holds(dataset: Any, method: str) -> Finding:
-    """Whether a formula is good to a percent where depth is at most a quarter of the width."""
+    """Verdict on a formula being good to a percent where depth is at most width/4."""
     inside = (dataset.depth <= LARGEST_DEPTH_PER_WIDTH * dataset.width) & (dataset.width >= _WIDE)
     # where the corrected limit is its own reference there is nothing to compare
     known = (inside & (dataset.simulated == 1)) if method == "corrected" else inside

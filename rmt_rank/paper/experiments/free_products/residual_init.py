@@ -1,7 +1,7 @@
 """Plain and residual networks before training: effective rank over depth, theory and simulation.
 
-Appendix C says that residual networks keep their rank as layers are added.  At initialisation that
-is a matter of scale: with branches of a fixed variance every layer lowers the rank, with branches
+Appendix C says that residual networks keep their rank as layers are added.  At initialisation this
+depends on the scale: with branches of a fixed variance every layer lowers the rank, with branches
 of variance ~ 1/depth it levels off.
 """
 
@@ -106,7 +106,7 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
 
 
 def allowed(dataset: Any) -> Any:
-    """What simulation may differ by from infinite width, sampling error aside."""
+    """Allowed difference between simulation and infinite width, without sampling error."""
     depth, width = dataset.effective_depth, dataset.width
     real = (0.5 + 0.15 * depth) / width
     return real.where(dataset.field == "real", (1 + depth) ** 2 / width**2)

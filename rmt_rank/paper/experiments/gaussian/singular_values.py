@@ -27,7 +27,7 @@ _REFERENCE = "Figure 7"
 # Histograms reach this far beyond the edge of the law, and have this many bins.
 _BEYOND = 1.12
 _BINS = 56
-# Those of logarithms begin at this quantile of the law.
+# Histograms of logarithms start at this quantile of the law.
 _SMALLEST = 1e-2
 # Probability that sampling alone makes a distance exceed its bound.
 _FALSE_ALARM = 1e-6
@@ -74,13 +74,13 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
 
 
 def _histogram(values: Array, edges: Array) -> Array:
-    """Density of values in bins, of all of them."""
+    """Density of values in bins, normalised by the number of all values."""
     counts, _ = np.histogram(values, edges)
     return np.asarray(counts / (values.size * np.diff(edges)))
 
 
 def _distances(sigma: Array, depth: int) -> dict[str, float]:
-    """Distances of all singular values from Eq. 5, and what sampling adds to them.
+    """Distances of all singular values from Eq. 5, and the contribution of sampling to them.
 
     Returns
     -------
@@ -129,7 +129,7 @@ def _judge(dataset: Any) -> list[Finding]:
 
 
 def _matches(part: Any, width: int) -> Finding:
-    """Whether the distance from the law is within what a finite width is known to cost."""
+    """Verdict on the distance from the law being within the known effect of a finite width."""
     holds = bool((part.distance <= part.bound).all())
     return Finding(
         f"Singular values of {width} x {width} products follow Eq. 5, to half a level.",
@@ -146,7 +146,7 @@ def _by_depth(part: Any) -> str:
 
 
 def _closer(narrow: Any, wide: Any) -> Finding:
-    """Whether the wider products are closer to the law, in the mean over depths."""
+    """Verdict on wider products being closer to the law, in the mean over depths."""
     gap = float((narrow.mean_distance - wide.mean_distance).mean())
     parts = np.concatenate([part.mean_distance_error.values for part in (narrow, wide)])
     error = float(np.linalg.norm(parts)) / narrow.depth.size

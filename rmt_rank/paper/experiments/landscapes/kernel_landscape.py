@@ -84,7 +84,7 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
 
 
 def _on_plane(inputs: Array, layers: Array, at: Array, last: bool) -> Array:
-    """Ranks of the cosine Gram matrix on one plane, rows of beta.
+    """Ranks of the cosine Gram matrix on one plane, one row per beta.
 
     Parameters
     ----------

@@ -1,9 +1,10 @@
 """Figure 13: the rank of the linear kernel of images against that of the weight, random networks.
 
 With C the second moments of the images, the kernel's non-zero spectrum is that of W_e C W_e^T, of
-squared singular values, and the weight's rank is of singular values.  Images far from white lower
-the rank of the kernel; and a mean that is most of every image makes one direction, and where it is
-taken to, decide.  The paper does not say whether images are centred; both are here.
+squared singular values, while the weight's rank is that of singular values.  Images far from white
+lower the rank of the kernel.  If the mean makes up most of every image, a single direction, and its
+image under the network, determine the rank.  The paper does not say whether images are centred;
+both are here.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ _REFERENCE = "Appendix J, Figure 13"
 # Share of the variance of the kernel's rank that a line must explain to be called a linear
 # relationship, and that a parabola may add to it.
 _LINEAR, _CURVED = 0.9, 0.02
-# Rank correlation that is called almost one to one.
+# Smallest rank correlation that is called almost one to one.
 _ONE_TO_ONE = 0.95
-# Share of the variance of a rank between depths, if depth is to dictate it.
+# Share of the variance of a rank that must lie between depths for depth to dictate it.
 _DICTATES = 0.5
 _RESAMPLES = 499
 
@@ -86,8 +87,8 @@ class Line(NamedTuple):
     slope_error: float
     intercept_error: float
     explained: float  # share of the variance
-    curved: float  # what a parabola explains more
-    scatter: float  # standard deviation of what is left, in nats
+    curved: float  # additional share that a parabola explains
+    scatter: float  # standard deviation of the residuals, in nats
 
 
 def line(part: Any) -> Line:
@@ -148,7 +149,7 @@ def _linear(part: Any, pixels: str) -> Finding:
 
 
 def _one_to_one(part: Any, pixels: str) -> Finding:
-    """Whether one rank tells the other: over all networks, and among those of one depth."""
+    """Verdict on one rank determining the other: over all networks, and within each depth."""
     over_all = correlation(part.weight_rank, part.gram_rank)
     pairs = zip(part.weight_rank.values, part.gram_rank.values, strict=True)
     inside = [correlation(weights, grams) for weights, grams in pairs]
@@ -157,7 +158,7 @@ def _one_to_one(part: Any, pixels: str) -> Finding:
     if high < _ONE_TO_ONE:
         verdict = Verdict.NOT_SUPPORTED
     elif low > _ONE_TO_ONE:
-        # depth moves both; of one to one it must also hold where depth does not move
+        # depth moves both ranks, so one to one must also hold at a fixed depth
         verdict = Verdict.SUPPORTED if np.median(inside) > _ONE_TO_ONE else Verdict.IN_PART
     shown = ", ".join(f"{d}: {r:.2f}" for d, r in zip(part.depth.values, inside, strict=True))
     text = (
@@ -181,7 +182,7 @@ def _interval(r: float, count: int) -> tuple[float, float]:
 
 
 def _dictates(part: Any, name: str, pixels: str) -> Finding:
-    """Whether most of the variance of a rank is between depths."""
+    """Verdict on most of the variance of a rank being between depths."""
     values = part[name].values
     stream = np.random.default_rng(0)
     again = [_between(stream.choice(values, values.shape[1], axis=1)) for _ in range(_RESAMPLES)]

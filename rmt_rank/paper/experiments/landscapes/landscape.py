@@ -3,10 +3,10 @@
 Two layers: (W2 + alpha u2 + beta v2)(W1 + alpha u1 + beta v1), all entries of variance 1/width.
 At every point of the plane the factors are Gaussian matrices times sqrt(1 + alpha^2 + beta^2), so
 the rank has one law on the whole plane, that of a random product of two.  One layer: W + alpha U +
-beta V with W = W2 W1 and Gaussian U, V.  It begins at a point that is not typical of one layer, and
-leaves it.  Whether that is a matter of the directions is seen with others: of the law of a product
-of two; of the length of the change of the two layers at the same point; and the change of the two
-layers to first order.
+beta V with W = W2 W1 and Gaussian U, V.  It starts at a point that is not typical of one layer, and
+leaves it.  Other directions show whether the choice of directions matters: directions with the law
+of a product of two; changes as long as those of the two layers at the same point; and the change of
+the two layers to first order.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Array = npt.NDArray[np.float64]
 _REFERENCE = "Appendix I, Figure 11"
 
 DEEP, SHALLOW = "two layers", "one layer"
-# The same, moved along directions that are nearer to those of two layers.
+# One layer, moved along directions that are closer to those of two layers.
 _FAIRER = {
     "one layer, product": "directions with the law of a product of two layers",
     "one layer, matched": "changes as long as those of the two layers",
@@ -85,7 +85,7 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
 
 
 def _on_plane(layers: Array, lone: Array, product: Array, at: Array) -> dict[str, Array]:
-    """Ranks of all networks on one plane, rows of beta.
+    """Ranks of all networks on one plane, one row per beta.
 
     Parameters
     ----------

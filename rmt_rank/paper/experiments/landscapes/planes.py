@@ -1,4 +1,4 @@
-"""Planes through parameter space: on how much of them the rank is low.
+"""Planes through parameter space, and the share of them on which the rank is low.
 
 A network's weights W move along two random directions, W + alpha u + beta v.  The share of the
 square |alpha|, |beta| <= reach on which the rank is below a threshold is its low-rank volume;
@@ -29,14 +29,14 @@ __all__ = [
 
 Array = npt.NDArray[np.float64]
 
-# Thresholds this far below the rank at the origin, in nats: half of what a second layer costs, and
-# the standard deviation of the rank of a product of two layers of width 32.
+# Thresholds this far below the rank at the origin, in nats: half of the effect of a second layer,
+# and the standard deviation of the rank of a product of two layers of width 32.
 _LOWER = (0.1, 0.02)
 _OFFSETS = np.round(np.linspace(-2, 1, 151), 2)
 _QUANTILES = (0.1, 0.25, 0.5)
 # Share of planes that is "almost always".
 _ALMOST = 0.9
-# Mean ranks nearer than this, in nats, are the same: about half of what a layer costs at depth 8.
+# Mean ranks nearer than this, in nats, count as equal: about half the effect of a layer at depth 8.
 _SAME = 0.05
 
 
@@ -65,7 +65,7 @@ def landscapes(ranks: Mapping[str, Array], points: int) -> Arrays:
 
 
 def volumes(ranks: Mapping[str, Array], deep: str, shallow: str) -> Arrays:
-    """Shares of planes below thresholds, and what else is compared.
+    """Shares of planes below thresholds, and the other quantities that are compared.
 
     Parameters
     ----------
@@ -122,9 +122,9 @@ def volumes(ranks: Mapping[str, Array], deep: str, shallow: str) -> Arrays:
 def more_volume(
     sentence: str, reference: str, dataset: Any, deep: str, shallow: str, *, comparisons: int = 1
 ) -> Finding:
-    """Whether the deep network has more low-rank volume than the shallow one.
+    """Verdict on the deep network having more low-rank volume than the shallow one.
 
-    At every threshold the mean over planes of the difference of shares is held against 0 by a
+    At every threshold the mean over planes of the difference of shares is compared with 0 by a
     t-test; the verdict is that of all thresholds together.
 
     Parameters
@@ -162,7 +162,7 @@ def _above_zero(values: Array, level: float) -> tuple[Verdict, str]:
     """Verdict on a mean above 0 by the t-test, and the mean with its standard error."""
     mean = float(values.mean())
     error = float(values.std(ddof=1)) / math.sqrt(values.size)
-    # where all planes agree, only their number tells: the test of signs
+    # where all planes agree, only their number matters: the sign test
     same = np.ptp(values) == 0
     chance = 0.5**values.size if same else stats.t.sf(abs(mean) / error, values.size - 1)
     verdict = Verdict.UNDECIDED
@@ -174,7 +174,7 @@ def _above_zero(values: Array, level: float) -> tuple[Verdict, str]:
 def almost_always_lower(
     sentence: str, reference: str, dataset: Any, deep: str, shallow: str, *, comparisons: int = 1
 ) -> Finding:
-    """Whether the deep network's mean rank is the lower one on at least 9 planes of 10.
+    """Verdict on the deep network's mean rank being lower on at least 9 planes of 10.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def almost_always_lower(
 def anywhere_as_at_the_origin(
     sentence: str, reference: str, dataset: Any, network: str, *, comparisons: int = 1
 ) -> Finding:
-    """Whether the mean rank over the plane is that at the origin, to 0.05 nats.
+    """Verdict on the mean rank over the plane being that at the origin, to 0.05 nats.
 
     Parameters
     ----------

@@ -43,9 +43,9 @@ _VARIANCE = {"identity": 1.0, "relu": 1.0, "tanh": 1.0, "gelu": 1.0, "sine": 2.0
 _LITTLE = 0.5
 # Distribution functions that differ by less than this are said to be the same.
 _SAME = 0.1
-# A mean rank that falls by less, in nats, is said to stay.
+# A mean rank that falls by less than this, in nats, is said to stay.
 _SMALL = 0.01
-# Standard errors that a difference of numbers is given.
+# Number of standard errors allowed for a difference of numbers.
 _ERRORS = 4
 # Rounding of ranks at infinite width.
 _ROUNDING = 1e-9
@@ -163,13 +163,13 @@ def _neighbours(part: Any) -> Iterator[tuple[str, Array, Array]]:
 
 
 def _falls(name: str, part: Any, tests: int) -> Finding:
-    """Whether each step in depth lowers the rank, in distribution."""
+    """Verdict on each step in depth lowering the rank, in distribution."""
     level = SIGNIFICANCE / tests
     fall, rise, crossing, allowed = [], [], [], []
     for _, shallow, deep in _neighbours(part):
         fall.append(stats.mannwhitneyu(deep, shallow, alternative="less").pvalue)
         rise.append(stats.mannwhitneyu(deep, shallow, alternative="greater").pvalue)
-        # of the order that no probability to exceed a rank is greater for the deeper
+        # p-value of the order in which no probability to exceed a rank is greater for the deeper
         crossing.append(stats.ks_2samp(deep, shallow, alternative="less", method="asymp").statistic)
         sizes = 1 / shallow.size + 1 / deep.size
         allowed.append(math.sqrt(-math.log(level) * sizes / 2))
@@ -182,9 +182,9 @@ def _falls(name: str, part: Any, tests: int) -> Finding:
         verdict = Verdict.IN_PART
     elif rises.any() or (not falls.any() and _stays(part)):
         verdict = Verdict.NOT_SUPPORTED
-    begun = float(part.input_rank.mean())
+    initial = float(part.input_rank.mean())
     first = part["rank"].isel(depth=0)
-    above = float((first > begun).mean())
+    above = float((first > initial).mean())
     medians = " | ".join(
         f"{law}: {_listed(part['rank'].sel(law=law).median('repeat').values, '.3f')}"
         for law in part.law.values
@@ -193,8 +193,8 @@ def _falls(name: str, part: Any, tests: int) -> Finding:
         f"Mann-Whitney's test of neighbouring depths, {falls.size} pairs, {int(falls.sum())} fall "
         f"and {int(rises.sum())} rise, largest p = {max(fall):.2g} that it falls, level "
         f"{level:.2g}; largest crossing of distribution functions {max(crossing):.3f}, sampling "
-        f"makes up to {max(allowed):.3f}; medians by depth, {medians}; the inputs have {begun:.3f},"
-        f" which {above:.0%} of the first layers exceed"
+        f"makes up to {max(allowed):.3f}; medians by depth, {medians}; the inputs have "
+        f"{initial:.3f}, which {above:.0%} of the first layers exceed"
     )
     return Finding(
         f"At initialisation deeper networks have Gram matrices of lower rank ({name}).",
@@ -205,7 +205,7 @@ def _falls(name: str, part: Any, tests: int) -> Finding:
 
 
 def _stays(part: Any) -> bool:
-    """Whether the mean falls by less than `_SMALL` from the first depth to the last."""
+    """Verdict on the mean falling by less than `_SMALL` from the first depth to the last."""
     ends = part["rank"].isel(depth=[0, -1]).transpose("depth", "law", "repeat").values
     fall, error = ends[0] - ends[1], math.sqrt(2 / ends.shape[-1]) * ends.std(axis=-1).max()
     return bool((fall.mean(axis=-1) + _ERRORS * error < _SMALL).all())
@@ -235,12 +235,12 @@ def _overlaps(part: Any, tests: int) -> tuple[Verdict, str]:
 
 
 def _spreads(part: Any, tests: int) -> tuple[Verdict, str]:
-    """Whether the standard deviation grows at each step."""
+    """Verdict on the standard deviation growing at each step."""
     far = stats.norm.isf(SIGNIFICANCE / tests)
     z = []
     for _, shallow, deep in _neighbours(part):
         moments = [(x.var(ddof=1), stats.moment(x, 4), x.size) for x in (shallow, deep)]
-        # of the logarithm of a variance
+        # standard error of the logarithm of a variance
         squares = [(fourth / variance**2 - 1) / size for variance, fourth, size in moments]
         z.append(math.log(moments[1][0] / moments[0][0]) / math.sqrt(sum(squares)))
     deviations = part["rank"].std("repeat").mean("law").values
@@ -279,7 +279,7 @@ def _infinite(part: Any, _tests: int) -> tuple[Verdict, str]:
 
 
 def _verdict(there: npt.NDArray[np.bool_], back: npt.NDArray[np.bool_]) -> Verdict:
-    """From what each comparison says for and against."""
+    """Combine the evidence of all comparisons, for and against."""
     if there.all():
         return Verdict.SUPPORTED
     if back.any():

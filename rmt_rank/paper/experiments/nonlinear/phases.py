@@ -1,4 +1,4 @@
-"""Phases of infinitely wide networks: what depth leaves of the rank, by activation and variance."""
+"""Phases of infinitely wide networks: the rank at great depth, by activation and variance."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from rmt_rank.theory.nonlinear.phases import critical_weight_variance, phase
 __all__ = ["EXPERIMENT", "run", "verdict"]
 
 _ACTIVATIONS = ("identity", "relu", "gelu", "tanh", "erf", "sine")
-# What is left of a rank that is lost, in nats.
+# A rank below this, in nats, counts as lost.
 _NOTHING = 1e-9
 
-# Correlation of the two inputs that are followed; odd activations leave 0 as it is.
+# Correlation of the two inputs that are followed; odd activations leave 0 unchanged.
 _START = 0.5
 
 _SIZES: dict[str, dict[str, Any]] = {
@@ -82,7 +82,7 @@ def _judge(dataset: Any) -> list[Finding]:
 
 
 def _loses(name: str, part: Any) -> Finding:
-    """Whether the rank tends to 0, at all, some or none of the weight variances."""
+    """Verdict on the rank tending to 0: at all, some or none of the weight variances."""
     rank, count = part.limit_rank.values, part.weight_variance.size
     lost, kept = int(np.sum(rank < _NOTHING)), int(np.sum(part.frozen == 1))
     verdict = Verdict.IN_PART if lost else Verdict.NOT_SUPPORTED

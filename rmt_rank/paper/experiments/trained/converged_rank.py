@@ -1,7 +1,7 @@
-"""Rank at zero training error beside what theory says of it.
+"""Rank at zero training error, compared with theory.
 
 The weight is W* P + W_d ... W_2 W_1(0) (I - P) at zero error.  Its first part is the fit of least
-norm, which knows no depth; of the second there is
+norm, which does not depend on depth; for the second there is
 
     depth 1     a law, `one_layer_effective_rank`, proved as the width grows;
     frozen      W_d ... W_2 as at the start: a conjectured upper bound of the rank;
@@ -71,8 +71,8 @@ def _part(
     }
 
 
-# What is left out takes long: methods of first order at width 128 and more than two layers, and
-# width 512 beyond two layers.
+# The combinations left out take long: methods of first order at width 128 and more than two layers,
+# and width 512 beyond two layers.
 _SIZES: dict[str, list[dict[str, Any]]] = {
     "tiny": [
         _part([8], [1, 2, 3], ["gradient_descent", "lbfgs", "adam"], 1, 1000, [1.0, 0.5, 0.1])
@@ -144,7 +144,7 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
     status = result.arrays["status"][1][place]
     kept = status != Status.DIVERGED
     distance, allowed, outside = (x[place] for x in converged_weight_distance(result, problem))
-    weight, begun = (
+    weight, initial = (
         effective_weight([w[place, kept] for w in weights])
         for weights in (result.weights, result.initial_weights)
     )
@@ -154,7 +154,7 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
     share = np.sum((weight @ unseen) ** 2, axis=(-2, -1)) / np.sum(weight**2, axis=(-2, -1))
     numbers = {
         "weight_rank": _where(kept, _rank(weight)),
-        "frozen_rank": _where(kept, _rank(least + begun @ unseen)),
+        "frozen_rank": _where(kept, _rank(least + initial @ unseen)),
         "unseen_share": _where(kept, share),
         "distance": distance,
         "allowed": allowed,
@@ -173,7 +173,7 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
 
 
 def _where(kept: npt.NDArray[np.bool_], values: Array) -> Array:
-    """Values of the networks that are kept, nan for the others."""
+    """Values of the selected networks, nan for the others."""
     found = np.full(kept.shape, math.nan)
     found[kept] = values
     return found

@@ -1,4 +1,4 @@
-"""Verdicts on `converged-rank`: each prediction held against the networks, cell by cell."""
+"""Verdicts on `converged-rank`: each prediction compared with the networks, cell by cell."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ROUNDING = 1e-9
 
 
 class _Case(NamedTuple):
-    """Networks of one kind, at least `ENOUGH` of which converged: those that did."""
+    """The converged networks of one kind, if at least `ENOUGH` of them converged."""
 
     width: int
     task_share: float
@@ -121,7 +121,7 @@ def _log_ratio(case: _Case) -> Array:
 
 
 def _identity(dataset: Any, optimizers: list[str]) -> Finding:
-    """Exact statements, of every network that did not diverge, converged or not."""
+    """Exact statements on every network that did not diverge, converged or not."""
     sentence = (
         "W_e differs from W* P + W_d ... W_2 W_1(0) (I - P) by no more than the loss allows, and "
         f"not outside the data ({', '.join(optimizers).replace('_', ' ')})."
@@ -145,7 +145,7 @@ def _identity(dataset: Any, optimizers: list[str]) -> Finding:
 
 
 def _in_every_case(sentence: str, cases: Mapping[str, tuple[Array, float]]) -> Finding:
-    """Whether nearly all means are at most their bounds, and none is beyond by a t-test."""
+    """Verdict on nearly all means being at most their bounds, and none beyond by a t-test."""
     level = SIGNIFICANCE / max(2 * len(cases), 1)
     excess = {name: float(np.mean(values)) - bound for name, (values, bound) in cases.items()}
     within = sum(each <= 0 for each in excess.values())
@@ -181,7 +181,7 @@ def _trend(part: Any, along: str, name: str) -> tuple[Array, Array]:
 
 
 def _groups(dataset: Any, along: str, *keys: str) -> Iterator[tuple[str, Any]]:
-    """What L-BFGS reached, where there are three levels or more."""
+    """Ranks that L-BFGS reached, where there are three levels or more."""
     best = dataset.sel(optimizer="lbfgs")
     for values in itertools.product(*(dataset[key].values.tolist() for key in keys)):
         part = best.sel(dict(zip(keys, values, strict=True)))

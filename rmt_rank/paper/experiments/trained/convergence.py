@@ -38,7 +38,7 @@ __all__ = ["EXPERIMENT", "run", "verdict"]
 
 Array = npt.NDArray[np.float64]
 
-# How much lower a learning rate is that the best one is held against.
+# Ratio of the lower learning rate with which the best one is compared.
 _SLOWER = 4
 
 _SIZES: dict[str, dict[str, Any]] = {
@@ -145,7 +145,7 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
     while True:
         result = trained(rate, settings["draws"], copy.deepcopy(own))
         status = result.arrays["status"][1][0]
-        # a rate that some of many initialisations do not stand: half of it, for all
+        # the rate is halved for all, since some of many initialisations diverge at it
         if not np.any(status == Status.DIVERGED) or rate < best.best / 4:
             break
         rate /= 2
@@ -209,7 +209,7 @@ def _judge(dataset: Any) -> list[Finding]:
         shown = ", ".join(f"{depth}: {median:.3f}" for depth, median in pairs)
         text = (
             f"{found.statistic}; medians by depth {shown}; the solution of least norm W* P, which "
-            f"knows no depth: {float(part.minimal_gram_rank.median()):.3f}"
+            f"does not depend on depth: {float(part.minimal_gram_rank.median()):.3f}"
         )
         findings.append(Finding(found.sentence, found.reference, found.verdict, text))
     findings.append(_towards_the_task(by_rank))
@@ -249,7 +249,7 @@ def _medians(part: Any, name: str) -> Array:
 
 
 def _towards_the_task(by_rank: Mapping[int, Any]) -> Finding:
-    """Whether training moves the distribution towards the green line of Figure 2."""
+    """Verdict on training moving the distribution towards the green line of Figure 2."""
     cases = {}
     comparisons = sum(part.depth.size for part in by_rank.values())
     for rank, part in by_rank.items():
@@ -269,7 +269,7 @@ def _towards_the_task(by_rank: Mapping[int, Any]) -> Finding:
 
 
 def _below_least_norm(rank: int, part: Any, comparisons: int) -> Finding:
-    """Whether depth does more than to forget the initial weights outside the data."""
+    """Verdict on depth doing more than forgetting the initial weights outside the data."""
     sentence = f"Depth takes the weight's rank below that of W* P (task rank {rank})."
     reference = "ours: what an implicit bias towards low rank would do"
     depths = part.depth.values.tolist()
@@ -285,7 +285,7 @@ def _below_least_norm(rank: int, part: Any, comparisons: int) -> Finding:
 
 
 def _learning_rate(dataset: Any, depths: list[int]) -> Finding:
-    """Whether the best rate, which is near the largest stable one, lowers the rank by itself."""
+    """Verdict on the best rate, which is near the largest stable one, lowering the rank."""
     cases = {
         f"depth {depth}": judge_shift(
             "", "", dataset.faster_less_slower.sel(depth=depth), comparisons=len(depths)
@@ -312,7 +312,7 @@ def _identity_holds(dataset: Any) -> Finding:
     )
     if ratio.size == 0:
         return Finding(sentence, "ours, proved", Verdict.UNDECIDED, "no run converged")
-    # training in float32 moves what is conserved by rounding: a percent of the bound is far more
+    # training in float32 moves conserved quantities by rounding: a percent of the bound is far more
     verdict = Verdict.SUPPORTED if ratio.max() <= 1.01 else Verdict.NOT_SUPPORTED
     largest = float(dataset.identity_error.where(dataset.converged).max())
     text = (

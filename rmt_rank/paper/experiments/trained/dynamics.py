@@ -1,9 +1,9 @@
 """Figure 6: a network over training, plain and with each layer a product of four weights.
 
 The paper trains a convolutional network on CIFAR100 by stochastic gradient descent; here it is one
-of dense layers, on small images, and all examples make a step, with the same momentum and the same
-steps of the learning rate.  A product begins with the variance that the layer has without, so both
-networks begin with signals of the same size, and both have the same learning rates.
+of dense layers, on small images, trained by full-batch steps with the same momentum and the same
+steps of the learning rate.  A product starts with the variance of the single layer, so both
+networks start with signals of the same size, and both have the same learning rates.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ __all__ = ["EXPERIMENT", "run", "steps_of_the_rate", "subsample_spectrum", "verd
 
 Array = npt.NDArray[np.float64]
 
-# Variance of a layer's initial entries over fan-in: PyTorch's default, and what keeps a signal's
-# size through ReLUs.
+# Variance of a layer's initial entries over fan-in: PyTorch's default, and the one that keeps a
+# signal's size through ReLUs.
 _VARIANCES = {"pytorch": 1 / 3, "he": 2.0}
 
 _SIZES: dict[str, dict[str, Any]] = {
@@ -156,7 +156,7 @@ def _trained(
     rate: float,
     **options: Any,
 ) -> TrainingResult:
-    """Train by momentum, in three legs."""
+    """Train by momentum, in three runs with different learning rates."""
     first, second = steps_of_the_rate(int(epochs[-1]))
     result: TrainingResult | None = None
     for begin, end, divisor in ((0, first, 1), (first, second, 10), (second, epochs[-1], 100)):
@@ -177,7 +177,7 @@ def _trained(
 
 
 def _path(result: TrainingResult, name: str, epochs: npt.NDArray[np.intp]) -> Array:
-    """What was recorded, at all epochs; nan after the network diverged, or its features died."""
+    """Recorded values at all epochs; nan after the network diverged, or its features died."""
     found = result.arrays[name][1][0, 0]
     # features that are 0 for all examples have the rank -inf
     found = np.where(np.isfinite(found), found, np.nan)
@@ -187,7 +187,7 @@ def _path(result: TrainingResult, name: str, epochs: npt.NDArray[np.intp]) -> Ar
 
 
 def subsample_spectrum(singular_values: npt.ArrayLike, count: int = 24) -> Array:
-    """So many of the singular values, evenly spaced by rank, the first and the last among them.
+    """A given number of singular values, evenly spaced by rank, including the first and the last.
 
     Parameters
     ----------

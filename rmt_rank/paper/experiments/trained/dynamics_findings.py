@@ -1,4 +1,4 @@
-"""What `dynamics` says of the paper's sentences on rank over training."""
+"""Verdicts of `dynamics` on the paper's sentences on rank over training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["MARGIN", "dips", "judge"]
 
 Array = npt.NDArray[np.float64]
 
-# What a rank must fall and rise by to count, in nats.
+# Smallest fall and rise of a rank that count, in nats.
 MARGIN = 0.05
 
 _REFERENCE = "Section 4.1, Figure 6"
@@ -114,7 +114,7 @@ def _shifts(dataset: Any, sentence: str, reference: str, difference: Any) -> Fin
 
 
 def _shift(differences: Array, comparisons: int) -> Finding:
-    """Nothing is decided if too many pairs are without a difference, as a network diverged."""
+    """Leave the verdict open if too many pairs have no difference because a network diverged."""
     known = np.isfinite(differences)
     found = judge_shift("", "", differences, comparisons=comparisons)
     if known.all():
@@ -128,7 +128,7 @@ def _shift(differences: Array, comparisons: int) -> Finding:
 
 
 def dips(paths: npt.ArrayLike) -> tuple[Array, Array]:
-    """How far ranks fall from the first value to the least, and rise from that to the last.
+    """Fall of the ranks from the first value to the smallest, and rise from there to the last.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def _rows(values: Any) -> Array:
 
 
 def _dip(paths: Array, comparisons: int) -> Finding:
-    """Whether more, or less, than half of the repeats fall and rise by the margin."""
+    """Verdict on more, or less, than half of the repeats falling and rising by the margin."""
     falls, rises = dips(paths)
     known = np.isfinite(falls)
     falls, rises = falls[known], rises[known]

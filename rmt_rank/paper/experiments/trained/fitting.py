@@ -1,9 +1,9 @@
-"""Networks trained to zero training error, and what they are held against.
+"""Networks trained to zero training error, and the references they are compared with.
 
-A run that has not converged reads as lower rank: its small singular values have not grown yet.  At
+A run that has not converged has a lower rank: its small singular values have not grown yet.  At
 a loss of 1e-3, of 16 for a map to 0, 24 examples of 32 features still hide 0.02 nats.  So networks
-are looked at twice: where gradient descent ends, and after L-BFGS has taken them on, which keeps to
-the same identity (`rmt_rank.networks.identities`).
+are measured twice: where gradient descent ends, and after L-BFGS has continued from there, which
+satisfies the same identity (`rmt_rank.networks.identities`).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ __all__ += ["train_to_the_end"]
 
 Array = npt.NDArray[np.float64]
 
-# What reports of such networks begin with.
+# First columns of reports on such networks.
 SHOWN = (
     "converged",
     "fitted",
@@ -69,7 +69,7 @@ SHOWN = (
 
 
 def references(problem: LeastSquaresProblem) -> dict[str, float]:
-    """Effective ranks that those of trained networks are shown beside.
+    """Effective ranks with which those of trained networks are compared.
 
     Returns
     -------
@@ -88,10 +88,10 @@ def references(problem: LeastSquaresProblem) -> dict[str, float]:
 
 
 def identity(problem: LeastSquaresProblem, result: TrainingResult) -> dict[str, Array]:
-    """What the data and the first layer's start make of weights, at zero training error.
+    """Weights at zero training error, predicted from the data and the first layer's start.
 
-    See `rmt_rank.networks.identities.converged_weight`.  A network whose loss is not quite 0 reads
-    as lower rank, by hundredths of a nat; this does not.
+    See `rmt_rank.networks.identities.converged_weight`.  A network whose loss is not quite 0 has a
+    rank that is lower by hundredths of a nat; the prediction has not.
 
     Returns
     -------
@@ -112,8 +112,8 @@ def identity(problem: LeastSquaresProblem, result: TrainingResult) -> dict[str, 
     first, *later = (w[ended].astype(np.float64) for w in result.weights)
     skip = result.network.skip
     weight = effective_weight([first, *later], skip=skip)
-    begun = result.initial_weights[0][ended]
-    predicted = converged_weight(problem, begun, later, skip=skip)
+    initial = result.initial_weights[0][ended]
+    predicted = converged_weight(problem, initial, later, skip=skip)
     size = np.linalg.norm(weight, axis=(-2, -1))
     error = np.linalg.norm(weight - predicted, axis=(-2, -1)) / size
     ranks = _ranks(problem, predicted)
@@ -256,7 +256,7 @@ _KEPT = {
 
 
 def _all_of(result: TrainingResult) -> dict[str, Array]:
-    """What was recorded, without the dimensions learning_rate and seed, and the Frobenius norm."""
+    """Recorded values without the dimensions learning_rate and seed, and the Frobenius norm."""
     found = {name: v[0, 0] for name, (_, v) in result.arrays.items() if v.ndim > 1}
     for prefix in ("", "final_"):
         if prefix + "singular_values" in found:
@@ -266,7 +266,7 @@ def _all_of(result: TrainingResult) -> dict[str, Array]:
 
 
 def _paths(result: TrainingResult) -> Arrays:
-    """Numbers along the way; those of a network that has stopped stay as they are."""
+    """Recorded numbers by step; those of a network that has stopped stay constant."""
     found, step = _all_of(result), result.arrays["step"][1]
     after = step > found["taken"]
     arrays: Arrays = {"step": (("step",), step)}

@@ -1,18 +1,18 @@
-r"""Section 4: where depth helps on data that were not seen, and where it hurts.
+r"""Section 4: cases where depth helps on unseen data, and cases where it hurts.
 
 The error is that of the whole distribution, not of a sample: for standard normal inputs it is
 |W_e - W*|_F^2, here in units of |W*|_F^2.
 
 At zero training error W_e = W* P + A (I - P), see `rmt_rank.networks.identities`, where A is the
-product of W_d ... W_2 at the end with W_1 at the start.  Gradient descent sees W_1 P alone, and a
-Gaussian W_1 (I - P) is symmetric and independent of it, so that the mean error is
+product of W_d ... W_2 at the end with W_1 at the start.  Gradient descent depends on W_1 P alone,
+and a Gaussian W_1 (I - P) is symmetric and independent of it, so that the mean error is
 
     E |W_e - W*|^2 = |W* (I - P)|^2 + E |A (I - P)|^2 :
 
-no depth is better than the solution of least norm on average, and depth can only help by making
-what is left of the initial weights smaller.  The run that starts from the other sign of W_1 (I - P)
-is as likely, and trains alike; depths are compared by the mean of both, the two terms above, which
-is far less noisy than one.
+no depth is better than the solution of least norm on average, and depth can only help by making the
+remainder of the initial weights smaller.  The run that starts from the other sign of W_1 (I - P) is
+as likely, and trains alike; depths are compared by the mean of both, the two terms above, which is
+far less noisy than one.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ __all__ = ["EXPERIMENT", "run", "verdict"]
 
 Array = npt.NDArray[np.float64]
 
-# A difference that is known to be below this part of what it is a correction to counts as none.
+# A difference counts as 0 if it is known to be below this share of the number that it corrects.
 _NEGLIGIBLE = 0.1
 
 _SIZES: dict[str, dict[str, Any]] = {
@@ -275,7 +275,7 @@ def _against_least_norm(rank: int, cases: Mapping[str, Any]) -> Finding:
 
 
 def _mean_error(dataset: Any) -> Finding:
-    """The mean error against its two parts, of which the first two terms of the module consist."""
+    """The mean error compared with the sum of the two terms in the module's docstring."""
     rest = dataset.test_error - dataset.mean_test_error
     rest = rest.where(dataset.converged == 1).values.ravel()
     rest = rest[np.isfinite(rest)]
@@ -298,7 +298,7 @@ def _mean_error(dataset: Any) -> Finding:
 
 
 def _small_scale(rank: int, part: Any) -> Finding:
-    """Whether one layer with small weights does what depth does."""
+    """Verdict on one layer with small weights having the effect of depth."""
     scales, depths = part.scale.values.tolist(), part.depth.values.tolist()
     one = part.sel(depth=1, scale=min(scales))
     cases = {}

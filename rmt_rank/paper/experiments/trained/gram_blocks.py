@@ -1,4 +1,4 @@
-"""Blocks in Gram matrices: hierarchical clustering, and how much of the matrix it explains."""
+"""Blocks in Gram matrices: hierarchical clustering, and the share of the matrix it explains."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Labels = npt.NDArray[np.intp]
 
 
 def _distances(gram: npt.ArrayLike) -> Array:
-    """Of a cosine Gram matrix, for pairs; rounding may take the cosine above 1."""
+    """Distances of all pairs in a cosine Gram matrix; rounding may take the cosine above 1."""
     distance = np.clip(1 - np.asarray(gram, dtype=np.float64), 0, None)
     return np.asarray(squareform(distance, checks=False))
 
 
 def clusters(gram: npt.ArrayLike, count: int) -> Labels:
-    """Average linkage of the distance 1 - cosine, cut into at most so many clusters, from 0.
+    """Average linkage of the distance 1 - cosine, cut into at most `count` clusters, from 0.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Figure 3: Gram matrices of networks that tell images apart, for several activations and depths.
+"""Figure 3: Gram matrices of networks that classify images, by activation and depth.
 
 Networks are trained to a small training loss; the cosine Gram matrix is that of the last hidden
-layer on held-out images.  Blocks are looked for by the clustering that the figure is ordered by.
+layer on held-out images.  Blocks are found by the clustering that orders the figure.
 The paper names neither images, widths nor initial weights.
 """
 
@@ -39,8 +39,8 @@ __all__ = ["EXPERIMENT", "run", "verdict"]
 
 _REFERENCE = "Observation 2, Figure 3"
 
-# Initial weights have this variance over fan-in: what keeps a signal's size through ReLUs, and what
-# SIREN takes for sin(omega x), where omega is 1 if the weights have it in them.
+# Initial weights have this variance over fan-in: it keeps a signal's size through ReLUs, and is
+# what SIREN takes for sin(omega x), where omega is 1 if the weights have it in them.
 _VARIANCES = {"relu": 2.0, "tanh": 1.0, "gelu": 2.0, "sine": 2.0, "identity": 1.0}
 
 _SIZES: dict[str, dict[str, Any]] = {
@@ -129,7 +129,7 @@ def _one(
         for name, (_, values) in result.arrays.items()
         if values.size == 1
     }
-    begun = result.arrays["initial_parameters"][1].ravel()
+    initial = result.arrays["initial_parameters"][1].ravel()
     labels = np.asarray(problem.test_targets).argmax(axis=1)
     found = {
         "converged": end["status"] == Status.CONVERGED,
@@ -140,7 +140,7 @@ def _one(
         "test_accuracy": end["test_accuracy"],
         "steps": end["taken"],
     }
-    for prefix, parameters in (("initial_", begun), ("", result.state[0][0])):
+    for prefix, parameters in (("initial_", initial), ("", result.state[0][0])):
         gram = gram_matrix(network.features(parameters, problem.test_inputs))
         groups = clusters(gram, problem.outputs)
         found |= {

@@ -1,9 +1,9 @@
 """Figure 10 of the list of captions: Observation 4 under other kernels than the cosine.
 
-The same networks are looked at under each kernel: before training, where gradient descent ends,
-and after L-BFGS has taken them on to zero training error, as in `parameterization`.  The paper does
-not name its kernels.  One, minus the distance, is indefinite: the rank is always that of singular
-values.
+The same networks are measured under each kernel: before training, where gradient descent ends, and
+after L-BFGS has continued from there to zero training error, as in `parameterization`.  The paper
+does not name its kernels.  One, minus the distance, is indefinite: the rank is always that of
+singular values.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _trained(
     settings: Mapping[str, Any],
     rng: np.random.SeedSequence,
 ) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Weights before training, after gradient descent and at zero error, and how it went."""
+    """Weights before training, after gradient descent and at zero error, and the statuses."""
     network = LinearNetwork((settings["width"],) * (depth + 1))
     search, result, last = descend_and_fit(problem, network, settings, rng, record=[])
     weights = {
@@ -135,7 +135,7 @@ def _trained(
 
 
 def _whole(weights: list[Array]) -> Array:
-    # nan, if it diverged
+    # nan if training diverged
     return reduce(lambda whole, w: w @ whole, (w[0, 0] for w in weights))
 
 
@@ -176,8 +176,8 @@ def _at_zero_error(kernel: str, part: Any, comparisons: int) -> Finding:
     text = (
         f"{found.statistic}; medians by depth {_medians(part, 'fitted_rank')}; after gradient "
         f"descent {_medians(part, 'trained_rank')}; before training "
-        f"{_medians(part, 'initial_rank')}; the solution of least norm W* P, which knows no "
-        f"depth: {float(part.minimal_rank.median()):.4g}"
+        f"{_medians(part, 'initial_rank')}; the solution of least norm W* P, which does "
+        f"not depend on depth: {float(part.minimal_rank.median()):.4g}"
     )
     return Finding(found.sentence, found.reference, found.verdict, text)
 
@@ -197,7 +197,7 @@ def _before(parts: Mapping[str, Any]) -> Finding:
 
 
 def _beyond_two(parts: Mapping[str, Any]) -> Finding:
-    """Whether the trend is more than that from one layer to two."""
+    """Verdict on the trend beyond that from one layer to two."""
     cases, shown = {}, []
     for kernel, part in parts.items():
         enough = fitted_depths(part)

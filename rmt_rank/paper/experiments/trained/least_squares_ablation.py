@@ -175,7 +175,7 @@ def _rank(rank: int, part: Any, comparisons: int) -> Finding:
 
 
 def _threshold(dataset: Any, tau: float) -> Finding:
-    """Whether the two measures order networks alike: depths and task ranks within each repeat."""
+    """Verdict on two measures ordering networks alike: depths and task ranks in each repeat."""
     dims = ("repeat", "task_rank", "depth")
     fitted = dataset.where(dataset.fitted == 1)
     thresholded = fitted.fitted_threshold_rank.sel(threshold=tau).transpose(*dims).values
@@ -190,7 +190,7 @@ def _threshold(dataset: Any, tau: float) -> Finding:
 
 
 def _sensitive(dataset: Any) -> Finding:
-    """How much the threshold changes the count, against how much depth does."""
+    """Verdict on the threshold changing the count by more than depth does."""
     sentence = "Threshold rank is sensitive to its threshold: that changes it by more than depth."
     share = dataset.fitted.astype(float).mean("repeat").min("task_rank")
     enough = dataset.depth.values[share.values >= ENOUGH]

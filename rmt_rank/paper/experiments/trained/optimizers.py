@@ -34,9 +34,9 @@ from rmt_rank.training.train import train
 
 __all__ = ["EXPERIMENT", "run", "verdict"]
 
-# They move W_1 within the span of the inputs alone, see `rmt_rank.networks.identities`.
+# Optimizers that move W_1 only within the span of the inputs, see `rmt_rank.networks.identities`.
 _IN_THE_SPAN = ("gradient_descent", "momentum", "nesterov", "lbfgs")
-# What rounding may move outside: thousands of steps of relative error 1e-16, and room to spare.
+# Movement outside that rounding allows: thousands of steps of relative error 1e-16, and a margin.
 _ROUNDING = 1e-9
 
 _RATES: dict[str, list[float] | None] = {
@@ -85,7 +85,7 @@ def _settings(size: str) -> dict[str, Any]:
 
 
 def _of(setting: Mapping[str, Any], optimizer: str) -> Any:
-    """A setting that some optimizers have for themselves."""
+    """A setting with separate values for some optimizers."""
     return setting.get(optimizer, setting["others"])
 
 
@@ -147,9 +147,10 @@ def _row(problem: LeastSquaresProblem, result: TrainingResult, place: int) -> di
     }
     moved = np.nan
     if here["status"] != Status.DIVERGED:
-        first, begun = result.weights[0][place, 0], result.initial_weights[0][place, 0]
+        first, initial = result.weights[0][place, 0], result.initial_weights[0][place, 0]
         outside = np.eye(problem.features) - problem.projector
-        moved = float(np.linalg.norm((first - begun) @ outside) / np.linalg.norm(begun @ outside))
+        change = float(np.linalg.norm((first - initial) @ outside))
+        moved = change / float(np.linalg.norm(initial @ outside))
     at_zero = dict.fromkeys(("identity_weight_rank", "identity_gram_rank"), np.nan)
     if result.settings["optimizer"] in _IN_THE_SPAN:
         found = identity(problem, result)
@@ -216,8 +217,8 @@ def _bias(part: Any, name: str, comparisons: int) -> Finding:
     medians = part.gram_rank.where(part.converged == 1).median("repeat").values
     shown = _listed(part.depth.values, medians)
     text = (
-        f"{found.statistic}; medians by depth {shown}; least-norm solution, which knows no depth: "
-        f"{float(part.minimal_gram_rank.median()):.3f}"
+        f"{found.statistic}; medians by depth {shown}; least-norm solution, which does not "
+        f"depend on depth: {float(part.minimal_gram_rank.median()):.3f}"
     )
     return Finding(found.sentence, found.reference, found.verdict, text)
 
@@ -234,8 +235,8 @@ def _random_search(part: Any) -> list[Finding]:
         falls=True,
     )
     ranks = _listed(part.depth.values, part.gram_rank.median("repeat").values)
-    begun = _listed(part.depth.values, part.initial_gram_rank.median("repeat").values)
-    text = f"{found.statistic}; medians by depth {ranks}, of a first draw {begun}"
+    initial = _listed(part.depth.values, part.initial_gram_rank.median("repeat").values)
+    text = f"{found.statistic}; medians by depth {ranks}, of a first draw {initial}"
     fits = judge_shift(
         "The best of random search explains the data better than the weight 0 does.",
         "ours: the paper does not train random search to zero error",
@@ -275,7 +276,7 @@ def _against_gradient_descent(part: Any, trained: list[str]) -> Finding:
 
 
 def _span(dataset: Any) -> Finding:
-    """Which optimizers leave W_1 (I - P) as it was."""
+    """Verdict on the optimizers that leave W_1 (I - P) unchanged."""
     moved = {
         name: float(dataset.moved_outside.sel(optimizer=name).max())
         for name in dataset.optimizer.values.tolist()

@@ -1,6 +1,6 @@
-"""Observation 4 and Figure 5: depth and rank where all networks begin with the same low rank.
+"""Observation 4 and Figure 5: depth and rank if all networks start with the same low rank.
 
-Every network is looked at where gradient descent ends, and at zero training error (`fitting`).
+Every network is measured where gradient descent ends, and at zero training error (`fitting`).
 """
 
 from __future__ import annotations
@@ -165,13 +165,13 @@ def _at_zero_error(name: str, part: Any, comparisons: int) -> Finding:
     text = (
         f"{found.statistic}; medians by depth {medians(part, 'fitted_gram_rank')}; by the "
         f"identity {medians(part, 'identity_gram_rank')}; the solution of least norm W* P, which "
-        f"knows no depth: {float(part.minimal_gram_rank.median()):.4g}"
+        f"does not depend on depth: {float(part.minimal_gram_rank.median()):.4g}"
     )
     return Finding(found.sentence, found.reference, found.verdict, text)
 
 
 def _reads_lower(dataset: Any) -> Finding:
-    """Whether lack of convergence alone looks like low rank."""
+    """Verdict on lack of convergence alone looking like low rank."""
     late = (dataset.converged == 0) & (dataset.fitted == 1)
     difference = (dataset.gram_rank - dataset.fitted_gram_rank).where(late)
     # a number for each repeat: its networks share a problem
@@ -184,7 +184,7 @@ def _reads_lower(dataset: Any) -> Finding:
 
 
 def _beyond_two(name: str, part: Any, comparisons: int) -> Finding:
-    """Whether the trend is more than that from one layer to two."""
+    """Verdict on the trend beyond that from one layer to two."""
     sentence = (
         f"The Gram matrix's rank falls on beyond two layers, at zero training error "
         f"({_INITIALISATIONS[name]})."
@@ -200,7 +200,7 @@ def _beyond_two(name: str, part: Any, comparisons: int) -> Finding:
 
 
 def _below_least_norm(name: str, part: Any, comparisons: int) -> Finding:
-    """Whether depth does more than to forget the initial weights outside the data."""
+    """Verdict on depth doing more than forgetting the initial weights outside the data."""
     sentence = f"Depth takes the weight's rank below that of W* P ({_INITIALISATIONS[name]})."
     reference = "ours: what an implicit bias towards low rank would do"
     enough = fitted_depths(part)

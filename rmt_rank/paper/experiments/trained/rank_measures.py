@@ -1,4 +1,4 @@
-"""Appendix D and Figure 10: what several measures of rank say of the same networks."""
+"""Appendix D and Figure 10: several measures of rank on the same networks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["EXPERIMENT", "run", "verdict"]
 Array = npt.NDArray[np.float64]
 
 _REFERENCE = "Appendix D, Figure 10"
-# Of threshold ranks, the paper's choice.
+# Threshold of the threshold rank, the paper's choice.
 _TAU = 0.01
 
 _MEASURES = {
@@ -147,7 +147,7 @@ def _through_training(dataset: Any, first: str, second: str) -> Array:
 
 
 def _magnitude(dataset: Any) -> Finding:
-    """Whether the nuclear norm is nearer to the Frobenius norm than to a rank."""
+    """Verdict on the nuclear norm being nearer to the Frobenius norm than to a rank."""
     size, rank = (
         _through_training(dataset, "nuclear_norm", name)
         for name in ("frobenius_norm", "weight_rank")

@@ -1,6 +1,6 @@
 """Appendix C and Figure 9: linear networks with residual connections, and batch normalisation.
 
-Whether the rank levels off is a matter of scale.  At fixed variance of the branches every layer
+Whether the rank levels off depends on the scale.  At fixed variance of the branches every layer
 lowers it, at initialisation, only less than in a plain network; with the variance of a branch in
 proportion to 1/depth it stays near that of one layer.
 """
@@ -44,8 +44,8 @@ __all__ = ["EXPERIMENT", "run", "verdict"]
 
 _REFERENCE = "Appendix C, Figure 9"
 
-# A rank that falls by less than this, in nats, is said to stay: half of what the second layer of a
-# plain network costs.
+# A rank that falls by less than this, in nats, is said to stay: half the effect of the second layer
+# of a plain network.
 _MARGIN = 0.1
 
 _NETWORKS = {
@@ -121,7 +121,7 @@ def _scale(network: str, depth: int) -> float:
     """Standard deviation of weights, in units of 1/sqrt(width)."""
     if network == "plain":
         return 1.0
-    # variance 1/(3 width) is what deep-learning libraries begin with: uniform to 1/sqrt(width)
+    # variance 1/(3 width) is the default of deep-learning libraries: uniform to 1/sqrt(width)
     return math.sqrt((1 / depth if network == "residual-small" else 1) / 3)
 
 
@@ -143,7 +143,7 @@ def _judge(dataset: Any) -> list[Finding]:
 
 
 def _later(dataset: Any) -> int:
-    """Where the rank is said to be level from, 8 layers in the paper, or half of what there is."""
+    """First depth at which the rank should be level: 8, as in the paper, or half the largest."""
     depths = dataset.depth.values.tolist()
     return 8 if max(depths) > 8 else depths[len(depths) // 2]
 
@@ -167,7 +167,7 @@ def _falls(name: str, part: Any) -> Finding:
 
 
 def _stays(name: str, part: Any, plain: Any, first: int, comparisons: int) -> Finding:
-    """Whether the rank changes by less than the margin to the deepest that converged."""
+    """Verdict on the rank changing by less than the margin up to the deepest that converged."""
     start = "one layer" if first == 1 else f"{first} layers"
     sentence = f"The rank falls by less than {_MARGIN:g} from {start} on ({_NETWORKS[name]})."
     enough = [d for d in fitted_depths(part) if d >= first]
@@ -194,7 +194,7 @@ def _fall(part: Any, first: int, last: int) -> Any:
 
 
 def _unstable(parts: Mapping[str, Any]) -> Finding:
-    """Whether outputs grow with depth without normalisation, and what becomes of training."""
+    """Verdict on outputs growing with depth without normalisation, and the effect on training."""
     part, normalised = parts["residual"], parts["residual-batch-norm"]
     found = judge_trend(
         "The output of residual networks without batch normalisation grows with depth.",

@@ -1,4 +1,4 @@
-"""The depth-width map: what share of its width a random network uses, and where formulas hold."""
+"""The depth-width map: the share of its width that a network uses, and where formulas hold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rmt_rank.paper.figures.figure import AxesArray, PaperFigure
 
 __all__ = ["FIGURE"]
 
-# Contours of errors of formulas, and on which side these are smaller.
+# Contours of the errors of formulas, with the side on which errors are smaller.
 _CONTOURS = {
     "limit": ("--", "limit: error 1 %, less to the right of it and in its loops"),
     "corrected": ("-", "corrected: error 1 %, less to the right of it"),

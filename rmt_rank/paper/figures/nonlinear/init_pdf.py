@@ -25,13 +25,13 @@ __all__ = ["FIGURE", "draw"]
 
 Array = npt.NDArray[np.float64]
 
-# Of depths; triangles are theory's.
+# Markers, one per depth; triangles are reserved for theory.
 _SHAPES = "osDXP*ph"
 
-# Share of the axis: medians of all depths within it look like one.
+# Medians of all depths within this share of the axis look like one.
 _ALIKE = 0.01
 
-# Above the largest rank, log of the width, where ranks beyond it are pointed at.
+# Distance above the largest rank, log of the width, of the markers of ranks beyond it.
 _EDGE = 1.03
 
 
@@ -89,18 +89,18 @@ def draw(dataset: Any, axes: AxesArray) -> None:
 
 
 def _subtitle(axes: Axes, dataset: Any) -> None:
-    """Over all panels: how large networks are, and how many."""
+    """Title over all panels: size and number of the networks."""
     figure, settings = axes.get_figure(root=True), json.loads(dataset.attrs["settings"])
     if figure is not None:
         figure.suptitle(
             f"Width {settings['width']}, {settings['samples']} inputs, "
-            f"{dataset.repeat.size} networks a curve",
+            f"{dataset.repeat.size} networks per curve",
             fontsize="medium",
         )
 
 
 def _largest(dataset: Any) -> float:
-    """The largest rank on the axis: what is there, the inputs' and what theory says of it."""
+    """The largest rank on the axis, from the samples, the inputs and theory."""
     names = ("rank", "input_rank", "predicted_mean")
     return max(float(np.nanmax(dataset[name].values)) for name in names)
 

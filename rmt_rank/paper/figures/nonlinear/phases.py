@@ -1,4 +1,4 @@
-"""The phase picture: what depth leaves of the correlation of two inputs, by weight variance."""
+"""The phase diagram: correlation of two inputs over depth, by weight variance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["FIGURE", "draw"]
 def draw(dataset: Any, axes: AxesArray) -> None:
     """Draw a panel per activation: correlation over weight variance and depth.
 
-    Left of the dashed lines layers become linear, and correlations stay.
+    Left of the dashed lines, layers become linear and correlations stay constant.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def draw(dataset: Any, axes: AxesArray) -> None:
         up_to = "" if here == depths else f", up to depth {here[-1]}"
         panel.set_title(f"task rank {rank}{up_to}")
         panel.set_xlabel("effective rank of the Gram matrix, nats")
-    # the panels share it: only once all is drawn
+    # the panels share the axis: set its range only once everything is drawn
     axes[0, 0].set_ylim(bottom=0)
     axes[0, 0].set_ylabel("density, per nat")
     entries = [
@@ -67,10 +67,10 @@ def draw(dataset: Any, axes: AxesArray) -> None:
 def _densities(axes: Axes, part: Any, look: dict[str, Any]) -> None:
     """The curves of a depth, with its marker on top."""
     colour = look["color"]
-    begun = _known(part.initial_gram_rank)
+    initial = _known(part.initial_gram_rank)
     ended = _known(part.gram_rank.where(part.converged == 1))
-    if np.unique(begun).size > 1:
-        axes.plot(*_curve(begun), ":", color=colour)
+    if np.unique(initial).size > 1:
+        axes.plot(*_curve(initial), ":", color=colour)
     if np.unique(ended).size > 1:
         grid, density = _curve(ended)
         axes.fill_between(grid, kernel_density(ended, grid), color=colour, alpha=0.25, linewidth=0)
@@ -89,7 +89,7 @@ def _known(values: Any) -> npt.NDArray[np.float64]:
 
 
 def _few(part: Any) -> Any:
-    """Whether less of the runs converged than verdicts ask for."""
+    """Return whether fewer runs converged than a verdict needs."""
     return part.converged.astype(float).mean(["problem", "seed"]) < ENOUGH
 
 

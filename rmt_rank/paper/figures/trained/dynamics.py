@@ -16,13 +16,13 @@ from rmt_rank.paper.figures.style import ground, ink
 
 __all__ = ["FIGURE", "colours", "draw", "rate_steps", "subtitle", "title"]
 
-# Of initial weights, for titles.
+# Names of the initial weights, for titles.
 _VARIANCES = {"pytorch": "1/(3n)", "he": "2/n"}
 
-# Share of the largest singular value, as minus its logarithm, that the axis ends at.
+# The axis ends at this share of the largest singular value, as minus its logarithm.
 _END = 14.0
 
-# Of the largest loss at the beginning, what the axis shows at most: spikes beyond are cut.
+# Largest loss on the axis over the largest initial loss: higher spikes are cut.
 _SPIKE = 1.5
 
 # Colours of the largest and the smallest singular value: blue and red as in the paper.
@@ -35,7 +35,7 @@ _LOSSES: dict[str, dict[str, Any]] = {
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw the first repeat at the first learning rate: a row a start, a column a network.
+    """Draw the first repeat at the first learning rate: one row per start, one column per network.
 
     Parameters
     ----------
@@ -80,14 +80,14 @@ def draw(dataset: Any, axes: AxesArray) -> None:
 def _spectra(axes: Axes, part: Any) -> None:
     """Eigenvalues of the Gram matrix, over the largest."""
     values = part.gram_values.values.astype(np.float64)
-    # zeros, of units that are off, are not drawn
+    # skip zero eigenvalues, which come from inactive units
     curves = -np.log(np.where(values > 0, values, np.nan) / values[:, :1])
     for curve, colour in zip(curves.T, colours(curves.shape[1]), strict=True):
         axes.plot(part.epoch.values, curve, color=colour, linewidth=0.8)
 
 
 def _note(axes: Axes, part: Any, top: float) -> None:
-    """What the panel would not show: that the network diverged, or a loss beyond the axis."""
+    """Note on what the panel cannot show: a network that diverged, or a loss beyond the axis."""
     losses = np.stack([part[name].values for name in _LOSSES])
     known = np.isfinite(losses).all(axis=0)
     # not computed yet
@@ -128,13 +128,13 @@ def rate_steps(axes: Axes, epochs: npt.NDArray[Any]) -> None:
 
 
 def title(expansion: int, start: str) -> str:
-    """Of a network, by its expansion and initialisation."""
+    """Title of a network, from its expansion and initialisation."""
     network = "original" if expansion == 1 else f"over-parameterized ×{expansion}"
     return f"{network}, variance {_VARIANCES.get(start, start)}"
 
 
 def subtitle(axes: Axes, dataset: Any) -> None:
-    """Over all panels: what is not as in the paper."""
+    """Title over all panels: the differences from the paper."""
     figure, settings = axes.get_figure(root=True), json.loads(dataset.attrs["settings"])
     if figure is not None:
         figure.suptitle(
@@ -145,7 +145,7 @@ def subtitle(axes: Axes, dataset: Any) -> None:
 
 
 def colours(count: int) -> list[tuple[float, ...]]:
-    """From blue for the largest singular value to red for the smallest."""
+    """Colours from blue for the largest singular value to red for the smallest."""
     return [
         tuple(map(float, _LARGE + (_SMALL - _LARGE) * i / max(1, count - 1))) for i in range(count)
     ]

@@ -27,7 +27,7 @@ _TITLES = {
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw a panel for each kernel; those that are left over stay empty.
+    """Draw a panel for each kernel; unused panels stay empty.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ def draw(dataset: Any, axes: AxesArray) -> None:
         "initial_rank": {"color": ink(), "linestyle": ":", "marker": "o"},
         "fitted_rank": {"color": "#D55E00", "marker": "D"},
     }
-    flags = {"initial_rank": "begun", "fitted_rank": "fitted"}
-    dataset = dataset.assign(begun=dataset.converged * 0 + 1)
+    flags = {"initial_rank": "started", "fitted_rank": "fitted"}
+    dataset = dataset.assign(started=dataset.converged * 0 + 1)
     kernels = dataset.kernel.values.tolist()
     for panel in axes.flat[len(kernels) :]:
         panel.set_axis_off()

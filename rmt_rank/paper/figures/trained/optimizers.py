@@ -27,7 +27,7 @@ _COLOUR = "C0"
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw a panel for each optimizer, and the legend in the place after the last.
+    """Draw a panel for each optimizer, and the legend in the panel after the last.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def draw(dataset: Any, axes: AxesArray) -> None:
 
 
 def _runs(axes: Axes, part: Any) -> None:
-    """Every run, and lines through medians; of those that converged if any did."""
+    """Draw every run, and a line through the medians of those that converged, if any did."""
     axes.plot(part.depth, part.initial_gram_rank.median("repeat"), ":", color=ink(), linewidth=1)
     axes.plot(part.depth, _median(part), color=_COLOUR)
     depths, ranks = np.broadcast_arrays(part.depth, part.gram_rank.transpose("repeat", "depth"))

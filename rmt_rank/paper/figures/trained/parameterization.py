@@ -29,9 +29,9 @@ _TITLES = {
     "balanced": "All begin as a product of {as_depth}",
     "marginals": "Weights with that product's entries",
 }
-# Half of what a path takes of the space from a depth to the next.
+# Half the share of the space between depths that a path occupies.
 _REACH = 0.33
-# Size of the dot where a path begins.
+# Size of the dot at the start of a path.
 _DOT = 3.5
 
 
@@ -94,7 +94,7 @@ def _ends(axes: Axes, part: Any, variable: str, flag: str, *, marker: str, shift
     found = quartiles(part, variable, flag)
     for place, colour in enumerate(depth_colours(part.depth.size)):
         at = np.flatnonzero(found.depths == part.depth.values[place])
-        # where gradient descent was not taken on, it is not drawn twice
+        # where L-BFGS did not continue, gradient descent is not drawn twice
         if flag == "fitted":
             at = at[found.enough[at]]
         x = np.full(at.size, place + _REACH + shift)

@@ -23,7 +23,7 @@ _MEASURES = {
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw a panel for each measure, and what it ends at beside its path.
+    """Draw a panel for each measure, with its final value beside its path.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def _path(axes: Axes, path: Any, place: int, look: dict[str, Any]) -> None:
 
 
 def _fitted(axes: Axes, dataset: Any, name: str, looks: list[dict[str, Any]]) -> None:
-    """What runs that were taken to zero training error end at, right of the epochs."""
+    """Final values of runs that were trained to zero training error, right of the epochs."""
     last = int(dataset.step.max())
     axes.set_xscale("symlog", linthresh=1, linscale=0.4)
     ticks = [0, *(10**i for i in range(1, 1 + int(np.log10(last))))]

@@ -37,7 +37,7 @@ def draw(_dataset: None, axes: AxesArray) -> None:
 
 
 def _model(axes: Axes, x: float, y: float) -> None:
-    """The model, a linear layer of which the box below is put in place of."""
+    """The model, with the linear layer that the box below replaces."""
     axes.annotate("$x$", (x - 0.2, y), va="center", ha="right")
     second = _chain(axes, x, y, [("$W_1$", 1), ("ψ", 0), ("$W_2$", 1)])
     end = _chain(axes, second, y, [("ψ", 0)])
@@ -95,7 +95,7 @@ def _normalisation(axes: Axes, x: float, y: float) -> None:
 
 
 def _title(axes: Axes, x: float, y: float, name: str, formula: str, below: float = 0.75) -> None:
-    """A heading, and under the diagram what it computes."""
+    """A heading above the diagram, and its formula below."""
     axes.annotate(name, (x, y + 1.2), fontweight="bold", va="center")
     axes.annotate(formula, (x, y - below), va="center")
 
@@ -111,7 +111,7 @@ def _chain(axes: Axes, x: float, y: float, boxes: list[tuple[str, int]]) -> floa
 
 
 def _dots(axes: Axes, x: float, y: float) -> float:
-    """An arrow to what is left out; where that ends."""
+    """Draw an arrow to the omitted boxes; return where it ends."""
     _arrow(axes, (x, y), (x + _GAP, y))
     axes.annotate("⋯", (x + _GAP + 0.25, y), va="center", ha="center")
     return x + _GAP + 0.5

@@ -1,4 +1,4 @@
-"""Figure 9: rank over depth with residual connections, and what the output grows to."""
+"""Figure 9: rank over depth with residual connections, and the growth of the output."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def draw(dataset: Any, axes: AxesArray) -> None:
     axes : ndarray of matplotlib.axes.Axes, shape (1, 3)
     """
     # every network has an initialisation
-    dataset = dataset.assign(begun=dataset.initial_loss.notnull())
+    dataset = dataset.assign(started=dataset.initial_loss.notnull())
     looks = {
         name: {"color": f"C{i}", "marker": marker, "linestyle": _LINES[i]}
         for i, (name, marker) in enumerate(
@@ -49,7 +49,7 @@ def draw(dataset: Any, axes: AxesArray) -> None:
         )
     }
     for panel, (variable, title, label) in zip(axes.flat, _PANELS, strict=True):
-        reached = "fitted" if variable.startswith("fitted") else "begun"
+        reached = "fitted" if variable.startswith("fitted") else "started"
         for name, look in looks.items():
             plot_medians(panel, dataset.sel(network=name), variable, reached, **look)
         depth_axis(panel, dataset.depth.values.tolist())

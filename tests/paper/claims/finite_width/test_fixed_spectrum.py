@@ -28,7 +28,7 @@ def evidence(name, seed=0, field="real"):
 
 @pytest.mark.parametrize("field", ["real", "complex"])
 @pytest.mark.parametrize("name", [claim.name for claim in CLAIMS])
-def test_hold(name, field):
+def test_the_claims_hold(name, field):
     (claim,) = select([name])
     verdicts = {line.verdict for line in evidence(name, 1, field).values()}
     assert verdicts <= {Verdict.HOLDS, Verdict.REFUTED}
@@ -59,7 +59,7 @@ def test_quadrature_against_samples(field, ratio):
         assert abs(mean_at_width_two(function, ratio, field) - values.mean()) < error
 
 
-def test_a_wrong_correction_is_seen(monkeypatch):
+def test_a_wrong_correction_is_detected(monkeypatch):
     right = corrections.finite_width_correction
     monkeypatch.setattr(
         corrections,
@@ -70,7 +70,7 @@ def test_a_wrong_correction_is_seen(monkeypatch):
     assert lines["width 8, depth 2: misfit, corrected over bare"].verdict is Verdict.FAILS
 
 
-def test_shares_that_do_not_majorise_are_seen(monkeypatch):
+def test_shares_that_do_not_majorise_are_detected(monkeypatch):
     # a factor that is not exchangeable: its first column is small
     right = fixed_spectrum.gaussian
     monkeypatch.setattr(
@@ -88,7 +88,7 @@ def failed(name, field="real"):
     return [k for k, line in evidence(name, field=field).items() if line.verdict is Verdict.FAILS]
 
 
-def test_a_factor_that_is_not_invariant_is_seen(monkeypatch):
+def test_a_factor_that_is_not_invariant_is_detected(monkeypatch):
     right = any_matrix.gaussian
     monkeypatch.setattr(
         any_matrix,
@@ -114,7 +114,7 @@ def test_real_entries_are_not_complex_ones(monkeypatch):
     assert len(failed("finite-width.gram-real")) == 2
 
 
-def test_a_minorant_that_is_too_large_is_seen(monkeypatch):
+def test_a_minorant_that_is_too_large_is_detected(monkeypatch):
     right = any_matrix._minorant
     monkeypatch.setattr(any_matrix, "_minorant", lambda *a: right(*a) * (1 + 1e-12))
     assert len(failed("finite-width.nuclear-norm")) == 2
@@ -127,7 +127,7 @@ def test_a_minorant_that_is_too_large_is_seen(monkeypatch):
     assert failed("finite-width.nuclear-norm")
 
 
-def test_another_ratio_is_seen(monkeypatch):
+def test_another_ratio_is_detected(monkeypatch):
     right = any_matrix.critical_ratio
     monkeypatch.setattr(any_matrix, "critical_ratio", lambda p, N, field: right(p * 1.3, N, field))
     assert len(failed("finite-width.critical-power")) >= 3
@@ -143,7 +143,7 @@ def test_critical_ratio_against_quadrature(power, field):
     assert any_matrix.critical_ratio(power, N, field) == pytest.approx(mean, rel=1e-7)
 
 
-def test_a_sum_that_matters_is_seen(monkeypatch):
+def test_a_sum_that_matters_is_detected(monkeypatch):
     right = width_two._log_nuclear
     monkeypatch.setattr(width_two, "_log_nuclear", lambda t, field: right(t, field) + 1e-9 * t)
     lines = evidence("finite-width.two-by-two")

@@ -17,7 +17,7 @@ def evidence(name, seed=0):
 
 @pytest.mark.parametrize("name", [claim.name for claim in CLAIMS])
 @pytest.mark.parametrize("seed", range(5))
-def test_hold(name, seed):
+def test_the_claims_hold(name, seed):
     verdicts = set(evidence(name, seed).values())
     expected = {Verdict.HOLDS}
     if ".errata." in name and name != "metrics.errata.definition-2":
@@ -25,22 +25,22 @@ def test_hold(name, seed):
     assert verdicts == expected
 
 
-def test_a_wrong_entropy_is_seen(monkeypatch):
+def test_a_wrong_entropy_is_detected(monkeypatch):
     right = spectrum._entropy
     monkeypatch.setattr(spectrum, "_entropy", lambda *a: right(*a) * (1 + 1e-12))
     assert evidence("metrics.definitions")["Definition 1: effective rank"] is Verdict.FAILS
 
 
-def test_a_wrong_gradient_is_seen(monkeypatch):
+def test_a_wrong_gradient_is_detected(monkeypatch):
     right = matrix.effective_rank_gradient
     monkeypatch.setattr(matrix, "effective_rank_gradient", lambda a: right(a) * 1.00001)
     verdicts = evidence("metrics.identities")
-    # the orthogonality does not see a factor
+    # the orthogonality does not depend on a factor
     assert verdicts["the gradient against differences"] is Verdict.FAILS
     assert verdicts["the gradient is orthogonal to the matrix"] is Verdict.HOLDS
 
 
-def test_an_area_that_does_tell_ranks_apart_is_seen(monkeypatch):
+def test_an_area_that_does_tell_ranks_apart_is_detected(monkeypatch):
     right = matrix.threshold_rank_area
     monkeypatch.setattr(
         matrix, "threshold_rank_area", lambda a, **k: right(a, **({"relative_to": "max"} | k))

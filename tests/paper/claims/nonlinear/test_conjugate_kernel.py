@@ -20,11 +20,11 @@ def verdicts(name):
 
 
 @pytest.mark.parametrize("name", CLAIMS)
-def test_hold(name):
+def test_the_claims_hold(name):
     assert set(verdicts(name).values()) == {Verdict.HOLDS}
 
 
-def test_a_wrong_kernel_is_seen(monkeypatch):
+def test_a_wrong_kernel_is_detected(monkeypatch):
     def linear(*arguments, kernel="cosine", **options):
         return sampler(*arguments, kernel="linear", **options)
 
@@ -33,7 +33,7 @@ def test_a_wrong_kernel_is_seen(monkeypatch):
     assert set(verdicts("cosine").values()) == {Verdict.FAILS}
 
 
-def test_a_wrong_recursion_is_seen(monkeypatch):
+def test_a_wrong_recursion_is_detected(monkeypatch):
     recursion = conjugate_kernel.conjugate_kernel
 
     def wrong(ratio, *arguments, **options):
@@ -43,7 +43,7 @@ def test_a_wrong_recursion_is_seen(monkeypatch):
     assert set(verdicts("linear-gram").values()) == {Verdict.FAILS}
 
 
-def test_another_activation_is_seen(monkeypatch):
+def test_another_activation_is_detected(monkeypatch):
     def other(shape, depths, activation, *arguments, **options):
         return sampler(shape, depths, "relu", *arguments, **options)
 

@@ -16,7 +16,7 @@ def evidence(name, seed=0):
 
 @pytest.mark.parametrize("name", [claim.name for claim in appendix_h.CLAIMS])
 @pytest.mark.parametrize("seed", range(5))
-def test_hold(name, seed):
+def test_the_claims_hold(name, seed):
     (claim,) = select([name])
     verdicts = set(evidence(name, seed).values())
     expected = {Verdict.HOLDS} | ({Verdict.REFUTED} if claim.status == "refuted" else set())
@@ -28,7 +28,7 @@ def test_the_other_claims_hold(name):
     assert set(evidence(name).values()) <= {Verdict.HOLDS, Verdict.REFUTED}
 
 
-def test_a_wrong_gradient_is_seen(monkeypatch):
+def test_a_wrong_gradient_is_detected(monkeypatch):
     right = appendix_h._Problem.gradient
     monkeypatch.setattr(
         appendix_h._Problem, "gradient", lambda self, i: right(self, i) * (1 + 1e-9 * (i == 2))
@@ -40,7 +40,7 @@ def test_a_wrong_gradient_is_seen(monkeypatch):
     assert set(verdicts.values()) == {Verdict.FAILS}
 
 
-def test_a_sum_without_its_ends_is_seen(monkeypatch):
+def test_a_sum_without_its_ends_is_detected(monkeypatch):
     right = appendix_h._Problem.preconditioned
     monkeypatch.setattr(
         appendix_h._Problem,

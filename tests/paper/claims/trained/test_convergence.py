@@ -20,16 +20,16 @@ def evidence(name, seed=0):
 
 
 @pytest.mark.parametrize("name", CLAIMS)
-def test_hold(name):
+def test_the_claims_hold(name):
     assert set(evidence(name, seed=1).values()) == {Verdict.HOLDS}
 
 
-def test_other_initial_weights_are_seen(monkeypatch):
+def test_other_initial_weights_are_detected(monkeypatch):
     def elsewhere(*arguments, **settings):
         result = train(*arguments, **settings)
-        begun = result.arrays["initial_parameters"]
+        initial = result.arrays["initial_parameters"]
         return dataclasses.replace(
-            result, arrays={**result.arrays, "initial_parameters": (begun[0], 0.9 * begun[1])}
+            result, arrays={**result.arrays, "initial_parameters": (initial[0], 0.9 * initial[1])}
         )
 
     monkeypatch.setattr(convergence, "train", elsewhere)
@@ -37,12 +37,12 @@ def test_other_initial_weights_are_seen(monkeypatch):
     assert {v for k, v in verdicts.items() if "outside" in k} == {Verdict.FAILS}
 
 
-def test_methods_that_stay_do_not_pass_for_others(monkeypatch):
+def test_methods_in_the_span_do_not_pass_for_others(monkeypatch):
     monkeypatch.setattr(convergence, "_OUT_OF_SPAN", {"lbfgs": None})
     assert evidence("identity")["lbfgs leaves the span of the data"] is Verdict.FAILS
 
 
-def test_a_larger_fit_is_seen(monkeypatch):
+def test_a_larger_fit_is_detected(monkeypatch):
     problem = convergence.least_squares_problem
 
     def shrunk(*arguments, **keywords):
@@ -54,7 +54,7 @@ def test_a_larger_fit_is_seen(monkeypatch):
     assert Verdict.FAILS in evidence("minimal-norm").values()
 
 
-def test_another_law_is_seen(monkeypatch):
+def test_another_law_is_detected(monkeypatch):
     monkeypatch.setattr(
         convergence,
         "one_layer_effective_rank",
@@ -63,7 +63,7 @@ def test_another_law_is_seen(monkeypatch):
     assert set(evidence("one-layer").values()) == {Verdict.FAILS}
 
 
-def test_another_rate_is_seen(monkeypatch):
+def test_another_rate_is_detected(monkeypatch):
     monkeypatch.setattr(
         convergence,
         "mode_singular_values",

@@ -24,11 +24,11 @@ def evidence(name, seed=0):
 
 @pytest.mark.parametrize("name", CLAIMS)
 @pytest.mark.parametrize("seed", range(2))
-def test_hold(name, seed):
+def test_the_claims_hold(name, seed):
     assert set(evidence(name, seed).values()) == {Verdict.HOLDS}
 
 
-def test_a_wrong_gradient_is_seen(monkeypatch):
+def test_a_wrong_gradient_is_detected(monkeypatch):
     right = learning_dynamics._slope
     monkeypatch.setattr(
         learning_dynamics, "_slope", lambda *arguments: right(*arguments) * (1 + 1e-4)
@@ -36,7 +36,7 @@ def test_a_wrong_gradient_is_seen(monkeypatch):
     assert set(evidence("training-step").values()) == {Verdict.FAILS}
 
 
-def test_another_balance_is_seen(monkeypatch):
+def test_another_balance_is_detected(monkeypatch):
     def total(weights):
         return [second.T @ second + first @ first.T for first, second in pairwise(weights)]
 
@@ -44,7 +44,7 @@ def test_another_balance_is_seen(monkeypatch):
     assert set(evidence("balance").values()) == {Verdict.FAILS}
 
 
-def test_another_velocity_is_seen(monkeypatch):
+def test_another_velocity_is_detected(monkeypatch):
     monkeypatch.setattr(
         learning_dynamics,
         "singular_value_velocity",
@@ -61,7 +61,7 @@ def test_unbalanced_networks_do_not_follow_it(monkeypatch):
     assert set(evidence("singular-values").values()) == {Verdict.FAILS}
 
 
-def test_another_end_is_seen(monkeypatch):
+def test_another_end_is_detected(monkeypatch):
     def wrong(problem, first, later):
         return converged_weight(problem, np.zeros_like(first), later)
 
@@ -71,7 +71,7 @@ def test_another_end_is_seen(monkeypatch):
     assert set(verdicts.values()) == {Verdict.FAILS}
 
 
-def test_adam_looks_outside_the_data(monkeypatch):
+def test_adam_moves_weights_outside_the_data(monkeypatch):
     monkeypatch.setattr(learning_dynamics, "train", functools.partial(train, optimizer="adam"))
     verdicts = evidence("outside-the-data")
     assert verdicts["W_2 ... W_d end the same whatever W_1 (I - P) was"] is Verdict.FAILS

@@ -17,7 +17,7 @@ def tiny(tiny_runs):
     return tiny_runs("depth-width-map")
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     exact = tiny.sel(width=2, depth=1)
     # validation/reports/depth_width_map.csv: known exactly
     assert float(exact["rank"]) == pytest.approx(0.470329, abs=1e-6)
@@ -92,7 +92,7 @@ def test_formulas(made, name, error, expected):
     assert of(made, begin[name]) is Verdict.SUPPORTED
 
 
-def test_a_formula_is_not_held_against_itself(made):
+def test_a_formula_is_not_compared_with_itself(made):
     made["simulated"] = made.simulated & False
     assert of(made, "With corrections") is Verdict.UNDECIDED
     assert of(made, "The limit") is Verdict.SUPPORTED

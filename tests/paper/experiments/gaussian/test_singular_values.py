@@ -20,7 +20,7 @@ def of(dataset, begin):
     return {f.verdict for f in singular_values.verdict(dataset) if f.sentence.startswith(begin)}
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     # the widths differ in the number of draws
     assert tiny["rank"].notnull().sum(("repeat", "depth")).values.tolist() == [3 * 40, 3 * 10]
     # what is beyond the last bin is beyond the edge by 12 %: rare even at width 8

@@ -41,7 +41,7 @@ def test_ranks_are_those_of_the_matrices(tiny, monkeypatch):
             assert found[name][1][i] == pytest.approx(-np.sum(p * np.log(p)), abs=1e-12)
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert float(tiny.weight_rank.max()) <= np.log(6)
     assert float(tiny.gram_rank.max()) <= np.log(6)
     # the mean image is most of every image

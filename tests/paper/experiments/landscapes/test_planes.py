@@ -28,7 +28,7 @@ def test_volumes():
     np.testing.assert_allclose(halves, 0.5)
     np.testing.assert_allclose(found.mean_rank.sel(network="d"), deep.mean() + np.array([0, 1]))
     np.testing.assert_allclose(found.origin_rank.sel(network="d"), [2.92, 3.92])
-    # of nine points the deep network is the lower one at all but the last
+    # the deep network is the lower one at all of nine points but the last
     np.testing.assert_allclose(found.lower.sel(network="s"), 8 / 9)
     assert found.lower.sel(network="d").max() == 0
     # below the origin by offset: a distribution function
@@ -110,6 +110,6 @@ def test_almost_always_lower(made, lower, expected):
     # jitter moves means of 60 by 0.001: 0.05 itself is neither
     [(0, Verdict.SUPPORTED), (0.05, Verdict.UNDECIDED), (-0.2, Verdict.NOT_SUPPORTED)],
 )
-def test_anywhere_as_at_the_origin(made, by, expected):
+def test_the_mean_over_the_plane_is_that_at_the_origin(made, by, expected):
     dataset = made.assign(mean_rank=made.mean_rank + by)
     assert planes.anywhere_as_at_the_origin("", "", dataset, "s").verdict is expected

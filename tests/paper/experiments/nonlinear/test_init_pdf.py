@@ -34,17 +34,17 @@ def of(dataset, begin):
     return {f.verdict for f in init_pdf.verdict(dataset) if f.sentence.startswith(begin)}
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert tiny["rank"].dtype == np.float32
     assert float(tiny["rank"].max()) <= math.log(16)
     # all cells have the same inputs, Gaussian
-    begun = np.unique(tiny.input_rank)
-    assert len(begun) == 1
+    initial = np.unique(tiny.input_rank)
+    assert len(initial) == 1
     others = np.random.default_rng(1).standard_normal((20, 40, 16))
     ranks = gram_effective_rank(others)
     # one more of the same law: six standard deviations, estimated to a sixth
-    assert abs(begun[0] - ranks.mean()) < 7 * ranks.std(ddof=1)
-    # of theory is only depth 1 <= 16/10
+    assert abs(initial[0] - ranks.mean()) < 7 * ranks.std(ddof=1)
+    # theory covers depth 1 <= 16/10 alone
     assert tiny.predicted_mean.notnull().sel(law="normal").sum("activation").values.tolist() == [
         2, 0, 0,
     ]  # fmt: skip

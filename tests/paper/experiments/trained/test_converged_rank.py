@@ -48,7 +48,7 @@ def of(dataset, begin, end=""):
     return found
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     in_span = tiny.sel(optimizer=["gradient_descent", "lbfgs"])
     assert float(in_span.outside.max()) < 1e-9
     assert bool((in_span.distance <= in_span.allowed + 1e-9).all())
@@ -62,7 +62,7 @@ def test_tiny(tiny):
     assert of(tiny, IDENTITY, "(adam).") is Verdict.NOT_SUPPORTED
 
 
-def test_it_goes_on_with_the_same_numbers(tiny, folder):
+def test_resuming_gives_the_same_numbers(tiny, folder):
     first = sorted(folder.glob("*.npz"))[0]
     first.unlink()
     again = converged_rank.run("tiny", folder=folder)
@@ -137,7 +137,7 @@ def test_trends(made, slope, expected):
     assert of(made, "At any one scale") is expected
     made["weight_rank"] = level - slope * made.scale
     assert of(made, "At any one depth") is expected
-    # two depths are no trend
+    # two depths do not make a trend
     made["converged"] = made.converged * (made.depth < 3)
     assert of(made, "At any one scale") is Verdict.UNDECIDED
 

@@ -36,7 +36,7 @@ def changed(tiny, **values):
     return dataset
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert tiny.converged.all()
     assert (tiny.loss <= 1e-3).all()
     assert (tiny.gram_rank < np.log(8)).all()
@@ -49,7 +49,7 @@ def test_tiny(tiny):
     assert tiny.task_gram_rank.sel(task_rank=1).max() < 1e-10
 
 
-def test_it_goes_on_with_the_same_numbers(tiny, tiny_runs, tmp_path):
+def test_resuming_gives_the_same_numbers(tiny, tiny_runs, tmp_path):
     folder = tiny_runs.folder("convergence", tmp_path / "run")
     (folder / "task_rank-2_problem-0_depth-2.npz").unlink()
     again = convergence.run("tiny", folder=folder)
@@ -64,14 +64,14 @@ def test_identity_by_hand():
     first, second = (w[0, 1] for w in result.weights)
     x = problem.inputs.T
     projector = x @ np.linalg.inv(x.T @ x) @ x.T
-    begun = result.initial_weights[0][0, 1]
-    predicted = problem.task @ projector + second @ begun @ (np.eye(6) - projector)
+    initial = result.initial_weights[0][0, 1]
+    predicted = problem.task @ projector + second @ initial @ (np.eye(6) - projector)
     expected = np.linalg.norm(second @ first - predicted) / np.linalg.norm(second @ first)
     # both are differences of numbers of size 1 by a few hundred operations
     assert error[0, 1] == pytest.approx(expected, abs=1e-13)
     assert (error <= bound).all()
     sigma = np.linalg.svd(predicted)[1] / np.linalg.svd(predicted)[1].sum()
-    # of 6 numbers of size 1
+    # a sum of 6 numbers of size 1
     assert found["identity_weight_rank"][0, 1] == pytest.approx(-sigma @ np.log(sigma), abs=1e-13)
 
 
@@ -158,7 +158,7 @@ def test_learning_rate(tiny, by, verdict):
     assert of(dataset, "A larger learning rate") is verdict
 
 
-def test_a_broken_identity_is_seen(tiny):
+def test_a_broken_identity_is_detected(tiny):
     dataset = changed(tiny, identity_error=lambda d: 1.2 * d.identity_bound)
     assert of(dataset, "What gradient descent") is Verdict.NOT_SUPPORTED
 

@@ -53,7 +53,7 @@ def of(dataset, begin, end=""):
     return found
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert tiny.epoch.values[[0, -1]].tolist() == [0, 120]
     assert not tiny.diverged.any()
     assert bool((tiny.final_loss < tiny.loss.isel(epoch=0)).all())

@@ -42,7 +42,7 @@ def jitter(dataset):
     return xarray.DataArray(np.linspace(1, 2, dataset.repeat.size), dims="repeat")
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert tiny.converged.all()
     # a problem is the same for all depths, and W* P is no better than what it projects
     least = tiny.minimal_test_error
@@ -57,7 +57,7 @@ def test_tiny(tiny):
     assert (abs(product) <= bound).all()
 
 
-def test_it_goes_on_with_the_same_numbers(tiny, tiny_runs, tmp_path):
+def test_resuming_gives_the_same_numbers(tiny, tiny_runs, tmp_path):
     folder = tiny_runs.folder("generalization", tmp_path / "run")
     (folder / "task_rank-5_examples-3_scale-1.0_depth-3.npz").unlink()
     again = generalization.run("tiny", folder=folder)

@@ -1,4 +1,4 @@
-"""`gram-matrices`: blocks against other roads, a tiny run, and verdicts on made numbers."""
+"""`gram-matrices`: blocks against other methods, a tiny run, and verdicts on made numbers."""
 
 from dataclasses import replace
 
@@ -114,10 +114,10 @@ def test_clustered_is_a_permutation_with_similar_neighbours():
 # --- the experiment -----------------------------------------------------------------------------
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert bool((tiny.converged == 1).all())
     assert bool((tiny.loss <= 0.1).all())
-    # held-out images are told apart far better than by chance, 0.1
+    # held-out images are classified far better than by chance, 0.1
     assert float(tiny.test_accuracy.min()) > 0.25
     # the rank of 16 features, at most
     assert bool((tiny.gram_rank <= np.log(16)).all())

@@ -41,7 +41,7 @@ def of(dataset, begin, end=""):
     return found
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert tiny.kernel.values.tolist() == list(KERNELS)
     assert tiny.fitted.all()
     assert not tiny.diverged.any()
@@ -50,7 +50,7 @@ def test_tiny(tiny):
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_ranks_are_those_of_singular_values(kernel):
-    """Of W* P and W*, which are known without training, by eigenvalues of the whole matrix."""
+    """Check W* P and W*, known without training, against eigenvalues of the whole matrix."""
     settings = kernel_ablation.EXPERIMENT.settings("tiny") | {"steps": 1, "last_depth": 0}
     seed = np.random.SeedSequence([0, 1])
     found = kernel_ablation.EXPERIMENT.compute(settings, {"depth": 1, "repeat": 0}, seed)

@@ -38,7 +38,7 @@ def of(dataset, begin):
     return found
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert tiny.fitted.all()
     assert (tiny.fitted_loss <= 1e-5).all()
     # a problem is the same for all depths, and W* P fits it no better outside the data
@@ -49,7 +49,7 @@ def test_tiny(tiny):
     assert (tiny.threshold_rank.diff("threshold") <= 0).all()
 
 
-def test_it_goes_on_with_the_same_numbers(tiny, folder):
+def test_resuming_gives_the_same_numbers(tiny, folder):
     (folder / "task_rank-2_depth-3_repeat-0.npz").unlink()
     again = least_squares_ablation.run("tiny", folder=folder)
     assert again.drop_vars("seconds").identical(tiny.drop_vars("seconds"))

@@ -30,7 +30,7 @@ def of(dataset, begin):
 COMMON = "Common optimizers"
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert tiny.optimizer.values.tolist() == list(OPTIMIZERS)
     trained = tiny.sel(optimizer=[name for name in OPTIMIZERS if name != "random_search"])
     assert trained.converged.all()
@@ -42,7 +42,7 @@ def test_tiny(tiny):
     assert (tiny.learning_rate.isnull() == tiny.optimizer.isin(["lbfgs", "random_search"])).all()
 
 
-def test_it_goes_on_with_the_same_numbers(tiny, tiny_runs, tmp_path):
+def test_resuming_gives_the_same_numbers(tiny, tiny_runs, tmp_path):
     folder = tiny_runs.folder("optimizers", tmp_path / "run")
     (folder / "optimizer-cma_es_task_rank-1_depth-2.npz").unlink()
     again = optimizers.run("tiny", folder=folder)
@@ -92,7 +92,7 @@ def test_against_gradient_descent(tiny, by, verdict):
     assert of(dataset, "Optimizers converge to lower rank").verdict is verdict
 
 
-def test_a_step_outside_of_the_span_is_seen(tiny):
+def test_a_step_outside_of_the_span_is_detected(tiny):
     dataset = tiny.copy(deep=True)
     dataset["moved_outside"] = dataset.moved_outside.where(dataset.optimizer != "lbfgs", 1e-6)
     assert of(dataset, "Gradient descent, momentum").verdict is Verdict.NOT_SUPPORTED

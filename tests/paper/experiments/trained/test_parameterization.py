@@ -56,7 +56,7 @@ def train(depth=2, problem=None, settings=SETTINGS, **initialisation):
     }
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert tiny.fitted.all()
     assert (tiny.fitted_loss <= 1e-5).all()
     # rounding of norms of about 1 comes on top of what the loss allows
@@ -68,16 +68,16 @@ def test_tiny(tiny):
     assert float(abs(begin - begin.isel(depth=0)).max()) > 0.01
 
 
-def test_it_goes_on_with_the_same_numbers(tiny, folder):
+def test_resuming_gives_the_same_numbers(tiny, folder):
     (folder / "initialisation-marginals_depth-2_repeat-1.npz").unlink()
     again = parameterization.run("tiny", folder=folder)
     assert again.drop_vars("seconds").identical(tiny.drop_vars("seconds"))
 
 
-def test_paths_go_on_after_the_stop(tiny):
+def test_paths_continue_after_the_stop(tiny):
     for name in ("gram_rank", "loss", "threshold_rank"):
         path = tiny[f"{name}_path"]
-        # of a run to the budget the last entry is another look at the same network
+        # in a run to the budget, the last entry records the same network again
         assert np.isfinite(path).all()
         assert np.array_equal(path.isel(step=-1), tiny[name].broadcast_like(path.isel(step=-1)))
         assert np.array_equal(path.isel(step=0), tiny[f"initial_{name}"])

@@ -40,7 +40,7 @@ def of(dataset, begin):
     return found
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     # sum s <= sqrt(k sum s^2), and sum s^2 / s_1^2 is at most the number k of values; rounding
     assert (tiny.nuclear_norm <= np.sqrt(8) * tiny.frobenius_norm * (1 + 1e-12)).all()
     assert (tiny.nuclear_norm >= tiny.frobenius_norm).all()
@@ -48,7 +48,7 @@ def test_tiny(tiny):
     assert (tiny.threshold_rank_path.sel(step=0) == tiny.initial_threshold_rank).all()
 
 
-def test_it_goes_on_with_the_same_numbers(tiny, folder):
+def test_resuming_gives_the_same_numbers(tiny, folder):
     (folder / "depth-3_repeat-1.npz").unlink()
     again = rank_measures.run("tiny", folder=folder)
     assert again.drop_vars("seconds").identical(tiny.drop_vars("seconds"))

@@ -40,7 +40,7 @@ def of(dataset, begin, end=""):
     return found
 
 
-def test_tiny(tiny):
+def test_a_tiny_run(tiny):
     assert tiny.fitted.sel(depth=[1, 2]).all()
     known = tiny.fitted & (tiny.network != "residual-batch-norm")
     # rounding of norms of about 1 comes on top of what the loss allows
@@ -55,7 +55,7 @@ def test_tiny(tiny):
     assert float(small.mean()) > np.log(6) - 0.2
 
 
-def test_it_goes_on_with_the_same_numbers(tiny, folder):
+def test_resuming_gives_the_same_numbers(tiny, folder):
     (folder / "network-residual-small_depth-3_repeat-1.npz").unlink()
     again = residual.run("tiny", folder=folder)
     assert again.drop_vars("seconds").identical(tiny.drop_vars("seconds"))

@@ -98,7 +98,7 @@ def test_marks(dataset):
     assert [line.get_xdata()[0] for line in beyond] == [end] * int((infinite > end).sum())
 
 
-def test_depths_are_told_from_theory(dataset):
+def test_depths_are_distinguished_from_theory(dataset):
     _, panels = picture(dataset)
     curves = [line for line in panels[0, 0].lines if len(line.get_xdata()) > 2]
     shapes = {line.get_marker() for line in curves}
@@ -109,7 +109,7 @@ def test_depths_are_told_from_theory(dataset):
 def test_depths_at_one_line_are_named(dataset):
     canvas, panels = picture(dataset)
     assert [len(panel.texts) for panel in panels.flat] == [0] * 4
-    assert canvas.get_suptitle() == "Width 16, 40 inputs, 200 networks a curve"
+    assert canvas.get_suptitle() == "Width 16, 40 inputs, 200 networks per curve"
     first = dataset.activation == dataset.activation[0]
     # medians 0.003 apart, a thousandth of the axis
     near = dataset["rank"].isel(depth=0, drop=True) + 1e-3 * dataset.depth

@@ -30,14 +30,14 @@ def test_curves(dataset, drawing):
         assert panel.get_xlabel() == "effective rank of the Gram matrix, nats"
         for depth in dataset.depth.values:
             part = dataset.sel(task_rank=rank, depth=depth)
-            (begun,) = picture.lines(panel, *curve(part.initial_gram_rank.values))
+            (initial,) = picture.lines(panel, *curve(part.initial_gram_rank.values))
             (ended,) = picture.lines(panel, *curve(part.gram_rank.values))
-            assert (begun.get_linestyle(), ended.get_linestyle()) == (":", "-")
-            assert begun.get_color() == ended.get_color()
+            assert (initial.get_linestyle(), ended.get_linestyle()) == (":", "-")
+            assert initial.get_color() == ended.get_color()
             # nothing sticks out of the panel
             assert panel.get_ylim()[0] == 0
             assert panel.get_ylim()[1] > ended.get_ydata().max()
-            assert panel.get_ylim()[1] > begun.get_ydata().max()
+            assert panel.get_ylim()[1] > initial.get_ydata().max()
         part = dataset.sel(task_rank=rank)
         assert picture.levels(panel, float(part.task_gram_rank.median()))
         assert picture.levels(panel, float(part.minimal_gram_rank.median()))
@@ -54,7 +54,7 @@ def test_shade_is_the_kernel_density(dataset, drawing):
     assert shade.get_paths()[0].vertices[:, 1].max() == pytest.approx(top, rel=1e-12)
 
 
-def test_only_what_converged(dataset, drawing):
+def test_only_converged_runs_are_drawn(dataset, drawing):
     part = {"task_rank": 0, "depth": 1}
     flags = dataset.converged | True
     flags[part | {"seed": slice(0, 3)}] = False

@@ -47,7 +47,7 @@ def test_spectra_and_losses(dataset, drawing):
     assert twins[0, 0].get_ylim()[1] > float(at(dataset, 1, 0).loss.max())
 
 
-def test_what_differs_from_the_paper_is_said(dataset, drawing):
+def test_differences_from_the_paper_are_named(dataset, drawing):
     picture = drawing("dynamics", dataset)
     words = picture.canvas.get_suptitle()
     for each in ("digits", "full batches", "rate 0.02", "CIFAR100", "convolutional", "SGD"):

@@ -21,8 +21,8 @@ def test_panels(dataset, drawing):
     descent = whole.sel(optimizer="gradient_descent")
     for panel, name in zip(picture.panels.flat, whole.optimizer.values, strict=False):
         part = whole.sel(optimizer=name)
-        begun = part.initial_gram_rank.median("repeat")
-        (line,) = picture.lines(panel, whole.depth, begun)
+        initial = part.initial_gram_rank.median("repeat")
+        (line,) = picture.lines(panel, whole.depth, initial)
         assert line.get_linestyle() == ":"
         assert picture.lines(panel, whole.depth, descent.gram_rank.median("repeat"))
         assert picture.levels(panel, float(whole.minimal_gram_rank.median()))
@@ -38,7 +38,7 @@ def test_panels(dataset, drawing):
     assert picture.full(picture.panels[1, 2]) == set()
 
 
-def test_medians_of_what_converged(dataset, drawing):
+def test_medians_are_those_of_converged_runs(dataset, drawing):
     flags = dataset.converged | True
     flags[{"optimizer": 1, "repeat": 0}] = False
     flags[{"optimizer": 2, "depth": 0}] = False

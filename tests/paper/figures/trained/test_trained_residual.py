@@ -35,6 +35,6 @@ def test_hollow_where_too_few_fit(dataset, drawing):
     dataset["fitted"] = flags
     picture = drawing("residual", dataset)
     part = dataset.isel(network=1, depth=2)
-    # of all runs: those that fit are too few to stand for the others
+    # the median of all runs: those that fit are too few to stand for the others
     assert picture.hollow(picture.panels[0, 1]) == {(3.0, float(part.fitted_weight_rank.median()))}
     assert picture.hollow(picture.panels[0, 0]) == set()
