@@ -115,7 +115,7 @@ def _frame(dataset: Any) -> Any:
     tabulated = keys(dataset, itertools.chain(*groups(dataset)))
     dims = {*dataset.seconds.dims, *tabulated, *OVER}
     numbers = [name for name in dataset if dims.issuperset(dataset[name].dims)]
-    # every cell knows its time: a combination of keys without one is no cell
+    # every cell knows its time: a combination of keys without one is not a cell
     return dataset[numbers].to_dataframe().dropna(subset=["seconds"])
 
 

@@ -35,7 +35,7 @@ from rmt_rank.paper.figures.style import STYLES, style
 
 __all__ = ["main"]
 
-# Of what computes; not in the parser, which would not tell them from options that are given.
+# Defaults of the computing options; kept out of the parser, to see whether the user set them.
 _DEFAULTS = {"size": "quick", "seed": 0, "data": None, "jobs": 1}
 
 
@@ -223,7 +223,7 @@ def _of_numbers(options: argparse.Namespace) -> contextlib.AbstractContextManage
 
 
 def _computed(run: Experiment, options: argparse.Namespace, executor: Executor | None) -> Any:
-    """The Dataset of an experiment, kept by size and seed, so that what was interrupted goes on."""
+    """The Dataset of an experiment, stored by size and seed, so that an interrupted run resumes."""
     parts = [run.name, options.size, str(options.seed), *([options.data] if options.data else [])]
     folder = user_path("--out", options.out) / "cells" / "-".join(parts)
     folder.parent.mkdir(exist_ok=True)

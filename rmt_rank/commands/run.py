@@ -1,4 +1,4 @@
-"""What the commands have in common: options of the same name and meaning, exit codes, rows."""
+"""Common parts of the commands: options of the same name and meaning, exit codes, rows."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _samples(claim: Claim) -> bool:
-    """Whether the claim samples products of the widths of --widths."""
+    """Return whether the claim samples products of the widths of --widths."""
     return claim.name.startswith(("theorem1.finite-width", "limits."))
 
 
@@ -182,7 +182,7 @@ def _require_feasible(context: Context) -> None:
 
 def _numbers(name: str, text: str, *, whole: bool = False) -> list[float]:
     """Numbers of a comma-separated list, sorted, without repetition."""
-    kind = "whole numbers >= 1" if whole else "numbers > 0"
+    kind = "integers >= 1" if whole else "numbers > 0"
     try:
         values = [float(part) for part in text.split(",")]
     except ValueError:

@@ -221,7 +221,7 @@ def rank_measures(
     Raises
     ------
     TypeError, ValueError
-        If tau or delta is not a number in its range, or a is no batch of matrices.
+        If tau or delta is not a number in its range, or a is not a batch of matrices.
 
     Examples
     --------
@@ -271,7 +271,7 @@ def effective_rank_gradient(a: Any, *, power: float = 1, stack: bool = False) ->
     Raises
     ------
     TypeError, ValueError
-        If power is not a number > 0, or a is no batch of matrices.
+        If power is not a number > 0, or a is not a batch of matrices.
 
     Notes
     -----

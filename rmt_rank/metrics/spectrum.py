@@ -392,7 +392,7 @@ def energy_rank(singular_values: Any, delta: float = 0.01, *, power: float = 1) 
     s = prepare(singular_values)
     xp = s.xp
     held = xp.cumulative_sum(xp.sort(_powers(s, power), axis=-1, descending=True), axis=-1)
-    # of the last partial sum, so that nothing is missing from all of them
+    # divide by the last partial sum, so that the whole spectrum has the share 1
     lacking = held < (1 - delta) * held[..., -1:]
     return s.finish(1 + xp.sum(xp.astype(lacking, held.dtype), axis=-1))
 

@@ -28,7 +28,7 @@ def loss_of_outputs(criterion: str, outputs: Any, data: ReducedData) -> tuple[An
 
 
 def check_probabilities(name: str, targets: Any) -> None:
-    """Refuse targets (outputs, examples) that are no distributions over the outputs."""
+    """Refuse targets (outputs, examples) that are not distributions over the outputs."""
     off = np.abs(targets.sum(axis=0) - 1)
     # sums of as many numbers, each rounded
     allowed = 4 * len(targets) * np.finfo(np.float64).eps

@@ -11,17 +11,17 @@ from rmt_rank.networks.problem import LeastSquaresProblem
 
 __all__ = ["fingerprint", "is_of"]
 
-# Of the norm: far above rounding, since another machine may draw a problem with other roundings.
+# Relative tolerance: far above rounding, because problems differ in the last bits between machines.
 _TOLERANCE = 1e-9
 
 
 def fingerprint(problem: LeastSquaresProblem) -> list[float]:
-    """Of the inputs and of the targets, a sum with a weight for every row and column."""
+    """Weighted sums of the inputs and of the targets, with a weight per row and column."""
     return [_mark(problem.inputs), _mark(problem.targets)]
 
 
 def is_of(problem: LeastSquaresProblem, marks: Sequence[float]) -> bool:
-    """Whether a fingerprint is that of a problem, but for rounding."""
+    """Return whether a fingerprint is that of a problem, up to rounding."""
     return all(
         abs(_mark(array) - mark) <= _TOLERANCE * float(np.linalg.norm(array))
         for array, mark in zip((problem.inputs, problem.targets), marks, strict=True)
@@ -29,6 +29,6 @@ def is_of(problem: LeastSquaresProblem, marks: Sequence[float]) -> bool:
 
 
 def _mark(array: npt.NDArray[np.float64]) -> float:
-    # of an array without pattern, about half its norm
+    # for an array without pattern, this is about half its norm
     rows, columns = (np.cos(np.arange(1, count + 1)) for count in array.shape)
     return float(rows @ array @ columns)

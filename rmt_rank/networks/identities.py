@@ -73,7 +73,7 @@ def converged_weight(
     *,
     skip: int = 0,
 ) -> Array:
-    """Where gradient training without error ends: W* P + F(W_1(0), W_2, ..., W_d) (I - P).
+    """Weight that gradient training without error ends at: W* P + F(W_1(0), W_2, ..., W_d) (I - P).
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def converged_weight(
 
 
 def converged_weight_error(problem: LeastSquaresProblem, loss: npt.ArrayLike) -> Array:
-    """How far a network of a given loss may be from `converged_weight`, in Frobenius norm.
+    """Largest distance of a network of a given loss from `converged_weight`, in Frobenius norm.
 
     With half the mean squared error l of q examples, the outputs are |(W - W*) X^T| = sqrt(2 q l)
     from the targets, and the identity's error is (W - W*) X^T times the pseudo-inverse of X^T:

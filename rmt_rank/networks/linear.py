@@ -88,7 +88,7 @@ class LinearNetwork:
 
     @property
     def plain(self) -> bool:
-        """Whether the map is the product of the weights, and nothing else is trained."""
+        """True if the map is the product of the weights, and nothing else is trained."""
         return not (self.skip or self.batch_norm)
 
     @cached_property
@@ -326,7 +326,7 @@ class _Buffers:
 
 
 class _Layer:
-    """What the way back needs of a layer."""
+    """Values of a layer that the backward pass needs."""
 
     def __init__(self, w: Any, h: Any) -> None:
         self.w, self.h = w, h

@@ -39,7 +39,7 @@ def minimal_norm_effective_rank(problem: LeastSquaresProblem, *, power: float = 
     minimises all their increasing functions at once: every unitarily invariant norm, and every
     Schatten-p sum, p < 1 included.
 
-    Effective rank is no such function: it does not have its minimum there.
+    Effective rank is not such a function: it does not have its minimum there.
 
     Examples
     --------

@@ -32,7 +32,7 @@ class Network(Protocol):
 
     @property
     def plain(self) -> bool:
-        """Whether the map is the product of the weights, and nothing else is trained."""
+        """True if the map is the product of the weights, and nothing else is trained."""
 
     def weights(self, parameters: Any) -> list[Any]:
         """Weights of parameters (..., size)."""

@@ -106,7 +106,7 @@ class NonlinearNetwork:
 
     @property
     def plain(self) -> bool:
-        """Whether the map is the product of the weights: it is treated as if it were not."""
+        """False: the map is never treated as the product of the weights."""
         return False
 
     @cached_property
@@ -176,7 +176,7 @@ class NonlinearNetwork:
         Raises
         ------
         ValueError
-            If targets are no probabilities, and the criterion is the cross-entropy.
+            If targets are not probabilities, and the criterion is the cross-entropy.
         """
         check_problem(self, problem)
         whole, test = problem.whole, problem.whole_test
@@ -242,7 +242,7 @@ class NonlinearNetwork:
         return deque(self._layers(weights, inputs), maxlen=1)[0][1]
 
     def _layers(self, weights: list[Any], inputs: Any) -> Iterator[tuple[Any, Any]]:
-        """Of every layer, the numbers before the activation and after it."""
+        """Values before and after the activation of every layer."""
         h = inputs
         for i, w in enumerate(weights, 1):
             a = w @ h

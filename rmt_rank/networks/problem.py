@@ -177,7 +177,7 @@ class LeastSquaresProblem:
 
     @property
     def underdetermined(self) -> bool:
-        """Whether many weights fit: the inputs span less than all features."""
+        """True if many weights fit: the inputs span less than all features."""
         return self.rank < self.features
 
     @property
@@ -202,7 +202,7 @@ class LeastSquaresProblem:
 
     @cached_property
     def reduced_test(self) -> ReducedData | None:
-        """Held-out data, likewise."""
+        """The same for held-out data."""
         if self.test_inputs is None or self.test_targets is None:
             return None
         return _reduced(self.test_inputs, self.test_targets)
@@ -214,7 +214,7 @@ class LeastSquaresProblem:
 
     @cached_property
     def whole_test(self) -> ReducedData | None:
-        """Held-out data, likewise."""
+        """The same for held-out data."""
         if self.test_inputs is None or self.test_targets is None:
             return None
         return _whole(self.test_inputs, self.test_targets)

@@ -46,7 +46,7 @@ class ConvergedDistance(NamedTuple):
 def converged_weight_distance(
     result: TrainingResult, problem: LeastSquaresProblem
 ) -> ConvergedDistance:
-    """How far trained networks are from W* P + W_d ... W_2 W_1(0) (I - P).
+    """Distance of trained networks from W* P + W_d ... W_2 W_1(0) (I - P).
 
     A method whose steps of W_1 have rows in the span of the inputs (gradient descent, momentum,
     Nesterov, L-BFGS) keeps W_1 (I - P): at any time, and any loss, `outside` is rounding, and

@@ -29,7 +29,7 @@ class Status(enum.IntEnum):
 
 @dataclass
 class Ledger:
-    """Decides who goes on, keeps what each network was when it stopped, and records on the way.
+    """Decide which networks continue, store their final states, and record along the way.
 
     Parameters
     ----------
@@ -48,10 +48,10 @@ class Ledger:
         From (parameters (b, size), their places in the batch, place in the schedule).
     progress : callable
         From the number of the step.
-    begun : int, default 0
-        Number of the first step, for a run that goes on.
+    first_step : int, default 0
+        Number of the first step, for a run that resumes.
     first : ndarray, shape (B,), optional
-        Losses that divergence is measured by, for a run that goes on; the first that are observed.
+        Losses that divergence is measured by, for a run that resumes; the first that are observed.
     """
 
     state: list[Any]
@@ -61,7 +61,7 @@ class Ledger:
     schedule: tuple[int, ...]
     record: Callable[[Any, Array, int], None]
     progress: Callable[[int], None] = lambda _step: None
-    begun: int = 0
+    first_step: int = 0
     first: Array = field(default_factory=lambda: np.empty(0))
     status: Array = field(init=False)
     taken: Array = field(init=False)
@@ -71,20 +71,20 @@ class Ledger:
         count = self.state[0].shape[0]
         self.status = np.full(count, Status.RUNNING)
         self.first = self.first.copy() if self.first.size else np.full(count, np.nan)
-        self.taken = np.full(count, self.begun)
+        self.taken = np.full(count, self.first_step)
         self._places = {step: i for i, step in enumerate(self.schedule)}
 
     @property
     def last(self) -> int:
         """Number of the last step of the budget."""
-        return self.begun + self.steps
+        return self.first_step + self.steps
 
     def due(self, step: int) -> bool:
-        """Whether something must be recorded at this step, or it is the last."""
+        """Return whether something must be recorded at this step, or it is the last."""
         return step in self._places or step >= self.last
 
     def observe(self, step: int, members: Array, state: Sequence[Any], loss: Any) -> Array:
-        """Note the losses of some networks; which of them go on, as a mask.
+        """Note the losses of some networks; return a mask of those that continue.
 
         Parameters
         ----------
@@ -139,7 +139,7 @@ class Ledger:
 
 @dataclass
 class Standing:
-    """Where all networks of a run stand, on the host.
+    """State of all networks of a run, on the host.
 
     Attributes
     ----------
@@ -164,7 +164,7 @@ class Standing:
         return cls([parameters], np.full(count, Status.RUNNING), taken, np.full(count, np.nan))
 
     def batches(self) -> list[tuple[int, Array]]:
-        """Numbers of steps, and the networks that go on from there."""
+        """Numbers of steps, and the networks that continue from there."""
         running = self.status == Status.RUNNING
         return [
             (int(step), np.flatnonzero(running & (self.taken == step)))

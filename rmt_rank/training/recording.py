@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]
 # by name, with their dimensions
 Arrays = dict[str, tuple[tuple[str, ...], Array]]
 
-# of the threshold ranks in the paper's figures
+# thresholds of the threshold ranks in the paper's figures
 THRESHOLDS = (0.001, 0.005, 0.01)
 
 
@@ -119,7 +119,7 @@ def measures(singular_values: Array) -> Arrays:
 
 
 def with_measures(found: dict[str, Array], batch: tuple[str, ...]) -> Arrays:
-    """What was found, with its dimensions, and the measures of its spectra."""
+    """Recorded arrays with their dimensions, and the measures of their spectra."""
     arrays: Arrays = {}
     for name, values in found.items():
         last = (_AXES.get(name, name.removesuffix("_singular_values") + "_value"),)
@@ -141,7 +141,7 @@ _AXES = {
 
 
 def joined(first: Mapping[str, tuple[tuple[str, ...], Array]], second: Arrays) -> Arrays:
-    """The history of a run and of the one that went on from it; all else is the second's."""
+    """The joined history of a run and the run that resumed it; all else is the second's."""
     old = first["step"][1][first["step"][1] <= first["taken"][1].max()]
     new = second["step"][1]
     steps = np.union1d(old, new)

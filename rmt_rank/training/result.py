@@ -135,7 +135,7 @@ class TrainingResult:
 
     @property
     def interrupted(self) -> bool:
-        """Whether some networks were still running."""
+        """True if some networks were still running."""
         return bool(np.any(self.arrays["status"][1] == Status.RUNNING))
 
     def save(self, path: str | Path) -> None:
@@ -184,7 +184,7 @@ class TrainingResult:
 
 
 def _header(network: LinearNetwork | NonlinearNetwork) -> Any:
-    """What a file says of a network."""
+    """Description of a network in a file."""
     if isinstance(network, LinearNetwork):
         return [list(network.widths), network.skip, network.batch_norm]
     name = network.activation.name

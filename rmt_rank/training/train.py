@@ -367,7 +367,7 @@ def respond(message: str | None, unconverged: str, stacklevel: int) -> None:
 
 
 def _advice(optimizer: str) -> dict[Status, str]:
-    """What helps networks that did not converge, by their status."""
+    """Advice for networks that did not converge, by their status."""
     more = "for more steps, resume with train(start=result)"
     smaller = "those that diverged need a smaller "
     if optimizer == "cma_es":

@@ -160,7 +160,7 @@ def test_jax_gradients_agree_with_torch_and_make_no_nan(torch, name):
 @pytest.mark.parametrize("gap", [1e-8, 1e-12, 1e-15])
 @pytest.mark.parametrize("power", [1, 2])
 def test_gradients_nearly_at_rank_one(gap, power):
-    # the gradient of S(p) at p = w/(1+w), w = (b/a)^power: dS/dp = log((1-p)/p), and p (1-p) = w/(1+w)^2
+    # S(p) at p = w/(1+w), w = (b/a)^power: dS/dp = log((1-p)/p), and p (1-p) = w/(1+w)^2
     w = gap**power
     slope = -np.log(w) * power * w / (1 + w) ** 2
     expected = np.diag([-slope, slope / gap])

@@ -136,7 +136,7 @@ def _light_tailed_traces(chain: Chain) -> dict[tuple[int, ...], float]:
 
 
 def _starts(width: int) -> npt.NDArray[np.intp]:
-    """Where the groups of diagonal entries begin."""
+    """Start indices of the groups of diagonal entries."""
     return np.unique(np.linspace(0, width, min(width, _GROUPS), endpoint=False).astype(np.intp))
 
 

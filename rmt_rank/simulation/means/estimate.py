@@ -244,7 +244,7 @@ def _plain(numbers: Array) -> Any:
 
 
 class _Progress:
-    """A bar that shows the error shrink; nothing where standard error is no terminal."""
+    """A bar that shows the error shrink; nothing where standard error is not a terminal."""
 
     def __init__(self, target: float | None, samples: int | None, *, show: bool) -> None:
         self.target, self.samples, self.show = target, samples, show

@@ -50,7 +50,7 @@ METHODS = ("auto", "exact", "limit", "corrected", "monte-carlo")
 # Depth over width beyond which a single singular value outgrows the others.
 _DEEP = 4
 _LIMIT = "it was asked for; proved as the width goes to infinity, its error here is the correction"
-# Of a formula outside its range, for the reason that is put in.
+# Reason for a formula outside its range, which is put in.
 _FORCED = "it was asked for where it is not known to hold: {}"
 _NO_ERROR = "its error is not known"
 # Powers at which the error of the corrected form was measured.

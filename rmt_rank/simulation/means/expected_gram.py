@@ -173,7 +173,7 @@ def expected_gram_effective_rank(
 
 
 class _Case(NamedTuple):
-    """What is asked for, checked."""
+    """The validated arguments."""
 
     width: int
     depth: int
@@ -191,7 +191,7 @@ class _Case(NamedTuple):
 
     @property
     def measured(self) -> bool:
-        """Whether errors of the formulas are known for the activation."""
+        """True if errors of the formulas are known for the activation."""
         return self.depth == 0 or is_named(self.activation)
 
     @property
@@ -227,7 +227,7 @@ def _by_formula(case: _Case, method: str, why: str) -> Estimate:
             value, error = value + correction, left
             status = "conjectured" if L > 1 else "verified"
     elif found.odd:
-        # That of the identity, of which normalised rows are the larger part.  Measured: at most
+        # Error of the identity, of which normalised rows are the larger part.  Measured: at most
         # 0.7 of it, widths 32 to 128, either kernel.
         error = cosine_correction(n, L) + 1 / n**2
     else:

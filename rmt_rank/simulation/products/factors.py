@@ -25,7 +25,7 @@ under unitary ones on both sides commute as far as the law of the singular value
 A layer takes N(N-1)/2 normal numbers and N gamma variates in place of n_l n_(l-1) normal numbers.
 The stream of a block of matrices: for each layer its diagonal, gamma variates g with shape k/2
 (k for complex entries) of which sqrt(2 g) (sqrt(g)) are the lengths; then, for the first, the
-superdiagonal, likewise; for the others, 2h uniform numbers u, two for each two normal numbers
+superdiagonal, too; for the others, 2h uniform numbers u, two for each two normal numbers
 r cos(2 pi u_(h+j)), r sin(2 pi u_(h+j)) with r = sqrt(-2 log(1 - u_j)) (Box and Muller).
 """
 

@@ -135,7 +135,7 @@ def _rotate(xp: ModuleType, rows: Any, logs: Any, h: int, tolerance: float) -> t
     q = xp.where(ordered[..., None], second, first)
     inner = xp.sum((xp.conj(p) if xp.isdtype(p.dtype, "complex floating") else p) * q, axis=-1)
     cosine = xp.abs(inner)
-    # of the rows p and r q, r <= 1: the smaller root t of t^2 g - t d - g = 0, g = r |cos|,
+    # rotate rows p and r q, r <= 1: the smaller root t of t^2 g - t d - g = 0, g = r |cos|,
     # d = 1 - r^2, over r
     r = xp.exp(xp.where(shorter > -np.inf, shorter - longer, xp.full_like(shorter, -np.inf)))
     d = (1 - r) * (1 + r)

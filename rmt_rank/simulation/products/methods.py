@@ -32,7 +32,7 @@ class ScaledValues(NamedTuple):
     """Singular values over a power of two per matrix, so that deep products do not underflow."""
 
     values: Any  # (block, width)
-    exponent: Any  # (block,): whole numbers
+    exponent: Any  # (block,): integers
 
     def unscaled(self, xp: ModuleType) -> Any:
         """The singular values themselves; 0 where they are below the smallest float."""
@@ -43,7 +43,7 @@ class ScaledValues(NamedTuple):
 
 
 class Block(NamedTuple):
-    """What a block of chains gives.
+    """Results of a block of chains.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Block(NamedTuple):
 
 
 class Job(NamedTuple):
-    """How the blocks of a job are computed."""
+    """A method that computes the blocks of a job."""
 
     chain: Chain
     depths: tuple[int, ...]
@@ -87,7 +87,7 @@ def dense(job: Job, count: int, stream: np.random.Generator) -> Block:
 
 
 def triangular(job: Job, count: int, stream: np.random.Generator) -> Block:
-    """Triangular factors in the place of full ones, see `factors`."""
+    """Triangular factors instead of full ones, see `factors`."""
     chain, xp = job.chain, job.xp
     product: Any = LogProduct(xp, triangular=True) if job.log else _Matrices(job)
     compiled: Any = None
@@ -160,7 +160,7 @@ def triangular_matrices(xp: ModuleType, factor: Factor, *, first: bool) -> Any:
 
 @functools.lru_cache(maxsize=8)
 def _places(n: int, bidiagonal: bool) -> npt.NDArray[np.intp]:
-    """Where each entry of a matrix stands among diagonal, entries above, and one zero."""
+    """Index of each entry of a matrix among diagonal, entries above, and one zero."""
     rows, columns = np.triu_indices(n, 1)
     if bidiagonal:
         rows, columns = np.arange(n - 1), np.arange(1, n)

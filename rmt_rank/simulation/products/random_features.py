@@ -49,7 +49,7 @@ _COMPILED_NUMBERS = 5 * 10**7
 
 @dataclass(frozen=True)
 class _Networks:
-    """What a block needs to know."""
+    """Settings of a block."""
 
     inputs: Any  # (samples, features), or None for fresh ones
     shape: tuple[int, int]

@@ -54,7 +54,7 @@ def run_study(
     study : Study
         What to compute.
     store : path
-        A folder: new, empty, or the store of the same study, which is gone on with.
+        A folder: new, empty, or the store of the same study, which is resumed.
     executor : concurrent.futures.Executor, optional
         Where blocks are computed; this process by default.  Any executor does: a process pool, that
         of a Dask client (`Client.get_executor()`), or mpi4py's.  Only this process writes files.

@@ -71,7 +71,7 @@ class CMAES:
         for member, stream in enumerate(self.setup.streams):
             here = np.array([member])
             best, *rest = (array[member] for array in begin)
-            now = best, _Search(*rest), losses(best[np.newaxis]), ledger.begun
+            now = best, _Search(*rest), losses(best[np.newaxis]), ledger.first_step
             try:
                 while True:
                     best, search, lowest, taken = now
@@ -96,11 +96,11 @@ class CMAES:
 
 
 class _Search(NamedTuple):
-    """Where a search stands; arrays over the parameters.
+    """State of a search; arrays over the parameters.
 
     Points have the mean and the deviations.  The paths are in units of the deviations: one for
     each deviation, and one that forgets more slowly.  Lost between runs: the last move, and how
-    much better it was, lately, to go on than to go back, -1 to 1.
+    much better it was, lately, to continue than to go back, -1 to 1.
     """
 
     mean: Array

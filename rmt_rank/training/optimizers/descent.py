@@ -23,14 +23,14 @@ class FirstOrder:
 
     # Number of arrays, of the shape of the parameters, that it remembers.
     remembers = 0
-    # Whether `update` is given the gradient times the learning rate.
+    # True if `update` is given the gradient times the learning rate.
     scaled = False
 
     def __init__(self, setup: Setup) -> None:
         self.learning_rate = setup.learning_rate
 
     def look_at(self, state: list[Any], rate: Any) -> Any:
-        """Where the gradient is taken: at the parameters, if not told otherwise."""
+        """Point at which the gradient is taken; by default the parameters."""
         return state[0]
 
     def update(self, state: list[Any], gradient: Any, rate: Any, step: int) -> None:
@@ -46,14 +46,14 @@ class FirstOrder:
         members = np.arange(ledger.state[0].shape[0])
         state = [array * 1 for array in ledger.state]  # copies, in any library
         rate = self._rates(state[0], members)
-        step = ledger.begun
-        # where an interrupted run goes on: arrays change in place, and a step may be half done
+        step = ledger.first_step
+        # where an interrupted run resumes: arrays change in place, and a step may be half done
         kept = members, ledger.state, step
         try:
             while True:
                 place = self.look_at(state, rate)
                 scale = rate if self.scaled else None
-                look = step % _LOOK_EVERY == 0 or step == ledger.begun or ledger.due(step)
+                look = step % _LOOK_EVERY == 0 or step == ledger.first_step or ledger.due(step)
                 if not look:
                     gradient = objective.gradient(place, scale)
                 else:

@@ -34,7 +34,7 @@ class LBFGS:
 def _descend(objective: Objective, ledger: Ledger, here: Any, begin: Any) -> None:
     """Train one network."""
     xp, dtype = namespace_of(ledger.state[0]), ledger.state[0].dtype
-    taken, last = ledger.begun, begin
+    taken, last = ledger.first_step, begin
 
     def as_batch(x: Any) -> Any:
         return xp.asarray(x[np.newaxis], dtype=dtype)

@@ -19,7 +19,7 @@ class Nesterov(FirstOrder):
     remembers = 1
 
     def look_at(self, state: list[Any], rate: Any) -> Any:
-        """Where the momentum alone leads."""
+        """Point to which the momentum alone leads."""
         return state[0] - (MOMENTUM * rate) * state[1]
 
     def update(self, state: list[Any], gradient: Any, rate: Any, step: int) -> None:

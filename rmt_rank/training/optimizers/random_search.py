@@ -58,7 +58,7 @@ class RandomSearch:
 
         for member, stream in enumerate(self.setup.streams):
             here = np.array([member])
-            best, taken = begin[member], ledger.begun
+            best, taken = begin[member], ledger.first_step
             lowest = to_numpy(objective.network.loss(state(best)[0], objective.data))
             try:
                 going = ledger.observe(taken, here, state(best), lowest)[0]
