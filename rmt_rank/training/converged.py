@@ -118,20 +118,20 @@ def converged_weight_distance(
     found = [np.full(good.shape, math.nan) for _ in ConvergedDistance._fields]
     if good.any():
         first, *later = (w[good].astype(np.float64) for w in result.weights)
-        begun = result.initial_weights[0][good].astype(np.float64)
+        initial = result.initial_weights[0][good].astype(np.float64)
         for values, new in zip(
-            found, _distances(problem, first, begun, later, network.skip), strict=True
+            found, _distances(problem, first, initial, later, network.skip), strict=True
         ):
             values[good] = new
     return ConvergedDistance(*found)
 
 
 def _distances(
-    problem: LeastSquaresProblem, first: Array, begun: Array, later: list[Array], skip: int
+    problem: LeastSquaresProblem, first: Array, initial: Array, later: list[Array], skip: int
 ) -> ConvergedDistance:
     weight = effective_weight([first, *later], skip=skip)
     size = np.linalg.norm(weight, axis=(-2, -1))
-    error = weight - converged_weight(problem, begun, later, skip=skip)
+    error = weight - converged_weight(problem, initial, later, skip=skip)
     outside = error - error @ problem.projector
     excess = np.maximum(problem.loss(weight) - problem.loss(problem.minimum_norm_weight), 0)
     return ConvergedDistance(

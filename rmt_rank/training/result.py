@@ -130,8 +130,8 @@ class TrainingResult:
     def initial_weights(self) -> list[Array]:
         """The same where training began."""
         shape = self.arrays["status"][1].shape
-        begun = self.arrays["initial_parameters"][1].reshape(len(self.state[0]), -1)
-        return [w.reshape(*shape, *w.shape[1:]) for w in self.network.weights(begun)]
+        initial = self.arrays["initial_parameters"][1].reshape(len(self.state[0]), -1)
+        return [w.reshape(*shape, *w.shape[1:]) for w in self.network.weights(initial)]
 
     @property
     def interrupted(self) -> bool:

@@ -211,7 +211,7 @@ def _provenance() -> dict[str, Any]:
     return {
         "versions": versions,
         "machine": f"{platform.system()} {platform.machine()}",
-        "begun": datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
+        "initial": datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
         "backend": "numpy",
         "dtype": "float64",
         "blas_threads": 1,
