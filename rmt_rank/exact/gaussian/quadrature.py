@@ -257,7 +257,8 @@ def differential_effective_rank(
     order : number or inf
         a >= 0; 1 is Shannon, 0 Hartley (always 0), ``math.inf`` the min-entropy.
     digits : int
-        Significant decimal digits.
+        Significant decimal digits, at most 2000.  The time grows with their square: 1 s for 100, 24
+        s for 500, 10 minutes for 2000.
 
     Returns
     -------

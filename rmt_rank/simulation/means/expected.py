@@ -15,6 +15,7 @@ import numpy.typing as npt
 from rmt_rank._lib.random import FIELDS, RNG, streams
 from rmt_rank._lib.validation import (
     LARGEST_INTEGER,
+    boolean,
     choice,
     integer,
     integer_widths,
@@ -70,6 +71,7 @@ def expected_effective_rank(
     method: str = "auto",
     target_error: float = 1e-3,
     rng: RNG = None,
+    progress: bool = False,
 ) -> Estimate:
     """Mean effective rank of a product of Gaussian matrices.
 
@@ -94,6 +96,8 @@ def expected_effective_rank(
         see `max_samples` of `estimate`, and `why` says so.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Source of randomness of "monte-carlo".
+    progress : bool, default False
+        Show a progress bar of "monte-carlo" on a terminal.
 
     Returns
     -------
@@ -114,6 +118,10 @@ def expected_effective_rank(
     TargetWarning
         If target_error is not reached.
 
+    Notes
+    -----
+    Formulas take milliseconds.  For the time that "monte-carlo" takes see `estimate`.
+
     References
     ----------
     .. [1] G. Akemann, J. R. Ipsen, M. Kieburg, doi:10.1103/PhysRevE.88.052118, for complex entries.
@@ -132,7 +140,7 @@ def expected_effective_rank(
     power = real("power", power, at_least=sys.float_info.min)
     choice("method", method, METHODS)
     target_error = real("target_error", target_error, at_least=SMALLEST_TARGET)
-    options = _Options(field, power, method, target_error)
+    options = _Options(field, power, method, target_error, boolean("progress", progress))
     if several(width):
         widths = integer_widths(width)
         layers = len(widths) - 1
@@ -163,11 +171,12 @@ class _Options(NamedTuple):
     power: float
     method: str
     target_error: float
+    progress: bool
 
 
 def _equal(N: int, depth: Any, options: _Options, rng: RNG) -> Estimate:
     """The mean for square matrices."""
-    field, power, method, target_error = options
+    field, power, method, target_error, _ = options
     L = real("depth", depth, at_least=0, at_most=LARGEST_INTEGER)
     if method != "limit":
         if not L.is_integer():
@@ -214,7 +223,7 @@ def _equal(N: int, depth: Any, options: _Options, rng: RNG) -> Estimate:
 
 def _unequal(widths: tuple[int, ...], options: _Options, rng: RNG) -> Estimate:
     """The mean for layers of unequal widths."""
-    field, power, method, target_error = options
+    field, power, method, target_error, _ = options
     N, layers = min(widths), len(widths) - 1
     if N == 1 and method in ("auto", "exact"):
         return Estimate(0.0, 0.0, "none", "exact", "proved", "there is one singular value")
@@ -291,7 +300,8 @@ def _simulated(
     """The mean by Monte Carlo."""
     chosen = statistic("effective_rank", power=options.power)
     chain = new_chain(width, layers, 10**9, field=options.field, least_size=FIRST_SAMPLES)
-    found = monte_carlo(chain, chosen, Target(options.target_error, chosen, chain), rng=rng)
+    target = Target(options.target_error, chosen, chain)
+    found = monte_carlo(chain, chosen, target, rng=rng, progress=options.progress)
     if not found.reached:
         why += f"; {found.why}"
         warnings.warn(why, TargetWarning, stacklevel=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ __all__ = ["block_sizes", "chain_blocks", "in_threads", "require_room"]
 # device that draws its own numbers wants more at a time.
 BLOCK_BYTES = 2**19
 DEVICE_BLOCK_BYTES = 2**26
+# Beyond this depth a block would take long, and has fewer matrices, but at least so many.
+DEEP, DEEP_BLOCK = 2**13, 2**9
 # Matrices in memory at once: a factor, its entries, two products and LAPACK's workspace.
 _MATRICES, _LOG_MATRICES = 5, 8
 
@@ -67,7 +70,8 @@ def chain_blocks(
     xp = namespace_or_default(xp)
     sizes = block_sizes(chain, size, on_device=makes_random_numbers(xp))
     dtype = xp.float64 if dtype is None else dtype
-    job = Job(chain, tuple(depths), xp, device, dtype, log, log_diagonal)
+    stop = threading.Event()
+    job = Job(chain, tuple(depths), xp, device, dtype, log, log_diagonal, stop)
     pairs = zip(sizes, streams(rng), strict=False)
     return (_Work(job, count, stream) for count, stream in pairs)
 
@@ -82,7 +86,8 @@ def block_sizes(chain: Chain, size: int | None, *, on_device: bool = False) -> I
 
 
 def _block_size(chain: Chain, on_device: bool) -> int:
-    return max(1, (DEVICE_BLOCK_BYTES if on_device else BLOCK_BYTES) // (8 * chain.width**2))
+    most = max(1, (DEVICE_BLOCK_BYTES if on_device else BLOCK_BYTES) // (8 * chain.width**2))
+    return min(most, max(DEEP_BLOCK, most * DEEP // max(DEEP, chain.depth)))
 
 
 def require_room(
@@ -122,6 +127,7 @@ def in_threads(work: Iterator[Callable[[], Block]], workers: int) -> Generator[B
     """Yield the results in the order of the work, computed by threads with one BLAS thread each.
 
     The caller must close it, see `contextlib.closing`, so that no thread outlives an exception.
+    Work that is under way then is stopped by its method `stop`, if it has one.
     """
     with one_blas_thread():
         if workers == 1:
@@ -129,14 +135,16 @@ def in_threads(work: Iterator[Callable[[], Block]], workers: int) -> Generator[B
                 yield each()
             return
         with ThreadPoolExecutor(workers) as pool:
-            running = [pool.submit(each) for each in islice(work, 2 * workers)]
+            running = [(pool.submit(each), each) for each in islice(work, 2 * workers)]
             try:
                 while running:
-                    yield running.pop(0).result()
-                    running.extend(pool.submit(each) for each in islice(work, 1))
+                    yield running[0][0].result()
+                    del running[0]
+                    running.extend((pool.submit(each), each) for each in islice(work, 1))
             finally:
-                for future in running:
+                for future, each in running:
                     future.cancel()
+                    getattr(each, "stop", int)()
 
 
 @dataclass(frozen=True)
@@ -148,3 +156,7 @@ class _Work:
     def __call__(self) -> Block:
         compute = dense if self.job.chain.method == "dense" else triangular
         return compute(self.job, self.count, self.stream)
+
+    def stop(self) -> None:
+        """Let this block, and all others of the same job, end at their next layer."""
+        self.job.stop.set()

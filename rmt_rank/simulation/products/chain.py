@@ -21,8 +21,9 @@ __all__ += ["new_chain", "precision", "several", "threads"]
 
 METHODS = ("auto", "dense", "triangular")
 
-# Below so many entries of all factors together, loading the compiled loops is not worth it.
-COMPILED_WORK = 2**25
+# With fewer entries of all factors together, and fewer layers, loading the compiled loops is not
+# worth it.
+COMPILED_WORK, COMPILED_DEPTH = 2**25, 2**14
 
 # Limits on a sample: a layer takes at least about 20 us, and a million entries 2.5 ms, so that the
 # longest jobs take hours; a longer one should be a study, or is a mistake.
@@ -102,11 +103,11 @@ def new_chain(
     choice("field", field, FIELDS)
     choice("method", method, METHODS)
     method = "triangular" if method == "auto" else method
-    N = min(all_widths)
+    N, layers = min(all_widths), len(all_widths) - 1
     compiled = (
         numpy_doubles
         and method == "triangular"
-        and size * N * N * (len(all_widths) - 1) >= COMPILED_WORK
+        and (size * N * N * layers >= COMPILED_WORK or layers >= COMPILED_DEPTH)
         and compiled_loops() is not None
     )
     chain = Chain(all_widths, field, method, compiled)

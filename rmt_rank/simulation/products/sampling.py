@@ -69,9 +69,9 @@ def sample_singular_values(
     -------
     array of xp, shape (size, N)
         Singular values in descending order.  The largest has full relative accuracy, the others
-        an error of about eps times the largest; below the smallest float they are 0.  With
-        `return_log`, logarithms with an error of about N eps times the conditions of the single
-        layers, however deep the product.
+        an error of about eps times the largest; below the smallest float they are 0, in deep
+        products all of them: give `return_log=True` there.  With `return_log`, logarithms with an
+        error of about N eps times the conditions of the single layers, however deep the product.
 
     Raises
     ------
@@ -81,6 +81,9 @@ def sample_singular_values(
 
     Notes
     -----
+    A layer takes about 0.15 ms for each block of up to 2^16/N^2 matrices, and 60 ns for each entry:
+    15 s for one product of width 4 and depth 10^5.  Ctrl-C ends it at once.
+
     Real float64 matrices of up to 48 columns in NumPy are multiplied and reduced by compiled loops
     if numba is installed (the extra `fast`) and the job is large enough to be worth its start.
     Numbers are the same to rounding without it.

@@ -56,8 +56,8 @@ def increasing_root(
         found = good & (step <= slack)
         if np.all(found):
             return x
-    # a root beyond an end is approached by bisection, where steps of Newton's method fail; where a
-    # function is nearly flat its rounding moves the root, and steps do not become small
+    # A root beyond an end is approached by bisection, and no step of Newton's method is good.
+    # Where a function is nearly flat its rounding moves the root, and steps do not become small.
     left = ~found & (high - low > slack) & (step > _LOST * np.maximum(1, np.abs(x)))
     if np.any(left):
         raise ArithmeticError(
