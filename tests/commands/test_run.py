@@ -51,7 +51,7 @@ def test_options_of_one_name_are_described_alike(capsys):
 @pytest.mark.parametrize(
     ("arguments", "hint", "program"),
     [
-        (["mesure"], "measure", "rmt-rank"),
+        (["mesure"], "measure", "rmt-rank"),  # codespell:ignore
         (["--versoin"], "--version", "rmt-rank"),
         (["measure", "x.npy", "--cvs", "y"], "--csv", "rmt-rank measure"),
         (["measure", "x.npy", "--gram=laplacain"], "laplacian", "rmt-rank measure"),
@@ -62,7 +62,7 @@ def test_options_of_one_name_are_described_alike(capsys):
         (["experiment", "optimizers", "--job", "2"], "--jobs", "rmt-rank experiment"),
         (["figure", "optimisers"], "optimizers", "rmt-rank figure"),
         (["figure", "optimizers", "--style", "paper1"], "paper", "rmt-rank figure"),
-        (["study", "shwo"], "show", "rmt-rank study"),
+        (["study", "shwo"], "show", "rmt-rank study"),  # codespell:ignore
         (["study", "show", "x", "--qiuet"], "--quiet", "rmt-rank study"),
     ],
 )

@@ -60,8 +60,8 @@ def neural_kernel(
         Rows are samples, none of them 0.
     depth : int
         Number of hidden layers, from 0 to 10^6; 0 gives the Gram matrix divided by the dimension.
-        A smooth activation takes about 9 ms per layer for 8 samples, up to a fixed point if there is
-        one: hours at 10^6.
+        A smooth activation takes about 9 ms per layer for 8 samples, up to a fixed point if there
+        is one: hours at 10^6.
     activation : str, callable or Activation
         phi: a name, a function of arrays that is smooth, or an Activation that lists its kinks.
     weight_variance : float, default 1

@@ -77,7 +77,7 @@ def test_work_under_way_stops_when_nobody_waits(method):
 def test_progress_of_the_expected_rank(capsys):
     found = expected_effective_rank(3, 3, target_error=0.1, rng=0, progress=True)
     assert found == expected_effective_rank(3, 3, target_error=0.1, rng=0)
-    # standard error is no terminal
+    # standard error is not a terminal here
     assert capsys.readouterr().err == ""
     with pytest.raises(TypeError, match="progress must be True or False, got 1"):
         expected_effective_rank(3, 3, progress=1)
