@@ -248,3 +248,17 @@ def test_the_twin_documents_itself():
     with pytest.raises(TypeError, match="a must be an array of numbers"):
         rmt_rank.metrics.stable_rank("x")
     assert math.isclose(rmt_rank.metrics.threshold_rank(np.eye(4), tau=0.25), 4)
+
+
+def test_every_measure_refuses_the_weight_of_a_convolution():
+    weight = np.ones((2, 3, 4, 4))
+    names = set(rmt_rank.metrics.__all__) - {"RankMeasures"}
+    functions = [getattr(rmt_rank.metrics, name) for name in names]
+    functions = [each for each in functions if callable(each)]
+    assert len(functions) >= 15
+    for function in functions:
+        with pytest.raises(ValueError, match=r"reshape\(len\(\w+\), -1\), .* or stack=True"):
+            function(weight, *([0.1] if function is rmt_rank.metrics.threshold_rank else []))
+    for kernel in rmt_rank.metrics.gram.KERNELS:
+        with pytest.raises(ValueError, match=r"reshape\(len\(features\), -1\)"):
+            rmt_rank.gram_matrix(weight, kernel)

@@ -66,8 +66,9 @@ def estimate(
         Number of products, from 2 to 10**9; this or `target_error` must be given.  Below 32 no
         standard error is stated.
     target_error : float, optional
-        Stop when the largest standard error is at most this; an error of 0, because nothing has
-        varied, does not count.  At least 2.3e-16, the rounding of float64, for ranks and shares.
+        Stop when the largest standard error is at most this; where nothing has varied, and the
+        error is unknown, that does not count.  At least 2.3e-16, the rounding of float64, for
+        ranks and shares.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Source of randomness, as for `numpy.random.default_rng`.
     field : {"real", "complex"}, default "real"
@@ -216,6 +217,8 @@ def monte_carlo(
                     unreached = end
                     break
     value, error, reduction, names = combined(halves, controls, span)
+    if np.isnan(span):
+        error = np.where(error == 0, np.nan, error)
     how = f"mean over {done} {chain.field} products by the {chain.method} method"
     if names:
         how += (

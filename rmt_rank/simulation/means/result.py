@@ -31,7 +31,7 @@ class Estimate(ByContent):
         The mean; of ranks, the entropy in nats.
     error : float or ndarray
         See error_kind.  A standard error is nan for fewer than 32 samples.  If a statistic never
-        varied, it is the length of the interval of possible values over the samples, or 0 if that
+        varied, it is the length of the interval of possible values over the samples, or nan if that
         is unknown.  inf where the error of a formula is not known.
     error_kind : {"none", "estimate", "standard error"}
         "none": the value is exact, to rounding.  "estimate": the size of what a formula leaves

@@ -8,7 +8,9 @@ Probabilities come from the closed form in the angle, quantiles from one monoton
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +18,7 @@ from typing import Any
 import numpy as np
 from scipy import integrate, special, stats
 
-from rmt_rank._lib.validation import function, real, real_array, shown
+from rmt_rank._lib.validation import function, real, real_array, require_memory, shown
 from rmt_rank.theory.gaussian import angle as spectral_angle
 from rmt_rank.theory.gaussian import angle_law as spectral_law
 from rmt_rank.theory.gaussian import inversion as spectral_inversion
@@ -25,6 +27,9 @@ from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 from rmt_rank.theory.gaussian.moments import log_moment
 
 __all__ = ["fuss_catalan", "singular_value_law"]
+
+# Depths between which no intermediate result leaves float64; beyond, as for depth 0, all is nan.
+LEAST_DEPTH, LARGEST_DEPTH = 1e-100, 1e100
 
 
 class _FrozenLaw(type(stats.norm())):  # type: ignore[misc]  # SciPy gives its class no public name
@@ -86,13 +91,13 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
         return [_ShapeInfo("depth", False, (0, np.inf), (False, False))]
 
     def _argcheck(self, depth: Any) -> Any:
-        return (depth > 0) & np.isfinite(depth)
+        return (depth >= LEAST_DEPTH) & (depth <= LARGEST_DEPTH)
 
     def _get_support(self, depth: Any) -> tuple[Any, Any]:
         depth = np.asarray(depth, dtype=np.float64)
         if depth.ndim == 0:
             one = depth.item()
-            valid = 0 < one < np.inf
+            valid = LEAST_DEPTH <= one <= LARGEST_DEPTH
             return 0.0, spectral_angle.largest_value(one, self._exponent) if valid else np.nan
         valid = self._argcheck(depth)
         largest = spectral_angle.largest_value(np.where(valid, depth, 1.0), self._exponent)
@@ -124,6 +129,10 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
 
     def rvs(self, *args: Any, **kwds: Any) -> Any:
         """Draw from the law, as `scipy.stats.rv_continuous.rvs` does, but safely in any thread."""
+        size = kwds.get("size", args[3] if len(args) > 3 else None)
+        with contextlib.suppress(TypeError, OverflowError):  # SciPy refuses what is not a size
+            # uniform numbers, angles and values
+            require_memory("size", 64.0 * math.prod(np.atleast_1d(1 if size is None else size)))
         # SciPy stores the call's random_state in the object while it draws
         return super(_SpectralLaw, copy.copy(self)).rvs(*args, **kwds)
 
@@ -266,7 +275,8 @@ class _FussCatalan(_SpectralLaw):
 
     Notes
     -----
-    For any real depth L > 0 the law is parametrised by an angle phi in (0, pi/(L+1)):
+    For any real depth L > 0 (from 1e-100 to 1e100; SciPy's nan beyond) the law is parametrised by
+    an angle phi in (0, pi/(L+1)):
 
     .. math::
 
@@ -322,10 +332,10 @@ class _SingularValueLaw(_SpectralLaw):
 
     Notes
     -----
-    The density is Eq. 5 of [1]_, for any real depth L > 0, on
-    :math:`0 < \sigma < \sqrt{(L+1)^{L+1}/L^L}`.  Depth 1 is the quarter-circle law.  At 0 the
-    density behaves as sigma**((1-L)/(1+L)), so a maximum likelihood fit needs ``floc=0`` for
-    depth > 1, and leaves exact zeros out, with a warning.  Skewness and kurtosis come from raw
+    The density is Eq. 5 of [1]_, for any real depth L > 0 (from 1e-100 to 1e100; SciPy's nan
+    beyond), on :math:`0 < \sigma < \sqrt{(L+1)^{L+1}/L^L}`.  Depth 1 is the quarter-circle law.
+    At 0 the density behaves as sigma**((1-L)/(1+L)), so a maximum likelihood fit needs ``floc=0``
+    for depth > 1, and leaves exact zeros out, with a warning.  Skewness and kurtosis come from raw
     moments, and lose accuracy at small depth: 1e-12 at depth 0.01, 1e-8 at 1e-6.
 
     The relative error of pdf, cdf and sf is below 1e-13 (1 + abs(x f'(x)/f(x))) for depth 0.01 to

@@ -139,7 +139,8 @@ def test_statistics_of_many_components():
 def test_bin_edges():
     at_edges = estimate(lambda s: np.column_stack([s[:, 0] * 0 + 1]), 2, 1, samples=40, rng=0)
     assert at_edges.value == 1
-    assert at_edges.error == 0
+    # nothing varied, and how much it may is unknown
+    assert np.isnan(at_edges.error)
 
 
 def test_user_function():

@@ -39,6 +39,26 @@ def test_depth_two_in_closed_form():
 
 @pytest.mark.parametrize("law", LAWS)
 class TestConventions:
+    @pytest.mark.parametrize("depth", [1e-100, 1e-50, 1e50, 1e100])
+    def test_extreme_depths_give_numbers_and_no_warnings(self, law, depth):
+        # Warnings are errors.  Shallow: all mass near 1; deep: all near 0, since E log s = -L.
+        assert law.cdf(0.5, depth) == pytest.approx(0 if depth < 1 else 1, abs=1e-15)
+        assert law.sf(0.5, depth) == pytest.approx(1 if depth < 1 else 0, abs=1e-15)
+        assert law.ppf(0.5, depth) == pytest.approx(1 if depth < 1 else 0, abs=1e-15)
+        assert law.pdf(0.5, depth) > 0
+        assert law.isf(0.5, depth) == law.ppf(0.5, depth)
+        for value in (law.logpdf(0.5, depth), law.entropy(depth), *law.stats(depth)):
+            assert np.isfinite(value)
+        # many points at one depth
+        assert np.isfinite(law.pdf(np.linspace(0.01, 0.9, 5000), depth)).all()
+
+    def test_samples_that_do_not_fit(self, law):
+        for size in (10**13, (10**7, 10**6)):
+            with pytest.raises(ValueError, match=r"size must be smaller: about .* are needed"):
+                law.rvs(2, size=size)
+            with pytest.raises(ValueError, match="size must be smaller"):
+                law(2).rvs(size)
+
     def test_outside_the_support(self, law):
         edge = law.support(2.5)[1]
         assert law.pdf([-1, edge * 1.01], 2.5).tolist() == [0, 0]
@@ -46,7 +66,7 @@ class TestConventions:
         assert law.sf([-1, 0, edge, 9], 2.5).tolist() == [1, 1, 0, 0]
         assert law.logpdf(-1, 2.5) == -np.inf
 
-    @pytest.mark.parametrize("depth", [0, -1, np.nan, np.inf, -np.inf])
+    @pytest.mark.parametrize("depth", [0, -1, np.nan, np.inf, -np.inf, 1e308, 1e-308])
     def test_invalid_depths(self, law, depth):
         for value in (
             law.pdf(0.5, depth),
