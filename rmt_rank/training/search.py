@@ -132,7 +132,7 @@ def learning_rate_search(
     >>> from rmt_rank.networks.problem import least_squares_problem
     >>> from rmt_rank.training.search import learning_rate_search
     >>> problem = least_squares_problem(8, task_rank=2, examples=4, rng=0)
-    >>> found = learning_rate_search(problem, 2, [0.01, 0.02, 0.04], steps=500, extensions=5)
+    >>> found = learning_rate_search(problem, 2, [0.01, 0.02, 0.04], steps=1000, extensions=5)
     >>> found.at_edge, found.best > 0.04, len(found.learning_rate)
     (False, True, 5)
     """
