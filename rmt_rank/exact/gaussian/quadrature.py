@@ -257,8 +257,8 @@ def differential_effective_rank(
     order : number or inf
         a >= 0; 1 is Shannon, 0 Hartley (always 0), ``math.inf`` the min-entropy.
     digits : int
-        Significant decimal digits, at most 2000.  The time grows with their square: 1 s for 100, 24
-        s for 500, 10 minutes for 2000.
+        Significant decimal digits, at most 2000.  At depth 8, 100 take 1 s, 250 take 4 s, 500 take
+        28 s, and 1000 more than 5 minutes.
 
     Returns
     -------
