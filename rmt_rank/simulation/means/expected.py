@@ -53,7 +53,6 @@ _DEEP = 4
 _LIMIT = "it was asked for; proved as the width goes to infinity, its error here is the correction"
 # Reason for a formula outside its range, which is put in.
 _FORCED = "it was asked for where it is not known to hold: {}"
-_NO_ERROR = "its error is not known"
 # Powers at which the error of the corrected form was measured.
 _POWERS = (1.0, 2.0)
 
@@ -281,8 +280,7 @@ def _unequal_formula(
     if not in_regime:
         left = math.inf
     if method == "limit":
-        forced = _FORCED.format(_NO_ERROR)
-        why = _LIMIT if in_regime else forced
+        why = _LIMIT if in_regime else _FORCED.format(_outside(N, depth, power, "effective depth"))
         return Estimate(limit, abs(term) + left, "estimate", "limit", "proved", why)
     hard = field == "real" and widths.count(N) > 1
     status = "conjectured" if hard or not in_regime else "verified"
@@ -290,7 +288,7 @@ def _unequal_formula(
         "exact annealed part" if field == "complex" else "the term of order 1/N"
     )
     if not in_regime:
-        why = _FORCED.format(_NO_ERROR)
+        why = _FORCED.format(_outside(N, depth, power, "effective depth"))
     return Estimate(limit + term, left, "estimate", "corrected", status, why)
 
 
@@ -308,11 +306,11 @@ def _simulated(
     return replace(found, why=why)
 
 
-def _outside(N: int, L: float, power: float) -> str:
-    """Say what is outside the range of the formulas for square matrices; "" inside."""
+def _outside(N: int, L: float, power: float, name: str = "depth") -> str:
+    """Say what is outside the range of the formulas; "" inside."""
     reasons = []
     if L > LARGEST_DEPTH_PER_WIDTH * N:
-        reasons.append("depth > width/4")
+        reasons.append(f"{name} > width/4")
     if not _power_known(power):
         reasons.append("power outside 1 to 2")
     return " and ".join(reasons)

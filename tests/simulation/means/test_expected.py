@@ -139,7 +139,8 @@ def test_forced_methods_warn_outside_their_regime():
         (16, 16, 1, "not known to hold: depth > width/4"),
         (16, 2, 3, "not known to hold: power outside 1 to 2"),
         (16, 16, 3, "not known to hold: depth > width/4 and power outside 1 to 2"),
-        ([32, 16], None, 3, "its error is not known at power 3"),
+        ([32, 16], None, 3, "not known to hold: power outside 1 to 2"),
+        ([16, 8, 8, 8, 8], None, 2, "not known to hold: effective depth > width/4"),
     ],
 )
 def test_why_says_that_a_method_was_forced(method, field, width, depth, power, reason):
@@ -149,12 +150,6 @@ def test_why_says_that_a_method_was_forced(method, field, width, depth, power, r
     assert found.why.endswith(reason)
     assert "holds" not in found.why
     assert found.status != "verified"
-
-
-def test_why_of_forced_limits_of_several_unequal_layers():
-    with pytest.warns(RegimeWarning, match="not known"):
-        found = expected_effective_rank([32, 16, 32], method="limit")
-    assert "it was asked for; its error is not known" in found.why
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -134,8 +135,10 @@ def _plain(context: Context) -> Iterator[Evidence]:
 
 
 def _every_factor(context: Context) -> Iterator[Evidence]:
+    # as many chains as the command takes by default, so that every step is seen
+    own = replace(context, samples=None, chains={})
     for width in (2, 4, 8):
-        yield decrease_line(context.chain(width, _CHAIN_DEPTHS))
+        yield decrease_line(own.chain(width, _CHAIN_DEPTHS))
 
 
 _ARGUED = "docs/finite-width-theorem.md"

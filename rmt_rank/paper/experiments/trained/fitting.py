@@ -163,10 +163,12 @@ def descend_and_fit(
     search = learning_rate_search(
         problem, network, grid, steps=steps, extensions=10, **common, unconverged="ignore"
     )
+    # where all networks diverged, the smallest rate was too large, too
+    rate = float(search.learning_rate[0]) if np.isnan(search.best) else search.best
     result = train(
         problem,
         network,
-        learning_rate=search.best,
+        learning_rate=rate,
         steps=steps,
         record=record,
         **common,
