@@ -14,7 +14,7 @@ _DESCRIPTION = "How low-rank is a deep linear network, and why."
 
 def main() -> int:
     """Run the command line of the process; the entry point of `rmt-rank`."""
-    from rmt_rank._lib.output import guarded
+    from rmt_rank._lib.entry import guarded
 
     return guarded(run)
 

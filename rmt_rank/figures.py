@@ -2,7 +2,7 @@
 
 import sys
 
-from rmt_rank._lib.output import guarded
+from rmt_rank._lib.entry import guarded
 
 __all__ = ["main"]
 

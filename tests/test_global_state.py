@@ -29,8 +29,8 @@ from matplotlib.figure import Figure
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import rmt_rank as rr
+from rmt_rank._lib.atomic import write
 from rmt_rank._lib.blas import one_blas_thread
-from rmt_rank._lib.output import write
 from rmt_rank.commands.verify import main as verify
 from rmt_rank.paper.experiments.workers import workers
 from rmt_rank.paper.figures.style import style

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rmt_rank._lib.archive import dump_json, load_json
-from rmt_rank._lib.output import clear_parts, create, is_part, write
+from rmt_rank._lib.atomic import clear_parts, create, is_part, write
 
 __all__ = ["begin", "declared"]
 

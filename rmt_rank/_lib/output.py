@@ -1,37 +1,26 @@
-"""Outputs of commands, checked before the work starts and written atomically; exit codes."""
+"""Outputs of commands, checked before the work starts and written atomically."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
-import platform
 import re
-import secrets
-import signal
 import stat
 import sys
-import tempfile
-import time
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rmt_rank._lib.archive import has_seal
+from rmt_rank._lib.atomic import clear_parts, temporary, write
+from rmt_rank._lib.entry import say
 from rmt_rank._lib.file_kinds import HEAD, holds_arrays
-from rmt_rank._lib.text import shown
 
-__all__ = ["Output", "clear_parts", "create", "guarded", "is_part", "refuse_same", "write"]
-__all__ += ["write_outputs"]
+__all__ = ["Output", "refuse_same", "write_outputs"]
 
-# Name of a file while it is written; it contains the machine and the process that write it.
-_PART = re.compile(r"\.rmt_rank-part-([0-9a-f]{8})-(\d{1,10})-\w{8}")
 # Files with these endings hold arrays, and no output of a command has one.
 _ARRAY_SUFFIXES = (".npy", ".npz", ".safetensors")
-# Age in seconds after which such a file counts as abandoned: writing takes seconds.
-_ABANDONED = 86400.0
 
 
 class Output:
@@ -123,7 +112,7 @@ class Output:
         try:
             mode = path.stat().st_mode
         except FileNotFoundError:
-            with _temporary(path.resolve()):
+            with temporary(path.resolve()):
                 return
         if stat.S_ISSOCK(mode) or stat.S_ISBLK(mode):
             raise OSError(errno.EINVAL, "it is a socket or a disk")
@@ -174,7 +163,7 @@ def write_outputs(
             if output.standard:
                 raise
             why = error.strerror or error
-            _say(f"{prog}: could not write {output.option} {output.path}: {why}")
+            say(f"{prog}: could not write {output.option} {output.path}: {why}")
             all_written = False
     return all_written
 
@@ -219,127 +208,6 @@ def _to_standard_output(content: bytes) -> None:
     sys.stdout.flush()
 
 
-def write(path: Path, content: bytes) -> None:
-    """Replace a file atomically, keeping its permissions.
-
-    Devices and pipes, and files in a read-only folder, are written to directly.
-    """
-    path = path.resolve()  # the file that a link points to, not the link
-    if path.exists() and not path.is_file():
-        path.write_bytes(content)
-        return
-    try:
-        part = _part(path, content)
-    except PermissionError:
-        path.write_bytes(content)
-        return
-    try:
-        part.replace(path)
-    except BaseException:  # Ctrl-C must not leave the part behind either
-        part.unlink(missing_ok=True)
-        raise
-
-
-def create(path: Path, content: bytes) -> bool:
-    """Write a file atomically if there is none; return False if another process was faster."""
-    part = _part(path, content)
-    try:
-        # link instead of replace: among several processes, the first one's file stays
-        os.link(part, path)
-    except FileExistsError:
-        return False
-    except OSError:  # the file system does not support links
-        if os.path.lexists(path):
-            return False
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return True
-
-
-def is_part(name: str) -> bool:
-    """Return whether a name is that of an unfinished file of `write` or `create`."""
-    return _PART.fullmatch(name) is not None
-
-
-def clear_parts(folder: Path) -> None:
-    """Remove unfinished files that killed processes have left behind.
-
-    Files of processes that are alive, or may be alive on other machines, are kept for a day.
-    """
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            owner = _PART.fullmatch(entry.name)
-            with contextlib.suppress(OSError):
-                if owner is not None and entry.is_file(follow_symlinks=False):
-                    age = time.time() - entry.stat(follow_symlinks=False).st_mtime
-                    if age > _ABANDONED or (owner[1] == _machine() and _ended(int(owner[2]))):
-                        Path(entry.path).unlink()
-
-
-def _part(path: Path, content: bytes) -> Path:
-    """Write a temporary file beside a path, with its permissions, and flush it to disk."""
-    part = None
-    try:
-        with _temporary(path, delete=False) as file:
-            part = Path(file.name)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            part.chmod(_permissions(path))
-    except BaseException as error:  # Ctrl-C must not leave the part behind either
-        if part is not None:
-            part.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno is not None:
-            # name the user's file: a failed write names no file, and a failed open the temporary
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        raise
-    return part
-
-
-def _temporary(path: Path, *, delete: bool = True) -> Any:
-    return tempfile.NamedTemporaryFile(dir=path.parent, prefix=_part_prefix(), delete=delete)
-
-
-def _part_prefix() -> str:
-    """Prefix of the name of a file that this process is writing, see `_PART`."""
-    return f".rmt_rank-part-{_machine()}-{os.getpid()}-"
-
-
-def _machine() -> str:
-    """Identify the machine and the container, since each numbers its own processes."""
-    name = platform.node()
-    with contextlib.suppress(OSError):
-        name += str(Path("/proc/self/ns/pid").readlink())
-    return hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:8]
-
-
-def _ended(process: int) -> bool:
-    """Return whether a process of this machine is known to have ended."""
-    if os.name != "posix":
-        return False  # on systems where probing a process would end it
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return False
-
-
-def _permissions(path: Path) -> int:
-    if path.exists():
-        return stat.S_IMODE(path.stat().st_mode)
-    # the permissions that the kernel leaves of 0o666: reading the umask sets it, for all threads
-    probe = path.with_name(_part_prefix() + secrets.token_hex(4))
-    descriptor = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-    try:
-        return stat.S_IMODE(os.fstat(descriptor).st_mode)
-    finally:
-        os.close(descriptor)
-        probe.unlink()
-
-
 def refuse_same(*outputs: Output) -> None:
     """ValueError if two options name the same file."""
     given = [output for output in outputs if output.path is not None]
@@ -351,57 +219,3 @@ def refuse_same(*outputs: Output) -> None:
     if len(set(places)) < len(places):
         options = " and ".join(output.option for output in given)
         raise ValueError(f"{options} must be different files, got {places[0]!r} for both")
-
-
-def guarded(main: Callable[[], int]) -> int:
-    """Run a process's main without stack traces for Ctrl-C, a closed pipe or a full disk.
-
-    Characters that a stream cannot encode are printed as escapes, output to a stream that was
-    closed before the start is discarded, and a warning is one line on standard error.
-
-    Returns
-    -------
-    int
-        The value that main returns; 130 after Ctrl-C, 141 if the reader of a pipe has closed it, 2
-        if standard output cannot be written.
-    """
-    _prepare_streams()
-    warnings.showwarning = lambda message, *_where, **_options: _say(f"warning: {message}")
-    try:
-        code = main()
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        _say("interrupted")
-        code = 130
-    except BrokenPipeError:
-        _silence()
-        return 141
-    except OSError as error:
-        _silence()
-        _say(f"could not write: {error}")
-        return 2
-    if code == 130:
-        # the process is about to exit and has reported everything: a second Ctrl-C changes nothing
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return code
-
-
-def _prepare_streams() -> None:
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            # it stays open until the process ends
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
-        elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _say(message: str) -> None:
-    with contextlib.suppress(OSError):  # there is nowhere left to report the error
-        print(shown(message), file=sys.stderr, flush=True)
-
-
-def _silence() -> None:
-    """Let the interpreter flush its buffers into nothing when it exits."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from rmt_rank._lib.archive import described
-from rmt_rank._lib.output import Output, write
+from rmt_rank._lib.atomic import write
+from rmt_rank._lib.output import Output
 from rmt_rank._lib.paths import path_option, user_path
 from rmt_rank._lib.text import Parser, shown
 from rmt_rank._lib.validation import integer

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from rmt_rank._lib.activations import activation
 from rmt_rank._lib.archive import described, pack, parsed, unpack
-from rmt_rank._lib.output import clear_parts, write
+from rmt_rank._lib.atomic import clear_parts, write
 from rmt_rank._lib.validation import integer, shown
 from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.nonlinear import NonlinearNetwork

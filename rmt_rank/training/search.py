@@ -17,7 +17,8 @@ from rmt_rank.networks.nonlinear import NonlinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.optimizers import LEARNING_RATES
-from rmt_rank.training.train import UNCONVERGED, respond, train, unconverged_message
+from rmt_rank.training.train import train
+from rmt_rank.training.unconverged import UNCONVERGED, respond, unconverged_message
 
 __all__ = ["LearningRateSearch", "learning_rate_search"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._lib.array import namespace_or_default
-from rmt_rank._lib.errors import ConvergenceWarning
 from rmt_rank._lib.random import RNG, streams
 from rmt_rank._lib.validation import (
     LARGEST_INTEGER,
@@ -39,15 +38,15 @@ from rmt_rank.training.optimizers.setup import Setup
 from rmt_rank.training.recording import THRESHOLDS, Arrays, Observer, joined, with_measures
 from rmt_rank.training.result import TrainingResult
 from rmt_rank.training.schedule import scheduled, wanted_steps
+from rmt_rank.training.unconverged import UNCONVERGED, advice_for, respond, unconverged_message
 
-__all__ = ["UNCONVERGED", "respond", "train", "unconverged_message", "whole_runs"]
+__all__ = ["train", "whole_runs"]
 
 Array = npt.NDArray[Any]
 
 # Largest number of layers of a network that is given by its depth.
 MOST_LAYERS = 10**5
 _WITHOUT_GRADIENT = ("cma_es", "random_search")
-UNCONVERGED = ("warn", "raise", "ignore")
 _WHOLE_RUNS = ContextVar("whole_runs", default=False)
 
 
@@ -302,7 +301,7 @@ def train(
     if start is not None:
         arrays = joined(start.arrays, arrays)
     if not interrupted:
-        message = unconverged_message(standing.status, tolerance, steps, _advice(optimizer))
+        message = unconverged_message(standing.status, tolerance, steps, advice_for(optimizer))
         respond(message, unconverged, stacklevel=2)
     return TrainingResult(network, settings, arrays, standing.state)
 
@@ -318,72 +317,6 @@ def _plain(depth: Any, problem: LeastSquaresProblem) -> LinearNetwork:
         ) from None
     hidden = max(problem.features, problem.outputs)
     return LinearNetwork((problem.features, *[hidden] * (depth - 1), problem.outputs))
-
-
-def unconverged_message(
-    status: Array, tolerance: float, steps: int, advice: Mapping[Status, str], where: str = ""
-) -> str | None:
-    """Describe networks above the tolerance.
-
-    Parameters
-    ----------
-    status : ndarray
-        `Status` of all networks.
-    tolerance, steps
-        As in `train`.
-    advice : mapping of Status to str
-        What can be done about those that used up their steps, diverged or stalled.
-    where : str, optional
-        Which networks these are.
-
-    Returns
-    -------
-    str or None
-        None if all converged, or there is no goal.
-    """
-    missed = status[status != Status.CONVERGED]
-    if not len(missed) or tolerance == 0 or steps == 0:
-        return None
-    names = {
-        Status.BUDGET: f"{{}} used up {steps} steps",
-        Status.DIVERGED: "{} diverged",
-        Status.STALLED: "{} stalled",
-    }
-    counts = {kind: int((missed == kind).sum()) for kind in names}
-    reasons = ", ".join(names[kind].format(count) for kind, count in counts.items() if count)
-    advised = "; ".join(advice[kind] for kind, count in counts.items() if count)
-    return (
-        f"{len(missed)} of {status.size} networks{where} did not converge to a loss of "
-        f"{tolerance:g} ({reasons}): compare ranks among converged networks only; {advised}"
-    )
-
-
-def respond(message: str | None, unconverged: str, stacklevel: int) -> None:
-    """Warn or raise, as `unconverged` says, if there is a message."""
-    if message is not None and unconverged == "raise":
-        raise RuntimeError(message)
-    if message is not None and unconverged == "warn":
-        warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel + 1)
-
-
-def _advice(optimizer: str) -> dict[Status, str]:
-    """Advice for networks that did not converge, by their status."""
-    more = "for more steps, resume with train(start=result)"
-    smaller = "those that diverged need a smaller "
-    if optimizer == "cma_es":
-        more += ", or change learning_rate, the initial step"
-        smaller += "learning_rate, the initial step"
-    elif LEARNING_RATES[optimizer] is None:
-        smaller += "scale of the initial weights"
-    else:
-        more += ", or change learning_rate"
-        smaller += "learning_rate"
-    return {
-        Status.BUDGET: more,
-        Status.DIVERGED: smaller,
-        Status.STALLED: "those that stalled need other initial weights or another optimizer, or a "
-        "larger tolerance",
-    }
 
 
 def _rates(optimizer: str, learning_rate: float | Sequence[float] | None) -> Array:

@@ -9,9 +9,10 @@ import textwrap
 
 import pytest
 
-from rmt_rank._lib import output as _output
+from rmt_rank._lib import atomic
+from rmt_rank._lib.atomic import clear_parts, create, is_part, write
 from rmt_rank._lib.folder import begin
-from rmt_rank._lib.output import Output, clear_parts, create, is_part, write
+from rmt_rank._lib.output import Output
 
 # A child of a child exits at the n-th line of the two modules that make folders and write files, as
 # if by SIGKILL: nothing is cleaned up or flushed.  The test uses some lines; all were tried once.
@@ -20,7 +21,7 @@ KILLS = textwrap.dedent("""
     from pathlib import Path
     import rmt_rank._lib.folder, rmt_rank._lib.output
 
-    FILES = {rmt_rank._lib.folder.__file__, rmt_rank._lib.output.__file__}
+    FILES = {rmt_rank._lib.folder.__file__, rmt_rank._lib.atomic.__file__}
 
     def killed(n, action):
         child = os.fork()
@@ -125,7 +126,7 @@ def test_kills_at_any_point(tmp_path):
 
 def part(folder, *, machine=None, process=None, age=0.0):
     """A file as a killed process leaves it."""
-    path = folder / f".rmt_rank-part-{machine or _output._machine()}-{process}-abc_1234"
+    path = folder / f".rmt_rank-part-{machine or atomic._machine()}-{process}-abc_1234"
     path.write_text("{")
     times = path.stat().st_mtime - age
     os.utime(path, (times, times))

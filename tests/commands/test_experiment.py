@@ -143,8 +143,8 @@ def test_no_more_jobs_than_processors_or_cells(monkeypatch):
 
     monkeypatch.setattr("rmt_rank.paper.experiments.workers.ProcessPoolExecutor", pool)
     monkeypatch.setattr("rmt_rank.paper.experiments.workers.os.cpu_count", lambda: 5)
-    for asked, cells, begun in ((1000, 9, 5), (1000, 3, 3), (2, 9, 2)):
-        with pytest.raises(RuntimeError, match=f"^{begun} processes"), workers(asked, cells):
+    for asked, cells, started in ((1000, 9, 5), (1000, 3, 3), (2, 9, 2)):
+        with pytest.raises(RuntimeError, match=f"^{started} processes"), workers(asked, cells):
             pass
     with workers(1000, 1) as executor:
         assert executor is None

@@ -10,7 +10,7 @@ import tempfile
 import pytest
 
 from rmt_rank.__main__ import run
-from rmt_rank._lib import output as _output
+from rmt_rank._lib import atomic
 from rmt_rank.paper import experiments
 from rmt_rank.paper.experiments.experiment import run_experiment
 from rmt_rank.paper.experiments.report import report
@@ -222,7 +222,7 @@ def test_numbers_that_cannot_be(made, tmp_path, change, words, capsys):
 def test_a_folder_is_cleared_of_what_a_killed_command_left(made, tmp_path):
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    left = tmp_path / f".rmt_rank-part-{_output._machine()}-{process.pid}-abcd_123"
+    left = tmp_path / f".rmt_rank-part-{atomic._machine()}-{process.pid}-abcd_123"
     left.touch()
     assert drawn(made / f"{NAME}.nc", tmp_path) == 0
     assert not left.exists()

@@ -19,7 +19,7 @@ import pytest
 
 from rmt_rank import __version__
 from rmt_rank.__main__ import run as rmt_rank_main
-from rmt_rank._lib import output as _output
+from rmt_rank._lib import atomic
 from rmt_rank.commands import verify as command
 from rmt_rank.exact.gaussian import quadrature
 from rmt_rank.paper.claims import CLAIMS, claim
@@ -444,7 +444,7 @@ class TestNothingIsLost:
         def full_disk(_descriptor):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(_output.os, "fsync", full_disk)
+        monkeypatch.setattr(atomic.os, "fsync", full_disk)
         assert verify("metrics.errata.definition-4", "--quiet", "--json", str(path)) == 2
         assert path.read_text() == "old"
         assert list(tmp_path.iterdir()) == [path]

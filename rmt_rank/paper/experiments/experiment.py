@@ -27,9 +27,9 @@ import numpy.typing as npt
 import scipy
 
 from rmt_rank._lib.archive import check, described, pack, parsed, unpack
+from rmt_rank._lib.atomic import write
 from rmt_rank._lib.blas import one_blas_thread
 from rmt_rank._lib.folder import declared
-from rmt_rank._lib.output import write
 from rmt_rank._lib.paths import user_path
 from rmt_rank._lib.validation import choice, function, instance, integer, shown
 from rmt_rank.paper.experiments.findings import Finding

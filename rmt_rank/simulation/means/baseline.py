@@ -68,11 +68,11 @@ def baseline(
     >>> print(round(random.value, 3), round(float(effective_rank(weights)), 3))
     4.817 4.817
     """
-    rows, columns = integers("shape", shape, at_least=1, fewest=2, at_most=LARGEST_INTEGER)[:2]
-    if len(shape) != 2:
-        raise ValueError(f"shape must hold two integers, got {len(shape)}")
+    sides = integers("shape", shape, at_least=1, fewest=2, at_most=LARGEST_INTEGER)
+    if len(sides) != 2:
+        raise ValueError(f"shape must hold two integers, got {len(sides)}")
     return expected_effective_rank(
-        [rows, columns], field=field, power=power, target_error=target_error, rng=rng
+        sides, field=field, power=power, target_error=target_error, rng=rng
     )
 
 
@@ -134,7 +134,6 @@ def depth_for(
         return 0
     target = math.log(rank)
     source = streams(rng)
-    options = {"field": field, "power": power, "target_error": target_error}
 
     def is_down(depth: int) -> bool:
         if depth > LARGEST_DEPTH_PER_WIDTH * N and depth * N**3 > LARGEST_WORK:
@@ -143,7 +142,9 @@ def depth_for(
                 f"or width**3 * depth be at most {LARGEST_WORK:g}, since deeper networks must be "
                 f"simulated, got rank {rank!r} at width {N}, which take about {depth} layers"
             )
-        found = expected_effective_rank(N, depth, rng=next(source), **options)  # type: ignore[arg-type]
+        found = expected_effective_rank(
+            N, depth, field=field, power=power, target_error=target_error, rng=next(source)
+        )
         return bool(found.value <= target)
 
     # about where it is at infinite width

@@ -22,8 +22,8 @@ import numpy as np
 import scipy
 
 from rmt_rank._lib.archive import check, described, load_json, pack, parsed, unpack
+from rmt_rank._lib.atomic import write
 from rmt_rank._lib.folder import declared
-from rmt_rank._lib.output import write
 from rmt_rank.simulation.means.controls import Controls
 from rmt_rank.simulation.means.joint_moments import JointMoments
 from rmt_rank.simulation.products.chain import Chain

@@ -26,7 +26,7 @@ from rmt_rank.theory.free_products.factors import (
 from rmt_rank.theory.free_products.mellin import LARGEST_ORDER, mellin_rank
 from rmt_rank.theory.free_products.panels import panel_law
 from rmt_rank.theory.gaussian.moments import LARGEST_POWER
-from rmt_rank.theory.numerics.interval_law import renyi_deficit
+from rmt_rank.theory.numerics.renyi_deficit import renyi_deficit
 
 __all__ = [
     "FreeFactor",

@@ -26,7 +26,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from rmt_rank._lib.validation import real
 from rmt_rank.theory.gaussian.moments import LARGEST_POWER
@@ -101,12 +100,8 @@ def _nodes(curve: Curve, z: float) -> tuple[Array, Array]:
     """log(s/mean) inside the support, and weights of integrals over it."""
     low, high = curve.log_edges
     start = low - high - _END if math.isfinite(low) else -_END / min(z, 1 / (curve.zeros + 1))
-    tau = np.arange(math.floor(start / _STEP), math.ceil(_END / _STEP) + 1) * _STEP
-    from_bottom = tau + (high - low)
-    log_ratio = high - np.logaddexp(0, -tau) + np.logaddexp(0, -from_bottom)
-    rate = -math.expm1(low - high) * special.expit(from_bottom) * special.expit(-tau)
-    inside = (log_ratio > low) & (log_ratio < high)
-    return log_ratio[inside], _STEP * rate[inside]
+    log_ratio, rise = curve.trapezoid(start, _END, _STEP)
+    return log_ratio, _STEP * rise
 
 
 def _phase(curve: Curve, t: npt.NDArray[np.complex128]) -> Array:

@@ -258,6 +258,16 @@ class Curve:
 
     # --- means --------------------------------------------------------------------------------
 
+    def trapezoid(self, start: float, end: float, step: float) -> tuple[Array, Array]:
+        """Nodes log(s/mean) of the trapezoidal rule in tau inside the support, and their slopes."""
+        low, high = self.log_edges
+        tau = np.arange(math.floor(start / step), math.ceil(end / step) + 1) * step
+        from_bottom = tau + (high - low)
+        log_ratio = high - np.logaddexp(0, -tau) + np.logaddexp(0, -from_bottom)
+        rise = -math.expm1(low - high) * special.expit(from_bottom) * special.expit(-tau)
+        inside = (log_ratio > low) & (log_ratio < high)
+        return log_ratio[inside], rise[inside]
+
     @cached_property
     def quadrature(self) -> Quadrature:
         """Nodes and weights of the trapezoidal rule."""
@@ -269,12 +279,7 @@ class Curve:
             t = POWER_LAW_BELOW * min([1.0, *(y for y, _ in positive)])
             start = float(self.log_ratio(np.asarray(t))) - high
             decay = 1 / (self.zeros + 1)
-        tau = np.arange(math.floor(start / STEP), math.ceil(SOFT_END / STEP) + 1) * STEP
-        from_bottom = tau + (high - low)
-        log_ratio = high - np.logaddexp(0, -tau) + np.logaddexp(0, -from_bottom)
-        inside = (log_ratio > low) & (log_ratio < high)
-        tau, log_ratio, from_bottom = tau[inside], log_ratio[inside], from_bottom[inside]
-        rise = -math.expm1(low - high) * special.expit(from_bottom) * special.expit(-tau)
+        log_ratio, rise = self.trapezoid(start, SOFT_END, STEP)
         q = self.from_log_ratio(log_ratio).imag
         weights = q * rise
         return Quadrature(log_ratio, weights / weights.sum(), decay)

@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from rmt_rank._lib.validation import real, real_array
 from rmt_rank.theory.gaussian.moments import LARGEST_POWER
-from rmt_rank.theory.numerics.interval_law import IntervalLaw, renyi_deficit
+from rmt_rank.theory.numerics.interval_law import IntervalLaw
+from rmt_rank.theory.numerics.renyi_deficit import renyi_deficit
 from rmt_rank.theory.rectangular.curve import Curve, checked_widths, curve_of
 
 __all__ = ["RectangularLaw", "rectangular_effective_rank", "rectangular_law", "rectangular_moment"]

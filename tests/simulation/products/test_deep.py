@@ -50,10 +50,10 @@ def test_blocks_of_deep_chains_are_smaller():
 
 @pytest.mark.parametrize("method", ["triangular", "dense"])
 def test_work_under_way_stops_when_nobody_waits(method):
-    begun = threading.Event()
+    started = threading.Event()
 
     def failing():
-        assert begun.wait(60)
+        assert started.wait(60)
         raise RuntimeError("ended")
 
     chain = Chain((2,) * 100_001, "real", method, False)
@@ -64,7 +64,7 @@ def test_work_under_way_stops_when_nobody_waits(method):
         finished = False
 
         def __call__(self):
-            begun.set()
+            started.set()
             block = deep()
             Deep.finished = True
             return block

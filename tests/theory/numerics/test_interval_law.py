@@ -11,7 +11,7 @@ from scipy import integrate, stats
 
 import rmt_rank as rr
 from rmt_rank import exact
-from rmt_rank.theory.numerics.interval_law import renyi_deficit
+from rmt_rank.theory.numerics.renyi_deficit import renyi_deficit
 
 LAWS = {
     "square": rr.rectangular_law([1, 1, 1, 1]),
