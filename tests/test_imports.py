@@ -155,6 +155,21 @@ print(rmt_rank.exact.enclose_effective_rank(1))
         _ = rmt_rank.inexact
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("train", "did you mean 'networks.train'"),
+        ("efective_rank", "did you mean 'effective_rank'"),
+        ("stabel_rank", "did you mean 'metrics.stable_rank'"),
+    ],
+)
+def test_missing_names_get_a_hint(name, hint):
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'; {hint}"):
+        getattr(rmt_rank, name)
+    with pytest.raises(AttributeError, match="no attribute 'xyzzy'$"):
+        _ = rmt_rank.xyzzy
+
+
 def test_public_names():
     assert sorted(rmt_rank.__all__) == rmt_rank.__all__
     for name in rmt_rank.__all__:

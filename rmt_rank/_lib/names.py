@@ -20,10 +20,10 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
 
 def no_attribute(name: str) -> str:
     """Return a message that `rmt_rank` has no such attribute, and which one is similar."""
-    known = list(importlib.import_module("rmt_rank").__all__)
+    known = {each: each for each in importlib.import_module("rmt_rank").__all__}
     for module in _MODULES:
-        listed = importlib.import_module(f"rmt_rank.{module}").__all__
-        if name in listed:
-            return f"module 'rmt_rank' has no attribute {name!r}; did you mean '{module}.{name}'?"
-        known += listed
-    return f"module 'rmt_rank' has no attribute {name!r}{did_you_mean(name, known)}"
+        for each in importlib.import_module(f"rmt_rank.{module}").__all__:
+            known.setdefault(each, f"{module}.{each}")
+    found = difflib.get_close_matches(name, list(known), n=1)
+    hint = f"; did you mean {known[found[0]]!r}?" if found else ""
+    return f"module 'rmt_rank' has no attribute {name!r}{hint}"
