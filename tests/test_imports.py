@@ -166,7 +166,7 @@ print(rmt_rank.exact.enclose_effective_rank(1))
 def test_missing_names_get_a_hint(name, hint):
     with pytest.raises(AttributeError, match=f"no attribute '{name}'; {hint}"):
         getattr(rmt_rank, name)
-    with pytest.raises(AttributeError, match="no attribute 'xyzzy'$"):
+    with pytest.raises(AttributeError, match=r"no attribute 'xyzzy'$"):
         _ = rmt_rank.xyzzy
 
 
