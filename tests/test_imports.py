@@ -27,7 +27,7 @@ ORDER = [
     {"simulation.products"},
     {"simulation.means"},
     {"simulation.study"},
-    {"training"},
+    {"training", "inspection"},
     {"paper.experiments"},
     {"paper.claims", "paper.figures"},
     {"commands"},

@@ -1,0 +1,1 @@
+"""Rank of a model's own matrices, compared with null models."""
