@@ -2,7 +2,7 @@
 
 A null model answers "compared with what?".  Those of a single matrix of independent entries have
 formulas: mean and standard deviation of the effective rank for Gaussian entries from the theory at
-finite width, and the shifts by kurtosis and mean of the entries from `theory.rectangular.one_layer`.
+finite width, and the shifts by kurtosis and mean of the entries from `theory.rectangular`.
 They are used where the smaller side is at least 32 and the entries have no heavy tails; otherwise
 matrices are drawn.
 
