@@ -17,7 +17,7 @@ from rmt_rank import exact
 from rmt_rank.exact.gaussian import balls
 
 # Seconds after which a test counts as hanging; it takes a few.
-LIMIT = 300
+LIMIT = 600
 
 # every public function that takes digits
 CALLS = {

@@ -71,8 +71,9 @@ def derivation() -> tuple[Step, ...]:
 
     Examples
     --------
-    >>> all(step.check() for step in derivation())
-    True
+    >>> first = derivation()[0]
+    >>> first.name, first.check().holds
+    ('jacobian', True)
     """
     b, w, k, x = sp.symbols("B w k x")
     trigammas = sp.polygamma(1, (L + 3) / 2), sp.polygamma(1, (L + 4) / 2)
