@@ -16,7 +16,7 @@ def evidence(name, seed=0):
 
 
 def seeds(name):
-    # of its time a hundredth depends on the seed
+    # one claim spends its time on quadrature, which does not depend on the seed
     return range(1 if name == "metrics.errata.two-normals" else 5)
 
 
