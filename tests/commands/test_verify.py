@@ -23,8 +23,8 @@ from rmt_rank.exact.gaussian import quadrature
 from rmt_rank.paper.claims import CLAIMS, claim
 from rmt_rank.paper.claims.finite_width import random_products as finite_width
 from rmt_rank.simulation.means import chain_statistics
-from rmt_rank.simulation.products import factors
 from rmt_rank.simulation.products import methods as products
+from rmt_rank.simulation.products import triangular_factors as factors
 from rmt_rank.theory.gaussian import angle as spectral_angle
 from rmt_rank.theory.gaussian import effective_rank
 
@@ -45,7 +45,7 @@ def scale_factors(monkeypatch, scale):
 
     def scaled(*arguments, **options):
         for factor in right(*arguments, **options):
-            yield factors.Factor(factor.diagonal * scale, factor.above * scale)
+            yield factors.TriangularFactor(factor.diagonal * scale, factor.above * scale)
 
     monkeypatch.setattr(products, "draw_factors", scaled)
 
