@@ -34,7 +34,9 @@ def test_the_root_inside_the_curve_is_counted_among_all_roots(depth):
 
 def test_real_depths_have_one_root_inside():
     for depth in (0.2, 1.7, 12.5):
-        for w in (-0.01, 0.5j, -0.3 - 2j, 40 - 30j):
+        edge = depth**depth / (depth + 1) ** (depth + 1)
+        # beside the cut a second root is just outside the curve
+        for w in (-0.01, 0.5j, 40 - 30j, (2 + 0.05j) * edge, (2 - 0.05j) * edge):
             assert roots_inside_the_curve(depth, w) == pytest.approx(1, abs=1e-9)
 
 
