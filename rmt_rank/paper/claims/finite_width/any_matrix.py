@@ -18,7 +18,7 @@ from rmt_rank.paper.claims.claim import Claim, Context, Evidence, at_most
 from rmt_rank.paper.claims.finite_width.fixed_spectrum import SAMPLES, SPECTRA, gaussian, spectra
 from rmt_rank.paper.claims.sampling_error import FALSE_ALARM, errors_allowed
 
-__all__ = ["CLAIMS", "WIDTHS", "share_scores"]
+__all__ = ["CLAIMS", "WIDTHS", "haar", "share_scores"]
 
 Array = npt.NDArray[np.float64]
 Matrices = npt.NDArray[np.inexact]
@@ -29,7 +29,7 @@ _ARGUED = "docs/finite-width-theorem.md"
 _ROUNDING = 1e-13
 
 
-def _haar(size: int, width: int, field: str, rng: np.random.Generator) -> Matrices:
+def haar(size: int, width: int, field: str, rng: np.random.Generator) -> Matrices:
     """Haar unitary or orthogonal matrices."""
     shape = (size, width, width)
     g = rng.standard_normal(shape)
@@ -44,11 +44,11 @@ def _factors(width: int, field: str, rng: np.random.Generator) -> Iterator[tuple
     yield "Gaussian, one row less", gaussian(width, field, rng)[:, : max(2, width - 1)]
     yield (
         "fixed times Haar",
-        rng.standard_normal((width, width)) @ _haar(SAMPLES, width, field, rng),
+        rng.standard_normal((width, width)) @ haar(SAMPLES, width, field, rng),
     )
     # I + a G has the same singular values on every A as (I + a G) k, k Haar
     block = np.eye(width) + 0.7 / math.sqrt(width) * gaussian(width, field, rng)
-    yield "residual block", block @ _haar(SAMPLES, width, field, rng)
+    yield "residual block", block @ haar(SAMPLES, width, field, rng)
 
 
 def share_scores(sigma: Array, d: Array, power: float = 1) -> Array:
