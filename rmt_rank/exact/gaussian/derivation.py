@@ -191,7 +191,7 @@ def derivation() -> tuple[Step, ...]:
             "levy positivity",
             "q decreases and y/(L+1) < y/L, so the Levy density grows with depth: log s loses an "
             "independent compound Poisson variable (beside the drift), hence every Schur-concave "
-            "functional of the normalised spectrum decreases.",
+            "functional of the normalised spectrum does not increase.",
             _formula(
                 r"q(x)^{-1/2}",
                 sp.Sum((x / 2) ** (2 * k) / sp.factorial(2 * k + 1), (k, 0, sp.oo)),

@@ -11,10 +11,12 @@ from rmt_rank.paper.claims.finite_width import (
     corrections,
     fixed_spectrum,
     gram_powers,
+    independent_entries,
     superharmonic,
     width_two,
 )
 from rmt_rank.paper.claims.finite_width import random_products as finite_width
+from rmt_rank.paper.claims.free_products import effective_depth
 from rmt_rank.paper.claims.free_products import residual_networks as residual
 from rmt_rank.paper.claims.gaussian import (
     asymptotics,
@@ -53,10 +55,12 @@ CLAIMS: tuple[Claim, ...] = (
     *fixed_spectrum.CLAIMS,
     *width_two.CLAIMS,
     *superharmonic.CLAIMS,
+    independent_entries.CLAIM,
     *nonlinear_init.CLAIMS,
     *conjugate_kernel.CLAIMS,
     *convergence.CLAIMS,
     *residual.CLAIMS,
+    effective_depth.CLAIM,
     *residual_limit.CLAIMS,
     singular_values.CLAIM,
     *definitions.CLAIMS,
