@@ -9,7 +9,9 @@ from rmt_rank.paper.claims.claim import Claim, Context, Evidence, Verdict, broke
 from rmt_rank.paper.claims.finite_width import (
     any_matrix,
     corrections,
+    deep_products,
     fixed_spectrum,
+    powers,
     superharmonic,
     width_two,
 )
@@ -51,6 +53,8 @@ CLAIMS: tuple[Claim, ...] = (
     *fixed_spectrum.CLAIMS,
     *width_two.CLAIMS,
     *superharmonic.CLAIMS,
+    *powers.CLAIMS,
+    *deep_products.CLAIMS,
     *nonlinear_init.CLAIMS,
     *conjugate_kernel.CLAIMS,
     *convergence.CLAIMS,

@@ -19,7 +19,7 @@ from rmt_rank.paper.claims.claim import Claim, Context, Evidence, at_most, below
 from rmt_rank.paper.claims.finite_width.fixed_spectrum import SAMPLES, SPECTRA, gaussian, spectra
 from rmt_rank.paper.claims.sampling_error import FALSE_ALARM, errors_allowed
 
-__all__ = ["CLAIMS", "critical_ratio"]
+__all__ = ["CLAIMS", "critical_ratio", "haar", "share_scores"]
 
 Array = npt.NDArray[np.float64]
 Matrices = npt.NDArray[np.inexact]
@@ -30,7 +30,7 @@ _ARGUED = "docs/finite-width-theorem.md"
 _ROUNDING = 1e-13
 
 
-def _haar(size: int, width: int, field: str, rng: np.random.Generator) -> Matrices:
+def haar(size: int, width: int, field: str, rng: np.random.Generator) -> Matrices:
     """Haar unitary or orthogonal matrices."""
     shape = (size, width, width)
     g = rng.standard_normal(shape)
@@ -45,14 +45,14 @@ def _factors(width: int, field: str, rng: np.random.Generator) -> Iterator[tuple
     yield "Gaussian, one row less", gaussian(width, field, rng)[:, : max(2, width - 1)]
     yield (
         "fixed times Haar",
-        rng.standard_normal((width, width)) @ _haar(SAMPLES, width, field, rng),
+        rng.standard_normal((width, width)) @ haar(SAMPLES, width, field, rng),
     )
     # I + a G has the same singular values on every A as (I + a G) k, k Haar
     block = np.eye(width) + 0.7 / math.sqrt(width) * gaussian(width, field, rng)
-    yield "residual block", block @ _haar(SAMPLES, width, field, rng)
+    yield "residual block", block @ haar(SAMPLES, width, field, rng)
 
 
-def _scores(sigma: Array, d: Array, power: float = 1) -> Array:
+def share_scores(sigma: Array, d: Array, power: float = 1) -> Array:
     """(share of A - mean share)/s.e. of the k largest powers, k = 1, 2, ..."""
     shares, fixed = sigma**power, d**power
     shares = np.cumsum(shares / shares.sum(axis=1, keepdims=True), axis=1)[:, : d.size - 1]
@@ -70,7 +70,7 @@ def _majorisation(context: Context) -> Iterator[Evidence]:
         for d in spectra(width, rng):
             for name, factor in _factors(width, context.field, rng):
                 sigma = np.linalg.svdvals(factor * d)
-                worst.setdefault(name, []).append(float(_scores(sigma, d).max()))
+                worst.setdefault(name, []).append(float(share_scores(sigma, d).max()))
     trials = SPECTRA * len(_WIDTHS)
     for name, scores in worst.items():
         yield at_most(
@@ -218,7 +218,7 @@ def _gram_complex(context: Context) -> Iterator[Evidence]:
     for width in _WIDTHS:
         for d in spectra(width, rng):
             sigma = np.linalg.svdvals(gaussian(width, "complex", rng) * d)
-            scores.append(float(_scores(sigma, d, power=2).max()))
+            scores.append(float(share_scores(sigma, d, power=2).max()))
     yield at_most(
         "complex entries: the k largest squared shares do not fall in mean",
         max(scores),
