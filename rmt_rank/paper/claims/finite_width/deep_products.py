@@ -14,7 +14,7 @@ from scipy import special
 
 from rmt_rank.metrics import spectrum
 from rmt_rank.paper.claims.claim import Claim, Context, Evidence, at_most
-from rmt_rank.paper.claims.finite_width.any_matrix import critical_ratio
+from rmt_rank.paper.claims.finite_width.gram_powers import critical_ratio
 from rmt_rank.paper.claims.sampling_error import FALSE_ALARM, errors_allowed
 from rmt_rank.theory.finite_width.lyapunov import effective_rank_decay_rate
 
