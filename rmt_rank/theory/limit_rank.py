@@ -103,7 +103,7 @@ def limit_effective_rank(
     >>> print(round(limit_effective_rank(widths=[2, 1, 2]), 4))
     -0.1537
     >>> limit_effective_rank(widths=[2, 1, 2], derivative=True).round(4)
-    array([0.0461, 0.    , 0.0461])
+    array([0.0472, 0.    , 0.0472])
     >>> print(round(limit_effective_rank(factors=[ResidualFactor(1)] * 8), 4))
     -0.9129
     >>> limit_effective_rank(time=[0, 1, 2, 4]).round(4)

@@ -76,7 +76,7 @@ def rectangular_effective_rank_derivative(
     >>> rectangular_effective_rank_derivative([1, 2], power=2).round(12)
     array([0.   , 0.125])
     >>> rectangular_effective_rank_derivative([2, 1, 4]).round(6)
-    array([0.035119, 0.      , 0.00852 ])
+    array([0.047696, 0.      , 0.009484])
     """
     ordered = checked_widths(widths)
     curve = curve_of(widths)
