@@ -37,7 +37,8 @@ def lyapunov_exponents(width: int, field: str = "real") -> npt.NDArray[np.float6
     Parameters
     ----------
     width : int
-        Side N, at least 1, as large as memory allows; entries have variance 1/N.
+        Side N, at least 1, as large as memory allows; entries have variance 1/N.  Not a list: the
+        depth is infinite, and layers must repeat.
     field : {"real", "complex"}
         Field of the entries.
 
@@ -93,7 +94,8 @@ def effective_rank_decay_rate(width: int, field: str = "real") -> float:
     Parameters
     ----------
     width : int
-        Side N, from 2 to 10^9; beyond, the rate is lost to rounding.
+        Side N, from 2 to 10^9; beyond, the rate is lost to rounding.  Not a list, as in
+        `lyapunov_exponents`.
     field : {"real", "complex"}
         Field of the entries.
 
