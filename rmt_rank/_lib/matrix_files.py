@@ -108,8 +108,15 @@ def members(path: Path) -> Iterator[Member]:
         yield _matrix(each)
 
 
-def stored(path: Path) -> Iterator[Stored]:
+def stored(path: Path, suffix: str | None = None) -> Iterator[Stored]:
     """Yield the arrays of a file, with functions that read them; the file stays open meanwhile.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    suffix : str, optional
+        Its format, one of `SUFFIXES`; that of its name by default.
 
     Raises
     ------
@@ -123,7 +130,7 @@ def stored(path: Path) -> Iterator[Stored]:
         raise ValueError(f"it is {what}, not a file")
     with path.open("rb") as file:
         head = file.read(HEAD)
-        suffix = path.suffix.lower()
+        suffix = suffix or path.suffix.lower()
         if suffix not in SUFFIXES:
             raise ValueError(
                 f"unknown kind of file; allowed: {', '.join(SUFFIXES)}; it is {kind(head)}"
@@ -220,7 +227,7 @@ def _declared(name: str, header: _Declared, load: Callable[[], npt.NDArray[Any]]
     shape, dtype, _ = header
     if skipped := _not_numbers(dtype):
         return Stored(name, shape, skipped=skipped)
-    return Stored(name, shape, str(dtype), 16 if dtype.kind == "c" else 8, load)
+    return Stored(name, shape, dtype.name, 16 if dtype.kind == "c" else 8, load)
 
 
 def _header(head: bytes, size: int) -> _Declared:
