@@ -22,7 +22,17 @@ __all__ = ["COLUMNS", "Inspection", "MatrixReport"]
 
 Array = npt.NDArray[np.float64]
 
-COLUMNS: tuple[str, ...] = ("name", "shape", "kind", "null", "effective_rank", "expected", "deficit", "low", "high")
+COLUMNS: tuple[str, ...] = (
+    "name",
+    "shape",
+    "kind",
+    "null",
+    "effective_rank",
+    "expected",
+    "deficit",
+    "low",
+    "high",
+)
 COLUMNS += ("z", "p", "q", "where")
 # Rows of the text that a session shows.
 _SHOWN = 12
