@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._lib.matrix_files import reason, too_large
+from rmt_rank._lib.reasons import reason, too_large
 from rmt_rank.inspection.plan import Plan, Shapes, plan
 from rmt_rank.inspection.scales import Scales
 from rmt_rank.inspection.tensor import Skipped, Tensor

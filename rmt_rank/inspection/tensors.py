@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rmt_rank._lib.file_kinds import HEAD, kind
-from rmt_rank._lib.matrix_files import reason, special
 from rmt_rank._lib.paths import user_path
+from rmt_rank._lib.reasons import reason, special
 from rmt_rank.inspection.formats import memory, modules
 from rmt_rank.inspection.tensor import Skipped, Tensor
 

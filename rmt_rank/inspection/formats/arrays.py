@@ -11,26 +11,6 @@ from rmt_rank.inspection.tensor import Skipped, Tensor
 
 __all__ = ["read"]
 
-# Names of types in .safetensors files.
-_TYPES = {
-    "F64": "float64",
-    "F32": "float32",
-    "F16": "float16",
-    "BF16": "bfloat16",
-    "F8_E4M3": "float8_e4m3fn",
-    "F8_E5M2": "float8_e5m2",
-    "I8": "int8",
-    "U8": "uint8",
-    "I16": "int16",
-    "U16": "uint16",
-    "I32": "int32",
-    "U32": "uint32",
-    "I64": "int64",
-    "U64": "uint64",
-    "BOOL": "bool",
-    "C64": "complex64",
-}
-
 
 def read(path: Path) -> Iterator[Tensor | Skipped]:
     """Yield the arrays of a file."""
@@ -42,4 +22,4 @@ def read(path: Path) -> Iterator[Tensor | Skipped]:
             why = each.error or each.skipped or "it cannot be read"
             yield Skipped(each.name, why, error=each.error is not None)
         else:
-            yield Tensor(each.name, each.shape, _TYPES.get(each.dtype, each.dtype), each.load)
+            yield Tensor(each.name, each.shape, each.dtype, each.load)

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from rmt_rank._lib.matrix_files import special
+from rmt_rank._lib.reasons import special
 from rmt_rank.inspection.tensor import Skipped, Tensor
 from rmt_rank.inspection.tensors import is_model, read_file
 

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._lib.matrix_files import too_large
+from rmt_rank._lib.reasons import too_large
 from rmt_rank.inspection.tensor import Skipped, Tensor, needed
 
 __all__ = ["read"]

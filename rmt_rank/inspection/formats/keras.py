@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._lib.matrix_files import UNPACKED, UNPACKED_RATIO, content_of, reason, too_large
+from rmt_rank._lib.npz import UNPACKED, UNPACKED_RATIO, content_of
+from rmt_rank._lib.reasons import reason, too_large
 from rmt_rank.inspection.tensor import UNKNOWN, Layer, Skipped, Tensor, needed
 
 __all__ = ["read"]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from rmt_rank._lib.array import to_numpy
 from rmt_rank._lib.array_input import as_floating
-from rmt_rank._lib.matrix_files import reason
+from rmt_rank._lib.reasons import reason
 from rmt_rank.inspection.tensor import UNKNOWN, Layer, Skipped, Tensor
 
 __all__ = ["of_array", "of_mapping", "tensor_of"]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._lib.matrix_files import special, too_large
+from rmt_rank._lib.reasons import special, too_large
 from rmt_rank.inspection.formats.onnx_uses import Graph
 from rmt_rank.inspection.tensor import Skipped, Tensor, needed
 

@@ -7,8 +7,9 @@ every other class and function.  A TorchScript archive holds code, which is not 
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import re
-import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,12 +18,16 @@ from typing import Any
 import numpy.typing as npt
 
 from rmt_rank._lib.array import to_numpy
-from rmt_rank._lib.matrix_files import reason, stored_only
+from rmt_rank._lib.npz import stored_only
+from rmt_rank._lib.reasons import reason
 from rmt_rank.inspection.formats import torchscript
 from rmt_rank.inspection.tensor import UNKNOWN, Layer, Skipped, Tensor, needed
 
 __all__ = ["read", "tensor_of", "where"]
 
+# The pages of a view of a file stay in memory with the view, so that tensors of more bytes than
+# this have one of their own.
+_LARGE = 2**22
 # Parts of a checkpoint that hold moments of gradients and the like, not weights.
 _OPTIMIZER = re.compile(r"(?i)^(optim|optimizers?|lr_schedulers?)(_?states?)?(_?dict)?$")
 
@@ -45,13 +50,37 @@ def read(path: Path) -> Iterator[Tensor | Skipped]:
             yield from torchscript.read(path)
             return
     torch = needed("torch", "", path.suffix or "PyTorch")
+    known: dict[Any, str] = {}
+    for name, value in _walk(torch, _loaded(torch, path, zipped)):
+        if isinstance(value, Skipped):
+            yield value
+            continue
+        place = where(value)
+        if place is not None and place in known:
+            yield Skipped(name, f"it is the same tensor as {known[place]}")
+            continue
+        known[place] = name
+        each = tensor_of(name, value)
+        if zipped and isinstance(each, Tensor) and not value.is_quantized and value.nbytes > _LARGE:
+            each = dataclasses.replace(each, load=functools.partial(_again, torch, path, name))
+        yield each
+
+
+def _loaded(torch: Any, path: Path, zipped: bool) -> Any:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except Exception as error:  # the unpickler and the reader of archives raise nearly everything
         raise ValueError(_why(error)) from error
-    yield from _tensors(torch, content)
+
+
+def _again(torch: Any, path: Path, name: str) -> npt.NDArray[Any]:
+    """Read a large tensor by a view of the file of its own, which is freed with the tensor."""
+    for found, value in _walk(torch, _loaded(torch, path, True)):
+        if found == name and not isinstance(value, Skipped):
+            each = tensor_of(name, value)
+            if isinstance(each, Tensor):
+                return each.load()
+    raise ValueError("the file was changed while it was read")
 
 
 def _why(error: Exception) -> str:
@@ -67,27 +96,21 @@ def _why(error: Exception) -> str:
     return f"PyTorch cannot read it: {reason(error)[:200]}"
 
 
-def _tensors(torch: Any, content: Any) -> Iterator[Tensor | Skipped]:
-    """Walk through dictionaries, lists and tuples; every tensor in memory is yielded once."""
+def _walk(torch: Any, content: Any) -> Iterator[tuple[str, Any]]:
+    """Yield tensors of dictionaries, lists and tuples with their names, and what is skipped."""
     stack: list[tuple[str, Any]] = [("", content)]
     containers: set[int] = set()
-    known: dict[Any, str] = {}
     while stack:
         name, value = stack.pop()
         if isinstance(value, torch.Tensor):
-            name = name or "tensor"
-            place = where(value)
-            if place is not None and place in known:
-                yield Skipped(name, f"it is the same tensor as {known[place]}")
-                continue
-            known[place] = name
-            yield tensor_of(name, value)
+            yield name or "tensor", value
         elif isinstance(value, Mapping | list | tuple):
             if id(value) in containers:
                 continue
             containers.add(id(value))
             if _OPTIMIZER.match(name.rpartition(".")[2]):
-                yield Skipped(name, "it is the state of an optimizer, not of the model")
+                why = "it is the state of an optimizer, not of the model"
+                yield name, Skipped(name, why)
                 continue
             items = value.items() if isinstance(value, Mapping) else enumerate(value)
             inner = [(f"{name}.{key}" if name else str(key), each) for key, each in items]

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._lib.matrix_files import content_of
+from rmt_rank._lib.npz import content_of
 from rmt_rank.inspection.tensor import Skipped, Tensor
 
 __all__ = ["is_script", "read"]

@@ -191,3 +191,14 @@ def test_torchscript_gives_the_same_tensors_as_the_module(read, tmp_path):
         np.testing.assert_array_equal(found[name], read(model)[name])
     whole = model.conv.weight.detach().numpy().reshape(6, 6)
     np.testing.assert_array_equal(found["conv.weight"], whole)
+
+
+def test_large_tensors_are_read_by_views_of_their_own(read, save, monkeypatch):
+    from rmt_rank.inspection.formats import torch as reader
+
+    monkeypatch.setattr(reader, "_LARGE", 0)
+    weights = {"a": tensor(4, 3), "b": [tensor(5, 3, seed=1).half(), tensor(3, 3, seed=2)]}
+    found = read(save({"model": weights}))
+    np.testing.assert_array_equal(found["model.a"], weights["a"].numpy())
+    np.testing.assert_array_equal(found["model.b.0"], weights["b"][0].float().numpy())
+    np.testing.assert_array_equal(found["model.b.1"], weights["b"][1].numpy())
