@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from rmt_rank._lib.entry import guarded
-from rmt_rank._lib.matrix_files import reason
 from rmt_rank._lib.names import did_you_mean
 from rmt_rank._lib.output import Output, refuse_same, write_outputs
 from rmt_rank._lib.paths import path_option
+from rmt_rank._lib.reasons import reason
 from rmt_rank._lib.text import Parser, named, shown
 from rmt_rank._lib.validation import integer
 from rmt_rank.commands.inspect_table import summary

@@ -119,7 +119,7 @@ def _spectrum(each: MatrixReport) -> dict[str, Any] | None:
     if not scale > 0 or not math.isfinite(scale):
         return None
     u = values / scale
-    law = None if each.kind == "product" else _law(*sorted(each.shape))
+    law = None if each.kind in ("product", "Gram matrix") else _law(*sorted(each.shape))
     cut = _CUT * law["end"] if law else math.inf
     end = 1.02 * max(float(u[u <= cut].max(initial=0.0)), law["end"] if law else 0.0)
     counts, _ = np.histogram(u, bins=_BINS, range=(0.0, end))
