@@ -113,15 +113,15 @@ def inspect_features(
         )
 
     nulls = {
-        "gaussian": lambda: _of_network(x.shape, 0, "identity", kernel, 1.0, count, next(random)),
-        "shuffle": lambda: _null("shuffle", shuffled(next(random))),
+        "gaussian": _of_network(x.shape, 0, "identity", kernel, 1.0, count, next(random)),
+        "shuffle": _null("shuffle", shuffled(next(random))),
     }
     if network is not None:
-        nulls["network"] = lambda: _of_network(
+        nulls["network"] = _of_network(
             x.shape, layers, network, kernel, variance, count, next(random)
         )
     rank = float(gram_effective_rank(x, kernel))
-    comparisons = tuple(replace(compare(rank, make()), null=name) for name, make in nulls.items())
+    comparisons = tuple(replace(compare(rank, null), null=name) for name, null in nulls.items())
     values = np.linalg.svd(gram_matrix(x, kernel), compute_uv=False)
     report = MatrixReport(
         "features", "Gram matrix", x.shape, "float64", "", values, rank, comparisons
