@@ -14,9 +14,10 @@ from rmt_rank._lib.output import Output, refuse_same, write_outputs
 from rmt_rank._lib.paths import path_option
 from rmt_rank._lib.text import Parser
 from rmt_rank._lib.validation import integer
+from rmt_rank._lib.work import processes, progress_bar
 from rmt_rank.commands.run import DONE, USAGE, add_options, guarded_run, row_outputs
 from rmt_rank.paper.experiments import EXPERIMENTS, find
-from rmt_rank.paper.experiments.experiment import SIZES, Experiment
+from rmt_rank.paper.experiments.experiment import SIZES, Experiment, run_experiment
 from rmt_rank.paper.experiments.image_problems import DATA, on
 from rmt_rank.paper.experiments.report import (
     OVER,
@@ -28,7 +29,6 @@ from rmt_rank.paper.experiments.report import (
     report,
     table,
 )
-from rmt_rank.paper.experiments.workers import run_with_bar, workers
 
 __all__ = ["main"]
 
@@ -70,14 +70,17 @@ def _run(options: argparse.Namespace, prog: str) -> int:
     outputs = [*row_outputs(options, _frame), (Output("--report", options.report), _report)]
     refuse_same(*(output for output, _ in outputs))
     cells = len(experiment.cells(experiment.settings(options.size)))
-    with workers(jobs, cells) as executor:
-        dataset = run_with_bar(
+    with (
+        processes(jobs, cells) as executor,
+        progress_bar(experiment.name, "cells", quiet=options.quiet) as progress,
+    ):
+        dataset = run_experiment(
             experiment,
             options.size,
             folder=options.out,
             seed=options.seed,
             executor=executor,
-            quiet=options.quiet,
+            progress=progress,
         )
     # write files first, so that a closed pipe does not lose them
     written = write_outputs(prog, outputs, dataset)

@@ -17,9 +17,10 @@ from rmt_rank._lib.output import Output
 from rmt_rank._lib.paths import path_option, user_path
 from rmt_rank._lib.text import Parser, shown
 from rmt_rank._lib.validation import integer
+from rmt_rank._lib.work import processes, progress_bar
 from rmt_rank.commands.run import DONE, add_options, guarded_run
 from rmt_rank.paper import experiments
-from rmt_rank.paper.experiments.experiment import SIZES, Experiment
+from rmt_rank.paper.experiments.experiment import SIZES, Experiment, run_experiment
 from rmt_rank.paper.experiments.image_problems import DATA, on
 from rmt_rank.paper.experiments.report import (
     list_line,
@@ -28,7 +29,6 @@ from rmt_rank.paper.experiments.report import (
     print_findings,
     report,
 )
-from rmt_rank.paper.experiments.workers import run_with_bar, workers
 from rmt_rank.paper.figures import FIGURES, find
 from rmt_rank.paper.figures.figure import PaperFigure, drawn
 from rmt_rank.paper.figures.numbers import KIND, netcdf, opened
@@ -80,7 +80,7 @@ def _run_all(options: argparse.Namespace) -> int:
     for figure in chosen:
         _refuse_other(figure, options, runs)
         _refuse_loss(figure, options)
-    with workers(jobs, max(cells, default=1)) as executor:
+    with processes(jobs, max(cells, default=1)) as executor:
         for figure in chosen:
             _make(figure, options, executor, runs, computed)
     return DONE
@@ -228,9 +228,15 @@ def _computed(run: Experiment, options: argparse.Namespace, executor: Executor |
     parts = [run.name, options.size, str(options.seed), *([options.data] if options.data else [])]
     folder = user_path("--out", options.out) / "cells" / "-".join(parts)
     folder.parent.mkdir(exist_ok=True)
-    return run_with_bar(
-        run, options.size, folder=folder, seed=options.seed, executor=executor, quiet=options.quiet
-    )
+    with progress_bar(run.name, "cells", quiet=options.quiet) as progress:
+        return run_experiment(
+            run,
+            options.size,
+            folder=folder,
+            seed=options.seed,
+            executor=executor,
+            progress=progress,
+        )
 
 
 def _keep(path: Path, content: bytes) -> str:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rmt_rank.paper.experiments.workers import processes
+from rmt_rank._lib.work import processes
 
 pytest.importorskip("xarray", reason="xarray is not installed")
 
@@ -53,7 +53,7 @@ def test_a_worker_in_a_long_call_ends_with_its_parent(start):
     script = """
 import os, signal, time
 import numpy
-from rmt_rank.paper.experiments.workers import processes
+from rmt_rank._lib.work import processes
 if __name__ == "__main__":
     with processes(2) as pool:
         ones = numpy.ones(2**20)
