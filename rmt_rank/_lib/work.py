@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from rmt_rank._lib.validation import function, shown
 
-__all__ = ["Report", "completed", "processes", "progress_bar", "require_runner"]
+__all__ = ["Report", "completed", "no_report", "processes", "progress_bar", "require_runner"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,12 +24,15 @@ Report = Callable[[int, int], None]
 _IN_FLIGHT = 64
 
 
+def no_report(_done: int, _total: int) -> None:
+    """Report nothing."""
+
+
 def require_runner(executor: Any, progress: Any) -> None:
-    """TypeError unless these can be an executor, or None, and a function that is told progress."""
+    """TypeError unless these are an executor, or None, and a function to report progress to."""
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise TypeError(f"executor must have the method submit, got {shown(executor)}")
-    if progress is not None:
-        function("progress", progress)
+    function("progress", progress)
 
 
 def completed(
@@ -38,7 +41,7 @@ def completed(
     load: Callable[[Item], Result | None],
     save: Callable[[Item, Result], None],
     executor: Executor | None = None,
-    progress: Report | None = None,
+    progress: Report = no_report,
 ) -> Iterator[tuple[Item, Result]]:
     """Yield items that can be loaded, then the others as they are computed, each saved at once.
 
@@ -53,12 +56,11 @@ def completed(
             done += 1
             yield item, found
     total = done + len(missing)
-    report = progress or (lambda _done, _total: None)
-    report(done, total)
+    progress(done, total)
     for item, result in _computed(missing, compute, executor):
         save(item, result)
         done += 1
-        report(done, total)
+        progress(done, total)
         yield item, result
 
 

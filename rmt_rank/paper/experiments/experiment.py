@@ -30,20 +30,19 @@ from rmt_rank._lib.blas import one_blas_thread
 from rmt_rank._lib.paths import user_path
 from rmt_rank._lib.store import Store, StoreError, StoreKind
 from rmt_rank._lib.validation import choice, instance, integer, shown
-from rmt_rank._lib.work import Report, completed, require_runner
+from rmt_rank._lib.work import Report, completed, no_report, require_runner
 from rmt_rank.paper.experiments.findings import Finding
-from rmt_rank.training.ledger import Status
-from rmt_rank.training.result import TrainingResult
 from rmt_rank.training.train import whole_runs
 
 __all__ = [
     "SIZES",
     "Arrays",
-    "BestRate",
     "Cell",
     "Experiment",
-    "best_rate",
+    "by_size",
     "grid",
+    "names",
+    "over",
     "run_experiment",
     "shared_seed",
 ]
@@ -93,10 +92,57 @@ class Experiment:
     judge: Callable[[Any], list[Finding]]
     shown: tuple[str, ...] = ()
 
+    def run(self, size: str = "quick", **options: Any) -> Any:
+        """Compute the cells that are missing, and combine all cells; see `run_experiment`."""
+        return run_experiment(self, size, **options)
+
+
+def by_size(**settings: Any) -> Callable[[str], dict[str, Any]]:
+    """Settings of each size: a tuple has a value for each of `SIZES`, anything else is for all.
+
+    Examples
+    --------
+    >>> by_size(width=(8, 32, 64), depths=[1, 2])("quick")
+    {'width': 32, 'depths': [1, 2]}
+    """
+
+    def chosen(size: str) -> dict[str, Any]:
+        place = SIZES.index(size)
+        return {
+            name: value[place] if isinstance(value, tuple) else value
+            for name, value in settings.items()
+        }
+
+    return chosen
+
 
 def grid(**keys: Iterable[Any]) -> list[Cell]:
     """Cells for all combinations of the values of keys, the last varying fastest."""
     return [dict(zip(keys, values, strict=True)) for values in itertools.product(*keys.values())]
+
+
+def over(**keys: str) -> Callable[[Mapping[str, Any]], list[Cell]]:
+    """Cells of a `grid` over settings: from the key of a cell to the name of the setting.
+
+    A setting is a list of values, a number of them from 0, or a mapping whose keys are integers.
+
+    Examples
+    --------
+    >>> over(depth="depths", repeat="repeats")({"depths": [1, 4], "repeats": 1})
+    [{'depth': 1, 'repeat': 0}, {'depth': 4, 'repeat': 0}]
+    """
+
+    def values(setting: Any) -> Iterable[Any]:
+        if isinstance(setting, Mapping):
+            return map(int, setting)
+        return range(setting) if isinstance(setting, int) else setting
+
+    return lambda settings: grid(**{key: values(settings[name]) for key, name in keys.items()})
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names from a text with blanks between them."""
+    return tuple(text.split())
 
 
 def run_experiment(
@@ -106,7 +152,7 @@ def run_experiment(
     folder: str | Path | None = None,
     seed: int = 0,
     executor: Executor | None = None,
-    progress: Report | None = None,
+    progress: Report = no_report,
 ) -> Any:
     """Compute the cells that are missing, and combine all cells.
 
@@ -215,38 +261,6 @@ def shared_seed(seed: np.random.SeedSequence, **names: int | float | str) -> np.
     if not isinstance(entropy, Sequence):
         raise TypeError(f"seed must be that of a cell, got {shown(seed)}")
     return _seed(int(entropy[0]), {"shared": "", **names})
-
-
-class BestRate(NamedTuple):
-    """The learning rate that `best_rate` chose."""
-
-    place: int  # on the grid
-    rate: float
-    at_edge: bool  # at an end of the grid: a better one may lie beyond
-
-
-def best_rate(results: Sequence[TrainingResult]) -> BestRate:
-    """Choose a learning rate: most networks converged, then fewest steps, then the lowest loss.
-
-    Parameters
-    ----------
-    results : sequence of TrainingResult
-        Runs over the same rates, such as on several problems.  Networks that did not converge
-        count with all steps of the budget.
-    """
-    arrays = [result.arrays for result in results]
-    rates = arrays[0]["learning_rate"][1]
-    status, taken, loss = (
-        np.concatenate([each[name][1] for each in arrays], axis=1)
-        for name in ("status", "taken", "final_loss")
-    )
-    converged = status == Status.CONVERGED
-    steps = np.where(converged, taken, results[0].settings["steps"]).mean(axis=1)
-    lost = np.median(np.where(np.isfinite(loss), loss, np.inf), axis=1)
-    order = np.lexsort((lost, steps, -converged.sum(axis=1)))
-    best = int(order[0])
-    ends = np.argmin(rates), np.argmax(rates)
-    return BestRate(best, float(rates[best]), len(rates) > 1 and best in ends)
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from rmt_rank._lib.paths import user_path
 from rmt_rank._lib.validation import instance
-from rmt_rank._lib.work import Report, completed, require_runner
+from rmt_rank._lib.work import Report, completed, no_report, require_runner
 from rmt_rank.simulation.means.joint_moments import JointMoments, added, combined
 from rmt_rank.simulation.products.blocks import require_room
 from rmt_rank.simulation.study.declaration import Study, label
@@ -84,12 +84,13 @@ def run_study(
     """
     instance("study", study, Study)
     path = user_path("store", store)
-    require_runner(executor, progress)
+    report = no_report if progress is None else progress
+    require_runner(executor, report)
     _require_feasible(study)
     _xarray()
     opened = StudyStore.begin(path, study)
     todo = (block for cell in cells(study) for block in blocks(study, opened.compiled, cell))
-    for _ in completed(todo, compute, opened.load, opened.save, executor, progress):
+    for _ in completed(todo, compute, opened.load, opened.save, executor, report):
         pass  # results are read from the store, in the order of blocks
     return open_study(path)
 

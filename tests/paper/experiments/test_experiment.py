@@ -10,10 +10,10 @@ from rmt_rank._lib.archive import pack
 from rmt_rank.networks.problem import least_squares_problem
 from rmt_rank.paper.experiments.experiment import (
     Experiment,
-    best_rate,
     run_experiment,
     shared_seed,
 )
+from rmt_rank.paper.experiments.trained.rates import best_rate
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.recording import Observer
 from rmt_rank.training.train import train
