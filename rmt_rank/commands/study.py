@@ -30,20 +30,7 @@ _MOST_WORKERS = 1024
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank study") -> int:
-    """Run `study` and return its exit code.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The command line; that of the process by default.
-    prog : str
-        Name of the program in messages.
-
-    Returns
-    -------
-    int
-        0: done; 1: a worker died; 2: wrong usage; 130: interrupted.  Finished results are kept.
-    """
+    """Run `study` and return its exit code, which the end of --help explains."""
     parser = _parser(prog)
     options = parser.parse_args(arguments)
     return guarded_run(parser, lambda: _act(options, prog))

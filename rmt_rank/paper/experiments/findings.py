@@ -25,6 +25,7 @@ __all__ = [
     "judge_converged",
     "judge_correlation",
     "judge_drops",
+    "judge_each",
     "judge_over",
     "judge_shift",
     "judge_trend",
@@ -387,3 +388,14 @@ def in_all(
     if details:
         parts.append("; ".join(f"{name}: {each.statistic}" for name, each in cases.items()))
     return Finding(sentence, reference, verdict, " | ".join(parts))
+
+
+def judge_each(
+    sentence: str, reference: str, parts: Mapping[Any, Any], name: str, **options: Any
+) -> Finding:
+    """One verdict from a trend in each of several Datasets, see `judge_over` and `in_all`."""
+    cases = {
+        str(case): judge_over("", "", part, name, comparisons=len(parts), **options)
+        for case, part in parts.items()
+    }
+    return in_all(sentence, reference, cases)

@@ -26,6 +26,7 @@ from rmt_rank.paper.experiments.findings import (
     Verdict,
     decided,
     in_all,
+    judge_each,
     judge_over,
     judge_shift,
     listed,
@@ -152,7 +153,7 @@ def _judge(dataset: Any) -> list[Finding]:
     depths, ranks = dataset.depth.values.tolist(), dataset.task_rank.values.tolist()
     dataset = dataset.assign(converged=dataset.converged == 1)
     by_rank = {rank: _computed(dataset.sel(task_rank=rank), "depth") for rank in ranks}
-    by_depth = {depth: _computed(dataset.sel(depth=depth), "task_rank") for depth in depths}
+    by_depth = {f"depth {d}": _computed(dataset.sel(depth=d), "task_rank") for d in depths}
     findings = []
     for rank, part in by_rank.items():
         found = judge_over(
@@ -173,21 +174,13 @@ def _judge(dataset: Any) -> list[Finding]:
         )
     findings.append(_towards_the_task(by_rank))
     findings.append(
-        in_all(
+        judge_each(
             "The rank at convergence rises with the task rank.",
             "Section 3.1",
-            {
-                f"depth {depth}": judge_over(
-                    "",
-                    "",
-                    part,
-                    "gram_rank",
-                    falls=False,
-                    along="task_rank",
-                    comparisons=len(depths),
-                )
-                for depth, part in by_depth.items()
-            },
+            by_depth,
+            "gram_rank",
+            falls=False,
+            along="task_rank",
         )
     )
     findings += [_below_least_norm(rank, by_rank[rank], len(ranks)) for rank in ranks]

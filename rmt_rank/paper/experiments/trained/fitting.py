@@ -23,7 +23,7 @@ from rmt_rank.networks.identities import (
     effective_weight,
 )
 from rmt_rank.networks.linear import LinearNetwork
-from rmt_rank.networks.problem import LeastSquaresProblem
+from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
 from rmt_rank.paper.experiments.experiment import Arrays, names
 from rmt_rank.paper.experiments.findings import ENOUGH, Finding, judge_over, listed
 from rmt_rank.training.ledger import Status
@@ -41,6 +41,7 @@ __all__ = [
     "identity",
     "judge_fitted",
     "medians",
+    "problem_of",
     "references",
     "train_to_the_end",
 ]
@@ -53,6 +54,14 @@ SHOWN = names(
     "minimal_gram_rank weight_rank fitted_weight_rank identity_weight_rank minimal_weight_rank "
     "loss fitted_loss steps learning_rate at_edge"
 )
+
+
+def problem_of(
+    settings: Mapping[str, Any], rng: np.random.SeedSequence, **options: Any
+) -> LeastSquaresProblem:
+    """The problem of an experiment with one width, task rank and number of examples."""
+    sizes = (settings[name] for name in ("width", "task_rank", "examples"))
+    return least_squares_problem(*sizes, rng=rng, **options)
 
 
 def references(problem: LeastSquaresProblem) -> dict[str, float]:

@@ -24,7 +24,7 @@ from rmt_rank.paper.experiments.experiment import (
     over,
     shared_seed,
 )
-from rmt_rank.paper.experiments.findings import Finding, in_all, judge_over, listed
+from rmt_rank.paper.experiments.findings import Finding, judge_each, judge_over, listed
 from rmt_rank.paper.experiments.image_problems import image_problem
 from rmt_rank.paper.experiments.trained.gram_blocks import (
     agreement,
@@ -127,11 +127,9 @@ def _one(
 
 
 def _judge(dataset: Any) -> list[Finding]:
-    findings = [
-        _falls(dataset.sel(activation=name), name, dataset.activation.size)
-        for name in dataset.activation.values.tolist()
-    ]
-    findings.append(_before(dataset))
+    parts = {name: dataset.sel(activation=name) for name in dataset.activation.values.tolist()}
+    findings = [_falls(part, name, len(parts)) for name, part in parts.items()]
+    findings.append(_before(parts))
     for variable, sentence, reference in (
         (
             "block_share",
@@ -150,7 +148,7 @@ def _judge(dataset: Any) -> list[Finding]:
             "ours: whether blocks are classes",
         ),
     ):
-        findings.append(_blocks(dataset, variable, sentence, reference))
+        findings.append(_blocks(parts, variable, sentence, reference))
     return findings
 
 
@@ -176,43 +174,23 @@ def _falls(part: Any, name: str, comparisons: int) -> Finding:
     )
 
 
-def _before(dataset: Any) -> Finding:
-    cases = {
-        name: judge_over(
-            "",
-            "",
-            dataset.sel(activation=name),
-            "initial_gram_rank",
-            falls=True,
-            flag=None,
-            comparisons=dataset.activation.size,
-        )
-        for name in dataset.activation.values.tolist()
-    }
-    return in_all(
+def _before(parts: Mapping[str, Any]) -> Finding:
+    return judge_each(
         "Before training, deeper networks have Gram matrices of lower rank.",
         "Observation 1",
-        cases,
+        parts,
+        "initial_gram_rank",
+        falls=True,
+        flag=None,
     )
 
 
-def _blocks(dataset: Any, variable: str, sentence: str, reference: str) -> Finding:
-    cases = {
-        name: judge_over(
-            "",
-            "",
-            dataset.sel(activation=name),
-            variable,
-            falls=False,
-            comparisons=dataset.activation.size,
-        )
-        for name in dataset.activation.values.tolist()
-    }
-    details = "; ".join(
-        f"{name}, medians by depth {_medians(dataset.sel(activation=name), variable)}"
-        for name in cases
+def _blocks(parts: Mapping[str, Any], variable: str, sentence: str, reference: str) -> Finding:
+    details = (
+        f"{name}, medians by depth {_medians(part, variable)}" for name, part in parts.items()
     )
-    return in_all(sentence, reference, cases).saying(f" | {details}")
+    found = judge_each(sentence, reference, parts, variable, falls=False)
+    return found.saying(f" | {'; '.join(details)}")
 
 
 EXPERIMENT = Experiment(

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from rmt_rank.metrics.gram import KERNELS, gram_effective_rank
 from rmt_rank.networks.linear import LinearNetwork
-from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
+from rmt_rank.networks.problem import LeastSquaresProblem
 from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
@@ -30,7 +30,7 @@ from rmt_rank.paper.experiments.experiment import (
 from rmt_rank.paper.experiments.findings import (
     Finding,
     in_all,
-    judge_over,
+    judge_each,
     judge_shift,
 )
 from rmt_rank.paper.experiments.trained.fitting import (
@@ -38,6 +38,7 @@ from rmt_rank.paper.experiments.trained.fitting import (
     descend_and_fit,
     judge_fitted,
     medians,
+    problem_of,
 )
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult
@@ -66,13 +67,8 @@ _settings = by_size(
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
-    problem = least_squares_problem(
-        settings["width"],
-        settings["task_rank"],
-        settings["examples"],
-        rng=shared_seed(seed, problem=cell["repeat"]),
-        test_examples=settings["held_out"],
-    )
+    shared = shared_seed(seed, problem=cell["repeat"])
+    problem = problem_of(settings, shared, test_examples=settings["held_out"])
     weights, found = _trained(
         problem, cell["depth"], settings, shared_seed(seed, weights=cell["repeat"])
     )
@@ -146,16 +142,13 @@ def _at_zero_error(kernel: str, part: Any, comparisons: int) -> Finding:
 
 
 def _before(parts: Mapping[str, Any]) -> Finding:
-    cases = {
-        kernel: judge_over(
-            "", "", part, "initial_rank", falls=True, flag=None, comparisons=len(parts)
-        )
-        for kernel, part in parts.items()
-    }
-    return in_all(
+    return judge_each(
         "Before training, deeper networks have Gram matrices of lower rank under every kernel.",
         _REFERENCE,
-        cases,
+        parts,
+        "initial_rank",
+        falls=True,
+        flag=None,
     )
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank.networks.linear import LinearNetwork
-from rmt_rank.networks.problem import least_squares_problem
 from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
@@ -34,6 +33,7 @@ from rmt_rank.paper.experiments.trained.fitting import (
     fitted_depths,
     judge_fitted,
     medians,
+    problem_of,
     train_to_the_end,
 )
 
@@ -64,12 +64,7 @@ _settings = by_size(
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
     repeat, initialisation = cell["repeat"], cell["initialisation"]
-    problem = least_squares_problem(
-        settings["width"],
-        settings["task_rank"],
-        settings["examples"],
-        rng=shared_seed(seed, problem=repeat),
-    )
+    problem = problem_of(settings, shared_seed(seed, problem=repeat))
     as_depth = None if initialisation == "normal" else settings["as_depth"]
     return train_to_the_end(
         problem,

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank.networks.linear import LinearNetwork
-from rmt_rank.networks.problem import least_squares_problem
 from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
@@ -26,7 +25,12 @@ from rmt_rank.paper.experiments.findings import (
     judge_correlation,
     judge_shift,
 )
-from rmt_rank.paper.experiments.trained.fitting import SHOWN, judge_fitted, train_to_the_end
+from rmt_rank.paper.experiments.trained.fitting import (
+    SHOWN,
+    judge_fitted,
+    problem_of,
+    train_to_the_end,
+)
 
 __all__ = ["EXPERIMENT", "run", "verdict"]
 
@@ -57,12 +61,7 @@ _settings = by_size(
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
-    problem = least_squares_problem(
-        settings["width"],
-        settings["task_rank"],
-        settings["examples"],
-        rng=shared_seed(seed, problem=cell["repeat"]),
-    )
+    problem = problem_of(settings, shared_seed(seed, problem=cell["repeat"]))
     network = LinearNetwork((settings["width"],) * (cell["depth"] + 1))
     return train_to_the_end(problem, network, settings, seed)
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from rmt_rank.networks.linear import LinearNetwork
-from rmt_rank.networks.problem import least_squares_problem
 from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
@@ -36,6 +35,7 @@ from rmt_rank.paper.experiments.trained.fitting import (
     fitted_depths,
     judge_fitted,
     medians,
+    problem_of,
     train_to_the_end,
 )
 
@@ -69,12 +69,7 @@ _settings = by_size(
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
-    problem = least_squares_problem(
-        settings["width"],
-        settings["task_rank"],
-        settings["examples"],
-        rng=shared_seed(seed, problem=cell["repeat"]),
-    )
+    problem = problem_of(settings, shared_seed(seed, problem=cell["repeat"]))
     network, depth = cell["network"], cell["depth"]
     shape = LinearNetwork(
         (settings["width"],) * (depth + 1),
