@@ -40,8 +40,8 @@ __all__ = [
     "Cell",
     "Experiment",
     "by_size",
+    "columns",
     "grid",
-    "names",
     "over",
     "run_experiment",
     "shared_seed",
@@ -140,8 +140,8 @@ def over(**keys: str) -> Callable[[Mapping[str, Any]], list[Cell]]:
     return lambda settings: grid(**{key: values(settings[name]) for key, name in keys.items()})
 
 
-def names(text: str) -> tuple[str, ...]:
-    """Names from a text with blanks between them."""
+def columns(text: str) -> tuple[str, ...]:
+    """Names of variables, the columns of a report, from a text with blanks between them."""
     return tuple(text.split())
 
 

@@ -17,7 +17,7 @@ from rmt_rank.paper.experiments.experiment import (
     Cell,
     Experiment,
     by_size,
-    names,
+    columns,
     over,
 )
 from rmt_rank.paper.experiments.findings import Finding, Verdict, decided
@@ -119,7 +119,7 @@ EXPERIMENT = Experiment(
     cells=over(width="widths", depth="depths"),
     compute=_compute,
     judge=_judge,
-    shown=names("rank error simulated share limit_error corrected_error"),
+    shown=columns("rank error simulated share limit_error corrected_error"),
 )
 
 run, verdict = EXPERIMENT.run, EXPERIMENT.judge

@@ -19,7 +19,7 @@ from rmt_rank.paper.experiments.experiment import (
     Cell,
     Experiment,
     by_size,
-    names,
+    columns,
     over,
 )
 from rmt_rank.paper.experiments.findings import Finding, Verdict, decided, judge_drops, listed
@@ -171,7 +171,7 @@ EXPERIMENT = Experiment(
     cells=over(network="networks", field="fields", width="samples"),
     compute=_compute,
     judge=_judge,
-    shown=names("mean_rank standard_error limit misfit effective_depth"),
+    shown=columns("mean_rank standard_error limit misfit effective_depth"),
 )
 
 run, verdict = EXPERIMENT.run, EXPERIMENT.judge

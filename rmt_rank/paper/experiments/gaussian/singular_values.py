@@ -16,7 +16,7 @@ from rmt_rank.paper.experiments.experiment import (
     Cell,
     Experiment,
     by_size,
-    names,
+    columns,
     over,
 )
 from rmt_rank.paper.experiments.findings import Finding, decided, judge_over
@@ -169,7 +169,7 @@ EXPERIMENT = Experiment(
     cells=over(width="draws", depth="depths"),
     compute=_compute,
     judge=_judge,
-    shown=names("distance bound rank limit_rank"),
+    shown=columns("distance bound rank limit_rank"),
 )
 
 run, verdict = EXPERIMENT.run, EXPERIMENT.judge

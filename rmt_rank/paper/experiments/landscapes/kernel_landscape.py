@@ -24,7 +24,7 @@ from rmt_rank.paper.experiments.experiment import (
     Cell,
     Experiment,
     by_size,
-    names,
+    columns,
     over,
     shared_seed,
 )
@@ -139,7 +139,7 @@ EXPERIMENT = Experiment(
     cells=over(features="features", reach="reaches"),
     compute=_compute,
     judge=_judge,
-    shown=names("share mean_rank origin_rank lower"),
+    shown=columns("share mean_rank origin_rank lower"),
 )
 
 run, verdict = EXPERIMENT.run, EXPERIMENT.judge

@@ -24,7 +24,7 @@ from rmt_rank.paper.experiments.experiment import (
     Cell,
     Experiment,
     by_size,
-    names,
+    columns,
     over,
 )
 from rmt_rank.paper.experiments.findings import (
@@ -215,7 +215,7 @@ EXPERIMENT = Experiment(
     cells=over(pixels="pixels", depth="depths"),
     compute=_compute,
     judge=_judge,
-    shown=names("weight_rank gram_rank"),
+    shown=columns("weight_rank gram_rank"),
 )
 
 run, verdict = EXPERIMENT.run, EXPERIMENT.judge

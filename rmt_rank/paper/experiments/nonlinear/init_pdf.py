@@ -17,7 +17,7 @@ from rmt_rank.paper.experiments.experiment import (
     Cell,
     Experiment,
     by_size,
-    names,
+    columns,
     over,
     shared_seed,
 )
@@ -285,7 +285,7 @@ EXPERIMENT = Experiment(
     cells=over(activation="activations", law="laws"),
     compute=_compute,
     judge=_judge,
-    shown=names("rank predicted_mean predicted_error infinite_width input_rank"),
+    shown=columns("rank predicted_mean predicted_error infinite_width input_rank"),
 )
 
 run, verdict = EXPERIMENT.run, EXPERIMENT.judge

@@ -18,7 +18,7 @@ from rmt_rank.paper.experiments.experiment import (
     Cell,
     Experiment,
     by_size,
-    names,
+    columns,
     over,
 )
 from rmt_rank.paper.experiments.findings import Finding, decided, judge_drops, listed
@@ -135,7 +135,7 @@ EXPERIMENT = Experiment(
     cells=over(activation="activations", width="samples"),
     compute=_compute,
     judge=_judge,
-    shown=names("mean_rank standard_error limit misfit allowed infinite_width"),
+    shown=columns("mean_rank standard_error limit misfit allowed infinite_width"),
 )
 
 run, verdict = EXPERIMENT.run, EXPERIMENT.judge

@@ -13,7 +13,7 @@ from rmt_rank.paper.experiments.experiment import (
     Cell,
     Experiment,
     by_size,
-    names,
+    columns,
     over,
 )
 from rmt_rank.paper.experiments.findings import Finding, Verdict, decided
@@ -104,7 +104,7 @@ EXPERIMENT = Experiment(
     cells=over(activation="activations"),
     compute=_compute,
     judge=_judge,
-    shown=names("critical"),
+    shown=columns("critical"),
 )
 
 run, verdict = EXPERIMENT.run, EXPERIMENT.judge

@@ -26,8 +26,8 @@ from rmt_rank.paper.experiments.experiment import (
     Cell,
     Experiment,
     by_size,
+    columns,
     grid,
-    names,
     shared_seed,
 )
 from rmt_rank.paper.experiments.trained.converged_rank_findings import IN_SPAN, REFERENCE, judge
@@ -194,7 +194,7 @@ EXPERIMENT = Experiment(
     cells=_cells,
     compute=_compute,
     judge=judge,
-    shown=names(
+    shown=columns(
         "converged weight_rank minimal_rank one_layer_rank frozen_rank unseen_share "
         "small_start_share distance allowed outside loss"
     ),

@@ -16,7 +16,7 @@ from rmt_rank.paper.experiments.experiment import (
     Cell,
     Experiment,
     by_size,
-    names,
+    columns,
     over,
     shared_seed,
 )
@@ -273,7 +273,7 @@ EXPERIMENT = Experiment(
     cells=_cells,
     compute=_compute,
     judge=_judge,
-    shown=names(
+    shown=columns(
         "converged initial_gram_rank gram_rank identity_gram_rank task_gram_rank "
         "minimal_gram_rank weight_rank identity_weight_rank minimal_weight_rank loss "
         "steps learning_rate at_edge diverged"

@@ -23,7 +23,7 @@ from rmt_rank.paper.experiments.experiment import (
     Cell,
     Experiment,
     by_size,
-    names,
+    columns,
     over,
     shared_seed,
 )
@@ -190,7 +190,7 @@ EXPERIMENT = Experiment(
     ),
     compute=_compute,
     judge=judge,
-    shown=names(
+    shown=columns(
         "diverged initial_gram_rank final_gram_rank final_loss final_test_loss "
         "final_accuracy final_test_accuracy"
     ),

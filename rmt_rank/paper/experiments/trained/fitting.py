@@ -24,7 +24,7 @@ from rmt_rank.networks.identities import (
 )
 from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
-from rmt_rank.paper.experiments.experiment import Arrays, names
+from rmt_rank.paper.experiments.experiment import Arrays, columns
 from rmt_rank.paper.experiments.findings import ENOUGH, Finding, judge_over, listed
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult
@@ -49,7 +49,7 @@ __all__ = [
 Array = npt.NDArray[np.float64]
 
 # First columns of reports on such networks.
-SHOWN = names(
+SHOWN = columns(
     "converged fitted diverged initial_gram_rank gram_rank fitted_gram_rank identity_gram_rank "
     "minimal_gram_rank weight_rank fitted_weight_rank identity_weight_rank minimal_weight_rank "
     "loss fitted_loss steps learning_rate at_edge"

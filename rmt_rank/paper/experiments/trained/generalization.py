@@ -31,7 +31,7 @@ from rmt_rank.paper.experiments.experiment import (
     Cell,
     Experiment,
     by_size,
-    names,
+    columns,
     over,
     shared_seed,
 )
@@ -256,7 +256,7 @@ EXPERIMENT = Experiment(
     cells=over(task_rank="task_ranks", examples="examples", scale="scales", depth="depths"),
     compute=_compute,
     judge=_judge,
-    shown=names(
+    shown=columns(
         "converged diverged test_error mean_test_error minimal_test_error left_over "
         "weight_rank loss steps learning_rate at_edge"
     ),

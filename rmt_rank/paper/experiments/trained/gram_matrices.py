@@ -20,7 +20,7 @@ from rmt_rank.paper.experiments.experiment import (
     Cell,
     Experiment,
     by_size,
-    names,
+    columns,
     over,
     shared_seed,
 )
@@ -201,7 +201,7 @@ EXPERIMENT = Experiment(
     cells=over(activation="activations", depth="depths"),
     compute=_compute,
     judge=_judge,
-    shown=names(
+    shown=columns(
         "converged initial_gram_rank gram_rank initial_block_share block_share "
         "initial_class_share class_share initial_agreement agreement loss accuracy "
         "test_accuracy steps"

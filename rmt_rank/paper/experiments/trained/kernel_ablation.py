@@ -23,7 +23,7 @@ from rmt_rank.paper.experiments.experiment import (
     Cell,
     Experiment,
     by_size,
-    names,
+    columns,
     over,
     shared_seed,
 )
@@ -178,7 +178,7 @@ EXPERIMENT = Experiment(
     cells=over(depth="depths", repeat="repeats"),
     compute=_compute,
     judge=_judge,
-    shown=names(
+    shown=columns(
         "converged fitted diverged initial_rank trained_rank fitted_rank minimal_rank "
         "task_rank loss fitted_loss learning_rate"
     ),

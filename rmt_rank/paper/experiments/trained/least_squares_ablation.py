@@ -21,7 +21,7 @@ from rmt_rank.paper.experiments.experiment import (
     Cell,
     Experiment,
     by_size,
-    names,
+    columns,
     over,
     shared_seed,
 )
@@ -179,7 +179,7 @@ EXPERIMENT = Experiment(
     cells=over(task_rank="task_ranks", depth="depths", repeat="repeats"),
     compute=_compute,
     judge=_judge,
-    shown=SHOWN + names("fitted_threshold_rank test_loss fitted_test_loss minimal_test_loss"),
+    shown=SHOWN + columns("fitted_threshold_rank test_loss fitted_test_loss minimal_test_loss"),
 )
 
 run, verdict = EXPERIMENT.run, EXPERIMENT.judge

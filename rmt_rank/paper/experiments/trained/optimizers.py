@@ -13,8 +13,8 @@ from rmt_rank.paper.experiments.experiment import (
     Cell,
     Experiment,
     by_size,
+    columns,
     grid,
-    names,
     shared_seed,
 )
 from rmt_rank.paper.experiments.findings import (
@@ -249,7 +249,7 @@ EXPERIMENT = Experiment(
     cells=_cells,
     compute=_compute,
     judge=_judge,
-    shown=names(
+    shown=columns(
         "converged diverged loss steps initial_gram_rank gram_rank identity_gram_rank "
         "minimal_gram_rank weight_rank identity_weight_rank minimal_weight_rank "
         "moved_outside learning_rate at_edge"

@@ -14,7 +14,7 @@ from rmt_rank.paper.experiments.experiment import (
     Cell,
     Experiment,
     by_size,
-    names,
+    columns,
     over,
     shared_seed,
 )
@@ -137,7 +137,7 @@ EXPERIMENT = Experiment(
     compute=_compute,
     judge=_judge,
     shown=SHOWN
-    + names("fitted_threshold_rank fitted_stable_rank fitted_nuclear_norm fitted_frobenius_norm"),
+    + columns("fitted_threshold_rank fitted_stable_rank fitted_nuclear_norm fitted_frobenius_norm"),
 )
 
 run, verdict = EXPERIMENT.run, EXPERIMENT.judge
