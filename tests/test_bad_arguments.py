@@ -25,8 +25,8 @@ from rmt_rank.networks.initialisation import initial_parameters
 from rmt_rank.theory.finite_width import (
     complex_covariance,
     complex_moments,
+    exact_means,
     lyapunov,
-    small_cases,
     trace_moments,
 )
 from rmt_rank.theory.finite_width import corrections as finite_width
@@ -251,7 +251,7 @@ def theory():
     yield case(complex_covariance.nuclear_norm_log_variance, **shape)
     yield case(finite_width.finite_width_correction, power=1, **shape)
     yield case(finite_width.finite_width_correction, power=1, **shape | {"field": "real"})
-    yield case(small_cases.exact_expected_effective_rank, power=1, **shape | {"width": 2})
+    yield case(exact_means.exact_expected_effective_rank, power=1, **shape | {"width": 2})
     yield case(complex_moments.annealed_effective_rank, widths=(4, 5), power=1)
     yield case(complex_moments.complex_moment_correction, z=1, depth=2)
     yield case(complex_moments.complex_power_sum, widths=(4, 5), z=0.5)

@@ -10,6 +10,7 @@ from rmt_rank.paper.claims.finite_width import (
     any_matrix,
     corrections,
     fixed_spectrum,
+    gram_powers,
     superharmonic,
     width_two,
 )
@@ -48,6 +49,7 @@ CLAIMS: tuple[Claim, ...] = (
     rectangular.CLAIM,
     *corrections.CLAIMS,
     *any_matrix.CLAIMS,
+    *gram_powers.CLAIMS,
     *fixed_spectrum.CLAIMS,
     *width_two.CLAIMS,
     *superharmonic.CLAIMS,

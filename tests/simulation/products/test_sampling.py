@@ -11,7 +11,7 @@ from rmt_rank.simulation.products import blocks
 from rmt_rank.simulation.products import methods as products
 from rmt_rank.simulation.products.blocks import block_sizes, chain_blocks, in_threads
 from rmt_rank.simulation.products.chain import Chain, new_chain
-from rmt_rank.simulation.products.factors import draw_factors
+from rmt_rank.simulation.products.triangular_factors import draw_factors
 from rmt_rank.theory import fuss_catalan_moment
 
 

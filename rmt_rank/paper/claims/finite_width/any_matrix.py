@@ -12,19 +12,18 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from rmt_rank.metrics import spectrum
-from rmt_rank.paper.claims.claim import Claim, Context, Evidence, at_most, below, refutation
+from rmt_rank.paper.claims.claim import Claim, Context, Evidence, at_most
 from rmt_rank.paper.claims.finite_width.fixed_spectrum import SAMPLES, SPECTRA, gaussian, spectra
 from rmt_rank.paper.claims.sampling_error import FALSE_ALARM, errors_allowed
 
-__all__ = ["CLAIMS", "critical_ratio"]
+__all__ = ["CLAIMS", "WIDTHS", "share_scores"]
 
 Array = npt.NDArray[np.float64]
 Matrices = npt.NDArray[np.inexact]
 
-_WIDTHS = (2, 3, 5)
+WIDTHS = (2, 3, 5)
 _ARGUED = "docs/finite-width-theorem.md"
 # Rounding of a nuclear norm, of some ten numbers of order one.
 _ROUNDING = 1e-13
@@ -52,7 +51,7 @@ def _factors(width: int, field: str, rng: np.random.Generator) -> Iterator[tuple
     yield "residual block", block @ _haar(SAMPLES, width, field, rng)
 
 
-def _scores(sigma: Array, d: Array, power: float = 1) -> Array:
+def share_scores(sigma: Array, d: Array, power: float = 1) -> Array:
     """(share of A - mean share)/s.e. of the k largest powers, k = 1, 2, ..."""
     shares, fixed = sigma**power, d**power
     shares = np.cumsum(shares / shares.sum(axis=1, keepdims=True), axis=1)[:, : d.size - 1]
@@ -66,19 +65,19 @@ def _scores(sigma: Array, d: Array, power: float = 1) -> Array:
 def _majorisation(context: Context) -> Iterator[Evidence]:
     rng = np.random.default_rng(np.random.SeedSequence(context.seed, spawn_key=(91,)))
     worst: dict[str, list[float]] = {}
-    for width in _WIDTHS:
+    for width in WIDTHS:
         for d in spectra(width, rng):
             for name, factor in _factors(width, context.field, rng):
                 sigma = np.linalg.svdvals(factor * d)
-                worst.setdefault(name, []).append(float(_scores(sigma, d).max()))
-    trials = SPECTRA * len(_WIDTHS)
+                worst.setdefault(name, []).append(float(share_scores(sigma, d).max()))
+    trials = SPECTRA * len(WIDTHS)
     for name, scores in worst.items():
         yield at_most(
             f"{name}: the k largest shares do not fall in mean",
             max(scores),
-            errors_allowed(SAMPLES, trials * max(_WIDTHS)),
+            errors_allowed(SAMPLES, trials * max(WIDTHS)),
             f"largest (share of A - mean share of GA)/s.e. over k and {trials} spectra, widths "
-            f"{', '.join(map(str, _WIDTHS))}, {SAMPLES} {context.field} matrices each; false alarm "
+            f"{', '.join(map(str, WIDTHS))}, {SAMPLES} {context.field} matrices each; false alarm "
             f"{FALSE_ALARM:g}",
         )
 
@@ -151,87 +150,10 @@ def _lemma(context: Context) -> Iterator[Evidence]:
     )
 
 
-def critical_ratio(power: float, width: int, field: str) -> float:
-    """Limit of E S(GA)/S(A) for powers of the singular values, A = diag(1, s, 0, ...), s -> 0."""
-    N, half = width, power / 2
-    if field == "real":
-        logs = special.gammaln([(N - 1) / 2 + half, N / 2 - half, (N - 1) / 2, N / 2])
-    else:
-        logs = special.gammaln([N - 1 + half, N - half, N - 1, N])
-    return math.exp(logs[0] + logs[1] - logs[2] - logs[3])
-
-
-def _critical(context: Context) -> Iterator[Evidence]:
-    rng = np.random.default_rng(np.random.SeedSequence(context.seed, spawn_key=(93,)))
-    width, samples = 4, 200_000
-    for field, beta in (("real", 1), ("complex", 2)):
-        yield at_most(
-            f"{field} entries: the ratio is 1 at power {beta}",
-            max(abs(critical_ratio(beta, N, field) - 1) for N in (2, 3, 8, 100)),
-            1e-12,
-            "E[(|P g_2|/|g_1|)^p], P the projection from g_1: quotients of gamma functions; "
-            "widths 2, 3, 8, 100; rounding of log-gamma at 100",
-        )
-        yield below(
-            f"{field} entries: 1 over the ratio at power {beta} + 1/2",
-            max(1 / critical_ratio(beta + 0.5, N, field) for N in (3, 8, 100)),
-            1,
-            "widths 3, 8, 100: above the critical power the mean entropy rises",
-        )
-        g = rng.standard_normal((samples, 2, width))
-        if field == "complex":
-            g = g + 1j * rng.standard_normal((samples, 2, width))
-        v, w = g[:, 0], g[:, 1]
-        length = np.linalg.norm(v, axis=1)
-        along = np.abs(np.sum(v.conj() * w, axis=1)) / length
-        x = np.sqrt(np.maximum(np.linalg.norm(w, axis=1) ** 2 - along**2, 0)) / length
-        power = beta / 2
-        error = np.std(x**power, ddof=1) / math.sqrt(samples)
-        yield at_most(
-            f"{field} entries: the ratio at power {power:g} against samples",
-            float(abs(np.mean(x**power) - critical_ratio(power, width, field)) / error),
-            errors_allowed(samples),
-            f"in standard errors; width {width}, {samples} pairs of vectors",
-        )
-
-
-def _gram_real(context: Context) -> Iterator[Evidence]:
-    rng = np.random.default_rng(np.random.SeedSequence(context.seed, spawn_key=(94,)))
-    width, samples = 4, 40_000
-    for s in (1e-2, 1e-3):
-        d = np.array([1] + [s] * (width - 1))
-        sigma = np.linalg.svdvals(rng.standard_normal((samples, width, width)) * d)
-        rank = spectrum.effective_rank(sigma, power=2)
-        rise = rank / spectrum.effective_rank(d, power=2) - 1
-        yield refutation(
-            f"real entries, A = diag(1, s, s, s), s = {s:g}: mean rise of the Gram rank",
-            float(rise.mean() / (rise.std(ddof=1) / math.sqrt(samples))),
-            errors_allowed(samples),
-            f"in standard errors; E S_2(GA)/S_2(A) = {1 + rise.mean():.3f}, tends to "
-            f"{(width - 1) / (width - 2):g} as s -> 0; {samples} matrices",
-        )
-
-
-def _gram_complex(context: Context) -> Iterator[Evidence]:
-    rng = np.random.default_rng(np.random.SeedSequence(context.seed, spawn_key=(95,)))
-    scores = []
-    for width in _WIDTHS:
-        for d in spectra(width, rng):
-            sigma = np.linalg.svdvals(gaussian(width, "complex", rng) * d)
-            scores.append(float(_scores(sigma, d, power=2).max()))
-    yield at_most(
-        "complex entries: the k largest squared shares do not fall in mean",
-        max(scores),
-        errors_allowed(SAMPLES, len(scores) * max(_WIDTHS)),
-        f"largest (share of A - mean share of GA)/s.e. over k and {len(scores)} spectra; {SAMPLES} "
-        "matrices each",
-    )
-
-
 def _renyi(context: Context) -> Iterator[Evidence]:
     rng = np.random.default_rng(np.random.SeedSequence(context.seed, spawn_key=(96,)))
     scores, orders = [], (2.0, 4.0, math.inf)
-    for width in _WIDTHS:
+    for width in WIDTHS:
         for d in spectra(width, rng):
             sigma = np.linalg.svdvals(gaussian(width, context.field, rng) * d)
             for order in orders:
@@ -268,38 +190,6 @@ CLAIMS = (
         status="proved",
         refuted_by="a matrix whose norm is below its minorant, or a mean over a circle that falls",
         check=_lemma,
-        argued=_ARGUED,
-    ),
-    Claim(
-        name="finite-width.critical-power",
-        statement="Beyond power 1 (real), 2 (complex) a Gaussian factor raises the rank of some A.",
-        assumptions="powers of the singular values, one Gaussian factor, A = diag(1, s, 0, ...)",
-        reference="our own; ratios of chi variables",
-        status="proved",
-        refuted_by="a ratio that is not 1 at the critical power, or not above 1 beyond it",
-        check=_critical,
-        argued=_ARGUED,
-    ),
-    Claim(
-        name="finite-width.gram-real",
-        statement="A real Gaussian factor lowers the mean Gram effective rank of any matrix.",
-        assumptions="power 2, real entries, fixed A",
-        reference="the natural conjecture for Definition 1 with squares",
-        status="refuted",
-        refuted_by="the lines marked refuted",
-        check=_gram_real,
-        argued=_ARGUED,
-        instead="it holds for complex entries, and at power 1 for real ones",
-    ),
-    Claim(
-        name="finite-width.gram-complex",
-        statement="A complex Gaussian factor lowers the mean Gram effective rank of any matrix.",
-        assumptions="power 2, complex entries, any width, any fixed A; every symmetric concave "
-        "function of the squared shares",
-        reference="our own; Eckart-Young and convexity of E 1/T",
-        status="proved",
-        refuted_by="a spectrum with a mean squared share of the k largest that falls",
-        check=_gram_complex,
         argued=_ARGUED,
     ),
     Claim(
