@@ -30,7 +30,7 @@ from rmt_rank.theory.finite_width import (
     trace_moments,
 )
 from rmt_rank.theory.finite_width import corrections as finite_width
-from rmt_rank.theory.gaussian import limit_measures
+from rmt_rank.theory.gaussian import limit_measures, threshold_rank
 from rmt_rank.theory.nonlinear import (
     conjugate_kernel,
     correlation_maps,
@@ -189,7 +189,8 @@ def theory():
     yield case(limit_measures.limit_energy_rank, depth=2, delta=0.01, power=1)
     yield case(limit_measures.limit_participation_ratio, depth=2, power=2)
     yield case(limit_measures.limit_stable_rank, depth=2)
-    yield case(limit_measures.threshold_rank_peak, threshold=3.0)
+    yield case(threshold_rank.threshold_rank_peak, threshold=3.0)
+    yield case(threshold_rank.turning_threshold, depth=2.0)
     modes = {"targets": [2, 1], "initial": 0.01, "depth": 2}
     yield case(rr.networks.mode_effective_rank, time=1, **modes)
     yield case(rr.networks.mode_singular_values, time=1, **modes)
@@ -392,6 +393,7 @@ def of_exact():
     yield case(exact.enclose_derivative, power=1, **at)
     yield case(exact.certify_decreasing, low=0, high=2, power=1, most_boxes=200)
     yield case(exact.certify_levy_growth, high=20, most_boxes=2000)
+    yield case(exact.certify_turning, most_boxes=200)
     yield case(exact.levy_density, y=1, **at)
     yield case(exact.moment, order=1, **at)
     yield case(exact.density, angle=0.1, **at)

@@ -27,6 +27,7 @@ from rmt_rank.paper.claims.gaussian import (
     every_measure,
     limit_measures,
     singular_values,
+    threshold_turn,
 )
 from rmt_rank.paper.claims.nonlinear import conjugate_kernel, nonlinear_init
 from rmt_rank.paper.claims.rectangular import unequal_widths as rectangular
@@ -45,6 +46,7 @@ CLAIMS: tuple[Claim, ...] = (
     coupling.CLAIM,
     *errata_theorem1.CLAIMS,
     *limit_measures.CLAIMS,
+    threshold_turn.CLAIM,
     rectangular.CLAIM,
     *corrections.CLAIMS,
     *any_matrix.CLAIMS,
