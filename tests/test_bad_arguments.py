@@ -25,6 +25,7 @@ from rmt_rank.networks.initialisation import initial_parameters
 from rmt_rank.theory.finite_width import (
     complex_covariance,
     complex_moments,
+    fluctuations,
     lyapunov,
     small_cases,
     trace_moments,
@@ -37,6 +38,7 @@ from rmt_rank.theory.nonlinear import (
     gram_corrections,
     neural_kernel,
 )
+from rmt_rank.theory.rectangular.fluctuations import rectangular_variance
 from rmt_rank.training.schedule import recording_schedule
 
 # Time limit in seconds for one call; only a hang reaches it.
@@ -265,6 +267,8 @@ def theory():
     yield case(complex_moments.complex_moment_correction, z=1, depth=2)
     yield case(complex_moments.complex_power_sum, widths=(4, 5), z=0.5)
     yield case(trace_moments.trace_moments, widths=(3, 4), order=2, field="real")
+    yield case(fluctuations.effective_rank_variance, power=1, order=1, **shape)
+    yield case(rectangular_variance, widths=(4, 5), field="real", power=1)
     yield case(gram_corrections.cosine_correction, width=8, depth=2)
     for function in (
         lyapunov.lyapunov_exponents,
@@ -394,6 +398,8 @@ def of_exact():
     yield case(exact.certify_decreasing, low=0, high=2, power=1, most_boxes=200)
     yield case(exact.certify_levy_growth, high=20, most_boxes=2000)
     yield case(exact.certify_turning, most_boxes=200)
+    yield case(exact.trace_covariance, depth=2, m=1, n=2, field="real")
+    yield case(exact.limit_trace_covariance, widths=(3, 4), m=1, n=2, field="real")
     yield case(exact.levy_density, y=1, **at)
     yield case(exact.moment, order=1, **at)
     yield case(exact.density, angle=0.1, **at)

@@ -14,6 +14,8 @@ from rmt_rank.exact.finite_width.complex_kernel import (
     complex_power_sum_slope,
     expected_characteristic_polynomial,
 )
+from rmt_rank.exact.finite_width.fluctuations import limit_trace_covariance, limit_variance
+from rmt_rank.exact.finite_width.wick import trace_covariance
 from rmt_rank.exact.free_products.moments import free_product_moments, residual_moments
 from rmt_rank.exact.free_products.transforms import (
     effective_rank_of_free_product,
@@ -113,6 +115,8 @@ __all__ = [
     "law",
     "levy_density",
     "levy_khintchine",
+    "limit_trace_covariance",
+    "limit_variance",
     "linear_kernel_entropy",
     "measures",
     "mode_singular_value",
@@ -131,5 +135,6 @@ __all__ = [
     "residual_s_transform",
     "singular_value",
     "singular_values",
+    "trace_covariance",
     "turning_threshold",
 ]

@@ -10,6 +10,7 @@ from rmt_rank.paper.claims.finite_width import (
     any_matrix,
     corrections,
     fixed_spectrum,
+    fluctuations,
     superharmonic,
     width_two,
 )
@@ -49,6 +50,7 @@ CLAIMS: tuple[Claim, ...] = (
     threshold_turn.CLAIM,
     rectangular.CLAIM,
     *corrections.CLAIMS,
+    *fluctuations.CLAIMS,
     *any_matrix.CLAIMS,
     *fixed_spectrum.CLAIMS,
     *width_two.CLAIMS,
