@@ -37,7 +37,7 @@ from rmt_rank.paper.figures.style import style
 from rmt_rank.simulation.products.random_features import sample_gram_effective_ranks
 
 # Seconds after which threads count as hanging.
-LIMIT = 300
+LIMIT = 600
 
 
 def umask():

@@ -38,6 +38,7 @@ _STYLES = {
 # Text that goes to a file or a pipe has no terminal to tell its width.
 _PLAIN_WIDTH = 100
 _NARROW = 60
+_NARROWEST = 40
 
 
 class Report:
@@ -252,7 +253,9 @@ class Report:
     def _monte_carlo(self, context: Context) -> Group:
         names = ["width", "depth", "chains", "mean (s.e.)", "log N + rho", "corrected"]
         if self.console.width < _NARROW:
-            names = [name for name in names if name not in ("chains", "log N + rho")]
+            names = ["width", "depth", "mean (s.e.)", "corrected"]
+        if self.console.width < _NARROWEST:
+            names.remove("corrected")
         table = self._table(expand=False)
         for name in names:
             table.add_column(name, justify="right", no_wrap=True)

@@ -1,4 +1,9 @@
-"""The effective rank at infinite width of all networks with a closed-form theory."""
+"""One function for the effective rank at infinite width of every network with a theory.
+
+It chooses among four formulas, which stand in `gaussian/effective_rank.py` (square layers),
+`rectangular/law.py` (unequal widths), `free_products/rank.py` (any free factors) and
+`residual_limit/rank.py` (many weak residual layers).
+"""
 
 from __future__ import annotations
 

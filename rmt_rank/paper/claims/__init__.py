@@ -11,10 +11,13 @@ from rmt_rank.paper.claims.finite_width import (
     corrections,
     fixed_spectrum,
     fluctuations,
+    gram_powers,
+    independent_entries,
     superharmonic,
     width_two,
 )
 from rmt_rank.paper.claims.finite_width import random_products as finite_width
+from rmt_rank.paper.claims.free_products import effective_depth
 from rmt_rank.paper.claims.free_products import residual_networks as residual
 from rmt_rank.paper.claims.gaussian import (
     asymptotics,
@@ -52,13 +55,16 @@ CLAIMS: tuple[Claim, ...] = (
     *corrections.CLAIMS,
     *fluctuations.CLAIMS,
     *any_matrix.CLAIMS,
+    *gram_powers.CLAIMS,
     *fixed_spectrum.CLAIMS,
     *width_two.CLAIMS,
     *superharmonic.CLAIMS,
+    independent_entries.CLAIM,
     *nonlinear_init.CLAIMS,
     *conjugate_kernel.CLAIMS,
     *convergence.CLAIMS,
     *residual.CLAIMS,
+    effective_depth.CLAIM,
     *residual_limit.CLAIMS,
     singular_values.CLAIM,
     *definitions.CLAIMS,

@@ -1,7 +1,12 @@
 """Lyapunov exponents of products of square Gaussian matrices: depth far beyond width.
 
 Per layer, the k-th largest log singular value grows by the mean log length of a Gaussian vector of
-N - k + 1 entries, and varies by its variance (Newman, doi:10.1007/BF01464284; for complex entries
+N - k + 1 entries of variance 1/N, and varies by its variance, with psi the digamma function
+
+    real:    [psi((N-k+1)/2) + log(2/N)]/2  and  psi'((N-k+1)/2)/4,
+    complex: [psi(N-k+1) - log N]/2         and  psi'(N-k+1)/4
+
+(Newman, doi:10.1007/BF01464284; for complex entries
 Forrester, doi:10.1007/s10955-013-0735-7): the diagonal of the triangular factor.
 
 The exponents do not give the mean effective rank.  Products whose two largest singular
@@ -112,7 +117,7 @@ def effective_rank_decay_rate(width: int, field: str = "real") -> float:
     slopes at widths 4 and 8 and depths 6 to 12 times that are within 5 % of it for complex entries.
     For real ones they lie between those with the power of L and without, too wide a bracket to be a
     test.  At width 2 and for complex entries it is right: there the mean is known, and decays like
-    (pi/4)^L (`rmt_rank.theory.finite_width.small_cases`).
+    (pi/4)^L (`rmt_rank.theory.finite_width.exact_means`).
 
     Examples
     --------

@@ -1,4 +1,7 @@
-"""The law of the singular values of a product of free factors, at infinite width."""
+"""The law of the singular values of a product of free factors, at infinite width.
+
+The equation of the law, a product of S-transforms, is equation (1) of `curve`.
+"""
 
 from __future__ import annotations
 

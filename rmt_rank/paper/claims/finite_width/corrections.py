@@ -239,8 +239,9 @@ CLAIMS = (
         name="finite-width.lyapunov",
         statement="Log singular values of deep products grow by known exponents per layer.",
         assumptions="depth >> width",
-        reference="Newman, doi:10.1007/BF01464284; Forrester, doi:10.1007/s10955-013-0735-7",
-        status="proved",
+        reference="Newman, doi:10.1007/BF01464284; Kargin, Ann. Appl. Probab. 20, 2010; "
+        "Forrester, doi:10.1007/s10955-013-0735-7",
+        status="known",
         refuted_by="a mean logarithm off by more than sampling error and the first layers",
         check=_lyapunov,
         argued=_DEEP,
@@ -265,6 +266,6 @@ CLAIMS = (
         status="conjectured",
         refuted_by="a slope far from the rate",
         check=_decay,
-        argued=_DEEP,
+        argued="docs/finite-width.md, Three regimes",
     ),
 )

@@ -91,7 +91,7 @@ def exact_expected_effective_rank(
     --------
     (pi - 1)/4 for one complex matrix of width 2:
 
-    >>> from rmt_rank.theory.finite_width.small_cases import exact_expected_effective_rank
+    >>> from rmt_rank.theory.finite_width.exact_means import exact_expected_effective_rank
     >>> round(exact_expected_effective_rank(2, 1, "complex").value, 12)
     0.535398163397
     >>> exact_expected_effective_rank(3, 1) is None
