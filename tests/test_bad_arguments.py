@@ -246,14 +246,6 @@ def theory():
         **conjugate,
     )
     yield case(
-        conjugate_kernel.conjugate_kernel_effective_rank,
-        width=4,
-        depth=1,
-        samples=8,
-        features=4,
-        **conjugate,
-    )
-    yield case(
         conjugate_kernel.conjugate_kernel_plateau,
         samples_per_width=2,
         activation="tanh",

@@ -9,10 +9,12 @@ from rmt_rank.paper.claims.claim import Claim, Context, Evidence, Verdict, broke
 from rmt_rank.paper.claims.finite_width import (
     any_matrix,
     corrections,
+    deep_products,
     fixed_spectrum,
     fluctuations,
     gram_powers,
     independent_entries,
+    powers,
     superharmonic,
     width_two,
 )
@@ -60,6 +62,8 @@ CLAIMS: tuple[Claim, ...] = (
     *width_two.CLAIMS,
     *superharmonic.CLAIMS,
     independent_entries.CLAIM,
+    *powers.CLAIMS,
+    *deep_products.CLAIMS,
     *nonlinear_init.CLAIMS,
     *conjugate_kernel.CLAIMS,
     *convergence.CLAIMS,

@@ -65,7 +65,8 @@ def finite_width_correction(
     ----------
     width, depth : int
         Side N and number L of the square factors, each at least 1; L at most 10^6, and N as large
-        as memory allows.
+        as memory allows.  Unequal widths have a coefficient of their own, see
+        `rmt_rank.theory.rectangular.correction.rectangular_correction`.
     field : {"real", "complex"}
         Field of the Gaussian entries.
     power : float, default 1

@@ -262,7 +262,7 @@ CLAIMS = (
         statement="The mean rank decays like exp(-lambda L), real entries L^(-3/2) times that.",
         assumptions="depth >> width; lambda of theory/finite_width/lyapunov.py, about 1/(4N), "
         "real 1/(8N)",
-        reference="our own heuristic: the least mean power of a product of ratios",
+        reference="our own; proved are the rate (decay-rate) and, at width 2, the power of L",
         status="conjectured",
         refuted_by="a slope far from the rate",
         check=_decay,
