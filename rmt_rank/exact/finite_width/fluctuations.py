@@ -67,7 +67,7 @@ def limit_trace_covariance(
     --------
     >>> from rmt_rank.exact.finite_width.fluctuations import limit_trace_covariance
     >>> print(*(limit_trace_covariance((1, 1, 1), m, 1) for m in (1, 2, 3)))
-    4 20 84
+    6 40 252
     """
     nu = _ratios(widths)
     m, n = integer("m", m, 1, MOST_POWER), integer("n", n, 1, MOST_POWER)
@@ -140,7 +140,7 @@ def _ratios(widths: Sequence[Number]) -> list[Fraction]:
 
 
 def _two_over_beta(field: str) -> Fraction:
-    if field not in ("real", "complex"):
+    if not isinstance(field, str) or field not in ("real", "complex"):
         raise ValueError(f"field is {shown(field)}; allowed: 'real' or 'complex'")
     return Fraction(2 if field == "real" else 1)
 

@@ -52,10 +52,10 @@ def trace_covariance(depth: int, m: int, n: int, *, field: str = "real") -> list
 
     >>> from rmt_rank.exact.finite_width.wick import trace_covariance
     >>> trace_covariance(1, 1, 1), trace_covariance(2, 1, 1)
-    ([2], [4, 2])
+    ([2], [6, 2])
     """
     L = integer("depth", depth, 1, 100)
-    if field not in MOST_POWER:
+    if not isinstance(field, str) or field not in MOST_POWER:
         raise ValueError(f"field is {shown(field)}; allowed: 'real' or 'complex'")
     m, n = (integer(name, k, 1, MOST_POWER[field] - 1) for name, k in (("m", m), ("n", n)))
     if m + n > MOST_POWER[field]:

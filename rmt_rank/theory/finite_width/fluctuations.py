@@ -54,9 +54,9 @@ def effective_rank_variance(
     Notes
     -----
     It needs power times depth well below width: where that is half the width, the variance of
-    random products is 11 to 24 % smaller (validation/reports/effective_rank_variance.md).  Where power/2 and order times
-    power/2 are integers, it follows from a proved covariance; elsewhere that is formal at the
-    smallest singular values, and verified by simulation.
+    random products is 11 to 24 % smaller (validation/reports/effective_rank_variance.md).  Where
+    power/2 and order times power/2 are integers, it follows from a proved covariance; elsewhere
+    that is formal at the smallest singular values, and verified by simulation.
 
     Examples
     --------
