@@ -171,8 +171,9 @@ CLAIMS = (
     ),
     Claim(
         name="finite-width.variance",
-        statement="N^2 Var S tends to (2/beta) L (L^2 + 4)/(32 (L + 1)).",
-        assumptions="width -> infinity; the covariance formula at order 1/2, where it is formal",
+        statement="The variance of S at every power and for unequal widths, by the covariance.",
+        assumptions="width -> infinity; the covariance formula at orders that are not whole, where "
+        "it is formal; at power 1 and equal widths finite-width.rank-variance proves it",
         reference="our own; finite-width.covariance by continuation",
         status="verified",
         refuted_by="a variance over products off the limit by more than the next term",
