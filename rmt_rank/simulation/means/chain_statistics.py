@@ -22,6 +22,7 @@ from rmt_rank._lib.validation import function, integer, integers
 from rmt_rank.metrics.spectrum import effective_rank
 from rmt_rank.simulation.products.blocks import chain_blocks, in_threads, require_room
 from rmt_rank.simulation.products.chain import LARGEST_DEPTH, LARGEST_SIZE, new_chain, threads
+from rmt_rank.simulation.products.fused.engine import is_fused
 from rmt_rank.theory.gaussian.fuss_catalan import singular_value_law
 
 __all__ = ["ChainStatistics", "simulate_chain"]
@@ -143,7 +144,13 @@ def simulate_chain(
     xp = namespace_or_default(xp)
     own = xp is default_namespace()
     chain = new_chain(width, depths[-1], samples, field=field, numpy_doubles=own)
-    require_room(chain, samples, on_device=makes_random_numbers(xp))
+    require_room(
+        chain,
+        samples,
+        on_device=makes_random_numbers(xp),
+        fused=is_fused(chain, xp, xp.float64),
+        depths=len(depths),
+    )
     blocks = chain_blocks(chain, depths, samples, rng=rng, xp=xp)
 
     width = chain.width
