@@ -21,7 +21,7 @@ from scipy import special
 from rmt_rank._lib.errors import BackendUnavailableError
 from rmt_rank._lib.validation import choice, shown
 
-__all__ = ["BACKENDS", "CudaDevice", "cuda_device", "cuda_kernel", "default_namespace"]
+__all__ = ["BACKENDS", "CudaDevice", "cuda_device", "cuda_module", "default_namespace"]
 __all__ += ["makes_random_numbers", "namespace"]
 __all__ += ["absolute", "erf", "in_full_precision", "inf_as_nan", "jordan_wielandt", "known"]
 __all__ += ["matmul", "namespace_of", "namespace_or_default", "nan_where", "svdvals", "to_numpy"]
@@ -114,10 +114,10 @@ def cuda_device() -> CudaDevice:
     )
 
 
-def cuda_kernel(source: str, name: str, options: tuple[str, ...]) -> Any:
-    """Compile CUDA source code for the current device, by NVRTC, and return one of its kernels."""
+def cuda_module(source: str, options: tuple[str, ...]) -> Any:
+    """CUDA source code compiled for the current device, by CuPy and NVRTC."""
     cupy = importlib.import_module("cupy")
-    return cupy.RawModule(code=source, options=options, backend="nvrtc").get_function(name)
+    return cupy.RawModule(code=source, options=options, backend="nvrtc")
 
 
 def to_numpy(array: Any) -> npt.NDArray[Any]:

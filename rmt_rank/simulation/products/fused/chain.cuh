@@ -98,9 +98,9 @@ HERE void one_matrix(Work& w, number* P, const double* entries, const Chains& c,
 }
 
 #define ARGUMENTS                                                                              \
-  double *outside, unsigned long long key, long long count, int layers, int depths, const int *others,         \
-      const int *wanted, double scale, double *diagonal, double *above, double *exponent,     \
-      double *squares, double *log_diagonal
+  double *outside, unsigned long long key, long long count, int layers, int depths,           \
+      const int *others, const int *wanted, double scale, double *diagonal, double *above,    \
+      double *exponent, double *squares, double *log_diagonal
 #define CHAINS                                                                                 \
   Chains c = {{(unsigned)key, (unsigned)(key >> 32)}, count, layers, depths, others, wanted,  \
               scale, diagonal, above, exponent, squares, log_diagonal}
@@ -120,7 +120,6 @@ extern __shared__ double shared_memory[];
   Work& w = *(Work*)(shared_memory + group * WORK_DOUBLES);                                    \
   double* inside = shared_memory + groups * WORK_DOUBLES + group * matrix_doubles;             \
   number* P = (number*)(PLACE_OUTSIDE ? outside + 2 * place * matrix_doubles : inside);        \
-  number* saved = (number*)(outside + (2 * place + 1) * matrix_doubles);                       \
   for (long long first = (long long)blockIdx.x * groups; first < c.count;                      \
        first += (long long)gridDim.x * groups) {                                               \
     const long long m = first + group;                                                         \
@@ -129,12 +128,13 @@ extern __shared__ double shared_memory[];
 
 extern "C" __global__ void __launch_bounds__(128) chains(ARGUMENTS) {
   CHAINS;
-  GROUPS_OF_LANES(one_chain(w, P, saved, c, m))
+  GROUPS_OF_LANES(
+      one_chain(w, P, (number*)(outside + (2 * place + 1) * matrix_doubles), c, m))
 }
 
 extern "C" __global__ void __launch_bounds__(128) matrices(ARGUMENTS, const double* entries) {
   CHAINS;
-  GROUPS_OF_LANES((void)saved; one_matrix(w, P, entries, c, m))
+  GROUPS_OF_LANES(one_matrix(w, P, entries, c, m))
 }
 
 extern "C" __global__ void __launch_bounds__(128)
@@ -164,7 +164,8 @@ extern "C" void matrices(ARGUMENTS, const double* entries) {
 }
 
 // Returns the largest number of sweeps, on average over the singular values.
-extern "C" double bidiagonals(double*, int n, long long count, double* diagonal, double* above, double*) {
+extern "C" double bidiagonals(double*, int n, long long count, double* diagonal, double* above,
+                              double*) {
   double most = 0;
   real* q = (real*)__builtin_alloca_with_align(3 * n * sizeof(real), 512);
   real *e = q + n, *shifts = e + n;

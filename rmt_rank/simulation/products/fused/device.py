@@ -6,7 +6,7 @@ import functools
 from types import ModuleType
 from typing import Any
 
-from rmt_rank._lib.array import CudaDevice, cuda_device, cuda_kernel
+from rmt_rank._lib.array import CudaDevice, cuda_device, cuda_module
 from rmt_rank.simulation.products.fused.kernels import Kernels
 from rmt_rank.simulation.products.fused.source import Variant, source
 
@@ -74,5 +74,10 @@ def _resident(device: CudaDevice, shared: int, threads: int) -> int:
 
 @functools.cache
 def _kernel(device: int, name: str, options: tuple[str, ...]) -> Any:
+    return _module(device, options).get_function(name)
+
+
+@functools.cache
+def _module(device: int, options: tuple[str, ...]) -> Any:
     del device  # code is compiled for each
-    return cuda_kernel(source(), name, options)
+    return cuda_module(source(), options)

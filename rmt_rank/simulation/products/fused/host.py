@@ -24,7 +24,7 @@ _OPTIONS = (
     *("-std=c++17", "-shared", "-fPIC"),
     # the same bits as on a device: see `lanes.cuh`
     *("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
-    *("-Wall", "-Wextra", "-Werror", "-Wno-psabi", "-Wno-unused-function"),
+    "-Wno-psabi",
 )
 _TYPES: dict[str, Any] = {
     "int32": ctypes.c_int,
