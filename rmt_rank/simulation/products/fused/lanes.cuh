@@ -65,7 +65,11 @@ HERE real reduced(int begin, int end, Join join, Term term) {
 #define HERE static inline __attribute__((always_inline))
 #define STEP static __attribute__((noinline))
 #define UNROLL _Pragma("GCC unroll 16")
+#ifdef REVERSED  // a test that no lane needs what another does since the last barrier
+#define EACH(i, begin, end) for (int i = (end) - 1; i >= (begin); i--)
+#else
 #define EACH(i, begin, end) for (int i = (begin); i < (end); i++)
+#endif
 
 #if defined(__AVX2__)
 #include <immintrin.h>
