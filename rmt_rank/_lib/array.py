@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from rmt_rank._lib.errors import BackendUnavailableError
 from rmt_rank._lib.validation import choice, shown
@@ -276,7 +275,7 @@ def erf(x: Any) -> Any:
         return importlib.import_module("cupyx.scipy.special").erf(x)
     if isinstance(x, np.ndarray) and x.dtype == np.float32:
         return _erf_single(x)
-    values = special.erf(to_numpy(x))
+    values = importlib.import_module("scipy.special").erf(to_numpy(x))
     return values if isinstance(x, np.ndarray | np.generic) else namespace_of(x).asarray(values)
 
 

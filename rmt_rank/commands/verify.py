@@ -30,20 +30,7 @@ _WIDTHS = "32,64,256"
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank.verify") -> int:
-    """Run `verify` and return its exit code.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The command line; that of the process by default.
-    prog : str
-        Name of the program in messages.
-
-    Returns
-    -------
-    int
-        0 all checks hold, 1 something does not, 2 usage, 130 interrupted.
-    """
+    """Run `verify` and return its exit code, which the end of --help explains."""
     parser = _parser(prog)
     options = parser.parse_args(arguments)
     if options.list:

@@ -59,6 +59,9 @@ def effective_rank(
 ) -> Any:
     """Entropy of the normalised singular values.
 
+    With p_i = sigma_i^power/sum_j sigma_j^power it is -sum_i p_i log p_i, and for the Renyi order q
+    log(sum_i p_i^q)/(1 - q).
+
     Parameters
     ----------
     singular_values : array, shape (..., k)

@@ -9,11 +9,16 @@ from rmt_rank.paper.claims.claim import Claim, Context, Evidence, Verdict, broke
 from rmt_rank.paper.claims.finite_width import (
     any_matrix,
     corrections,
+    deep_products,
     fixed_spectrum,
+    gram_powers,
+    independent_entries,
+    powers,
     superharmonic,
     width_two,
 )
 from rmt_rank.paper.claims.finite_width import random_products as finite_width
+from rmt_rank.paper.claims.free_products import effective_depth
 from rmt_rank.paper.claims.free_products import residual_networks as residual
 from rmt_rank.paper.claims.gaussian import (
     asymptotics,
@@ -48,13 +53,18 @@ CLAIMS: tuple[Claim, ...] = (
     rectangular.CLAIM,
     *corrections.CLAIMS,
     *any_matrix.CLAIMS,
+    *gram_powers.CLAIMS,
     *fixed_spectrum.CLAIMS,
     *width_two.CLAIMS,
     *superharmonic.CLAIMS,
+    independent_entries.CLAIM,
+    *powers.CLAIMS,
+    *deep_products.CLAIMS,
     *nonlinear_init.CLAIMS,
     *conjugate_kernel.CLAIMS,
     *convergence.CLAIMS,
     *residual.CLAIMS,
+    effective_depth.CLAIM,
     *residual_limit.CLAIMS,
     singular_values.CLAIM,
     *definitions.CLAIMS,

@@ -39,7 +39,7 @@ from rmt_rank.theory.finite_width.corrections import (
     FiniteWidthCorrection,
     finite_width_correction,
 )
-from rmt_rank.theory.finite_width.small_cases import exact_expected_effective_rank
+from rmt_rank.theory.finite_width.exact_means import exact_expected_effective_rank
 from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 from rmt_rank.theory.rectangular.correction import rectangular_correction
 from rmt_rank.theory.rectangular.law import rectangular_effective_rank

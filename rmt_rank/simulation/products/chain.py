@@ -43,7 +43,7 @@ class Chain:
         Field of the entries.
     method : {"dense", "triangular"}
         Whether all entries are drawn or triangular factors, see
-        `rmt_rank.simulation.products.factors`.
+        `rmt_rank.simulation.products.triangular_factors`.
     compiled : bool
         Whether compiled loops are used where they are faster; the numbers are the same to rounding.
     """

@@ -18,9 +18,13 @@ from rmt_rank._lib.random import gaussian
 from rmt_rank.simulation.products.bidiagonal import bidiagonal_singular_values, dlasq1_address
 from rmt_rank.simulation.products.chain import COMPILED_DEPTH, Chain
 from rmt_rank.simulation.products.compiled_loops import compiled_loops
-from rmt_rank.simulation.products.factors import Factor, draw_factors, pairs_above
 from rmt_rank.simulation.products.fused.engine import draw_chains, fused_singular_values
 from rmt_rank.simulation.products.logarithms import LogProduct
+from rmt_rank.simulation.products.triangular_factors import (
+    TriangularFactor,
+    draw_factors,
+    pairs_above,
+)
 
 __all__ = ["Block", "Job", "ScaledValues", "dense", "fused", "triangular", "triangular_product"]
 
@@ -171,7 +175,7 @@ def _later_layers(
     return logs
 
 
-def _of_bidiagonal(job: Job, factor: Factor) -> ScaledValues:
+def _of_bidiagonal(job: Job, factor: TriangularFactor) -> ScaledValues:
     """Singular values of the first factor, without a decomposition."""
     values = bidiagonal_singular_values(factor.diagonal.T, factor.above.T)
     return ScaledValues(values.astype(job.dtype), np.zeros(len(values), dtype=job.dtype))
@@ -191,7 +195,7 @@ def _placed(job: Job, array: Any) -> Any:
     return array if job.device is None else array_api_compat.to_device(array, job.device)
 
 
-def triangular_matrices(xp: ModuleType, factor: Factor, *, first: bool) -> Any:
+def triangular_matrices(xp: ModuleType, factor: TriangularFactor, *, first: bool) -> Any:
     """Matrices of shape (block, N, N) from the entries of a factor; the first is bidiagonal."""
     n, block = factor.diagonal.shape
     place = xp.asarray(_places(n, first))
@@ -274,7 +278,7 @@ class _Lanes:
     def __init__(self, kernels: Any) -> None:
         self.kernels, self.layers = kernels, 0
 
-    def multiply(self, factor: Factor) -> None:
+    def multiply(self, factor: TriangularFactor) -> None:
         n, block = factor.diagonal.shape
         if self.layers == 0:
             self.product, self.exponent = np.empty((n, n, block)), np.zeros(block)

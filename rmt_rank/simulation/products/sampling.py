@@ -54,7 +54,7 @@ def sample_singular_values(
     method : {"auto", "dense", "triangular"}, default "auto"
         "dense" draws every entry.  "triangular" replaces the factors by triangular ones, which
         gives the same law from half the random numbers, see
-        `rmt_rank.simulation.products.factors`; "auto" is that.
+        `rmt_rank.simulation.products.triangular_factors`; "auto" is that.
     dtype : dtype of xp, optional
         float64 by default; float32 computes in that.
     xp : module, optional

@@ -132,7 +132,8 @@ def nuclear_norm_log_variance(
     Parameters
     ----------
     width, depth : int
-        Side N and number L of the square factors, each at least 1; the depth at most 10^6.
+        Side N and number L of the square factors, each at least 1; the depth at most 10^6.  For
+        unequal widths and complex entries `complex_covariance` has the covariances.
     field : {"real", "complex"}
         Field of the Gaussian entries.
 

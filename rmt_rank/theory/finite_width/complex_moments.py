@@ -1,5 +1,8 @@
 r"""Exact moments at finite width, for complex entries, as sums of positive terms.
 
+They give the annealed rank, from mean moments; for exact means of the rank itself see
+`exact_means`.
+
 With nu_j = n_j - N >= 0 for every width but one of the smallest, N, nu_0 = 0 and
 F(k) = prod_(j=0)^L Gamma(k+1+nu_j+z)/Gamma(k+1+nu_j),
 

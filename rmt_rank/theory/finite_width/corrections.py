@@ -7,7 +7,11 @@ fluctuation, of second order in the deviations of T and Q.
 Complex entries: E sum_i s_i^z is known exactly for every width, see `complex_moments`, and so is
 the annealed part.  Real entries: E[mean s^z] = M(z) + e(z)/N + ..., see `real_moment_correction`;
 e is a conjecture for depth >= 2, checked against the exact second moment and Monte Carlo; depth 1
-is classical.
+is classical.  The coefficient of 1/N in the mean rank is the first variation of log M - z M'/M,
+
+    R = e/M - z e'/M + z M' e/M^2,    e(z) = [s_max^z I_b(Lz+1, z) - b (Lz+1) M(z)]/2,
+
+with b = L/(L+1) and the regularised incomplete beta function I.
 
 The fluctuation: N^2 Cov(mean s^z, mean s^w) tends to (2/beta) (L/(L+1)) zw/(z+w) B(z) B(w) with
 B(z) = (Lz+1) M(z), beta = 1 for real and 2 for complex entries (formal; verified by Monte Carlo).
@@ -60,7 +64,8 @@ def finite_width_correction(
     ----------
     width, depth : int
         Side N and number L of the square factors, each at least 1; L at most 10^6, and N as large
-        as memory allows.
+        as memory allows.  Unequal widths have a coefficient of their own, see
+        `rmt_rank.theory.rectangular.correction.rectangular_correction`.
     field : {"real", "complex"}
         Field of the Gaussian entries.
     power : float, default 1

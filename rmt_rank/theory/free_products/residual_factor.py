@@ -8,7 +8,8 @@ functions of one variable, so that with t as in `factors`
 
 p = a^2 (1+c)^(k-1). For k = 1 this is quadratic: a^2 (1+2b) + 1 = sqrt((1+a^2)^2 + 4 a^2 (t-1)).
 If s > 0 is replaced by -s, b and c lie between t - 1 and 0 for 0 < t < 1; from there they are
-followed to other t; the caller keeps the state from which this starts.
+followed to other t; the caller keeps the state from which this starts.  In a product of factors
+the S-transforms are multiplied: equation (1) of `curve`.
 """
 
 from __future__ import annotations

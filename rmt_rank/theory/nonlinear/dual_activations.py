@@ -14,7 +14,7 @@ The second bracket, the drop, is computed without cancellation; the first is 0 f
 
 Closed forms, with c = r sqrt(ab):
 
-    alpha x for x > 0, beta x for x < 0:
+    alpha x for x > 0, beta x for x < 0 (ReLU: alpha = 1, beta = 0):
              alpha beta c + (alpha - beta)^2 sqrt(ab) [sin t + (pi - t) cos t]/(2 pi),  r = cos t
     erf      (2/pi) arcsin(2c/sqrt((1 + 2a)(1 + 2b)))
     sine     exp(-omega^2 (a + b)/2) sinh(omega^2 c)

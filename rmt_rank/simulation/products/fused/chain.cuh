@@ -7,7 +7,7 @@ struct Chains {
   Key key;
   long long count;       // of matrices
   int layers, depths;    // numbers of both
-  const int* others;     // (layers,): the widths that are not the smallest, see `factors.py`
+  const int* others;     // (layers,): the widths that are not the smallest, see `triangular_factors.py`
   const int* wanted;     // (depths,)
   double scale;          // root mean square of an entry
   double* diagonal;      // (depths, N, count): bidiagonal forms, or with LOGS log singular values

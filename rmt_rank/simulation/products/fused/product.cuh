@@ -1,4 +1,4 @@
-// The product of the triangular factors of a chain, as `factors.py` has them, drawn on the way.
+// The product of the triangular factors of a chain, as `triangular_factors.py` has them, drawn on the way.
 //
 // A new factor stands on the left, and the product P is upper triangular, so that row i of the new
 // product needs rows i and below of the old one only: P is overwritten, a few rows at a time, and

@@ -12,12 +12,19 @@ from rmt_rank.paper.claims.finite_width import (
     any_matrix,
     corrections,
     fixed_spectrum,
+    gram_powers,
     superharmonic,
     width_two,
 )
 from rmt_rank.paper.claims.finite_width.width_two import mean_at_width_two
 
-CLAIMS = (*any_matrix.CLAIMS, *fixed_spectrum.CLAIMS, *width_two.CLAIMS, *superharmonic.CLAIMS)
+CLAIMS = (
+    *any_matrix.CLAIMS,
+    *gram_powers.CLAIMS,
+    *fixed_spectrum.CLAIMS,
+    *width_two.CLAIMS,
+    *superharmonic.CLAIMS,
+)
 
 
 def evidence(name, seed=0, field="real"):
@@ -90,11 +97,12 @@ def failed(name, field="real"):
 
 def test_a_factor_that_is_not_invariant_is_detected(monkeypatch):
     right = any_matrix.gaussian
-    monkeypatch.setattr(
-        any_matrix,
-        "gaussian",
-        lambda width, *a: right(width, *a) * np.where(np.arange(width) == 0, 0.1, 1),
-    )
+    for module in (any_matrix, gram_powers):
+        monkeypatch.setattr(
+            module,
+            "gaussian",
+            lambda width, *a: right(width, *a) * np.where(np.arange(width) == 0, 0.1, 1),
+        )
     assert "Gaussian: the k largest shares do not fall in mean" in failed("theorem1.any-matrix")
     assert failed("finite-width.gram-complex", "complex")
     assert failed("finite-width.renyi")
@@ -128,8 +136,8 @@ def test_a_minorant_that_is_too_large_is_detected(monkeypatch):
 
 
 def test_another_ratio_is_detected(monkeypatch):
-    right = any_matrix.critical_ratio
-    monkeypatch.setattr(any_matrix, "critical_ratio", lambda p, N, field: right(p * 1.3, N, field))
+    right = gram_powers.critical_ratio
+    monkeypatch.setattr(gram_powers, "critical_ratio", lambda p, N, field: right(p * 1.3, N, field))
     assert len(failed("finite-width.critical-power")) >= 3
 
 
@@ -140,7 +148,7 @@ def test_critical_ratio_against_quadrature(power, field):
     N, beta = 5, 1 if field == "real" else 2
     law = stats.beta(beta * (N - 1) / 2, beta * N / 2)
     mean = integrate.quad(lambda x: (x / (1 - x)) ** (power / 2) * law.pdf(x), 0, 1)[0]
-    assert any_matrix.critical_ratio(power, N, field) == pytest.approx(mean, rel=1e-7)
+    assert gram_powers.critical_ratio(power, N, field) == pytest.approx(mean, rel=1e-7)
 
 
 def test_a_sum_that_matters_is_detected(monkeypatch):

@@ -8,7 +8,7 @@ Triangular factors.  Let n_0 = N.  G_1 = Q_1 R_1 with orthonormal columns Q_1.  
 independent Gaussian entries and is independent of R_1, for Gaussian matrices are invariant under
 unitary factors; G_2 Q_1 = Q_2 R_2, and so on: W = Q_L R_L ... R_1.  The R_l are independent; above
 the diagonal their entries are Gaussian, and the i-th entry on it, i = 0 ... N - 1, is the length of
-a Gaussian vector with n_l - i entries (Bartlett).
+a Gaussian vector with n_l - i entries: it has the chi distribution (Bartlett).
 
 The first one is bidiagonal.  R_1 = U B V^H by Golub and Kahan's reduction; R_2 U has the law of
 R_2 up to a unitary factor on its left, and V changes no singular value.  B has lengths of n_1 - i
@@ -42,13 +42,13 @@ import numpy.typing as npt
 
 from rmt_rank._lib.random import lengths, normals
 
-__all__ = ["Factor", "draw_factors", "pairs_above"]
+__all__ = ["TriangularFactor", "draw_factors", "pairs_above"]
 
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Factor:
+class TriangularFactor:
     """A block of triangular factors, entry by entry; matrices are along the last axis.
 
     Attributes
@@ -73,7 +73,7 @@ def draw_factors(
     field: str,
     xp: ModuleType,
     box_muller: Callable[..., Array] | None = None,
-) -> Iterator[Factor]:
+) -> Iterator[TriangularFactor]:
     """Draw the factors of a block of chains, first to last, with entries of variance 1/width.
 
     Parameters
@@ -95,7 +95,7 @@ def draw_factors(
 
     Yields
     ------
-    Factor
+    TriangularFactor
     """
     scale = width**-0.5
     rows = np.arange(width)
@@ -113,7 +113,7 @@ def draw_factors(
                 xp=xp,
                 box_muller=box_muller,
             )
-        yield Factor(diagonal, above)
+        yield TriangularFactor(diagonal, above)
 
 
 def pairs_above(width: int) -> int:

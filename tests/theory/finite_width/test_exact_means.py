@@ -7,8 +7,8 @@ import pytest
 from scipy import integrate
 
 from rmt_rank import estimate
-from rmt_rank.theory.finite_width import small_cases
-from rmt_rank.theory.finite_width.small_cases import exact_expected_effective_rank
+from rmt_rank.theory.finite_width import exact_means
+from rmt_rank.theory.finite_width.exact_means import exact_expected_effective_rank
 
 
 def entropy(t, power):
@@ -38,8 +38,8 @@ def test_one_real_matrix_of_width_two(power):
 
 def test_the_walk_gives_the_closed_forms():
     # the trapezoidal rule is exact to exp(-6.5 * 2 pi) = 2e-18, and 1e-14 allows for rounding
-    assert small_cases._complex_width_two(1, 1.0) == pytest.approx((math.pi - 1) / 4, rel=1e-14)
-    assert small_cases._complex_width_two(1, 2.0) == pytest.approx(1 / 3, rel=1e-14)
+    assert exact_means._complex_width_two(1, 1.0) == pytest.approx((math.pi - 1) / 4, rel=1e-14)
+    assert exact_means._complex_width_two(1, 2.0) == pytest.approx(1 / 3, rel=1e-14)
 
 
 @pytest.mark.parametrize("power", [1, 2])

@@ -54,7 +54,8 @@ def exact_expected_effective_rank(
     Parameters
     ----------
     width : int
-        Side N of the square matrices, from 1 to 2^53.
+        Side N of the square matrices, from 1 to 2^53.  Not a list: no exact value is known for
+        unequal widths, but that of a smallest width 1, which is 0.
     depth : int
         Number L of the matrices, from 0 to 2^53.
     field : {"real", "complex"}
@@ -91,7 +92,7 @@ def exact_expected_effective_rank(
     --------
     (pi - 1)/4 for one complex matrix of width 2:
 
-    >>> from rmt_rank.theory.finite_width.small_cases import exact_expected_effective_rank
+    >>> from rmt_rank.theory.finite_width.exact_means import exact_expected_effective_rank
     >>> round(exact_expected_effective_rank(2, 1, "complex").value, 12)
     0.535398163397
     >>> exact_expected_effective_rank(3, 1) is None
