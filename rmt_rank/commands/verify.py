@@ -132,7 +132,7 @@ def _report(
 
 
 class _Checked(NamedTuple):
-    """What a worker found: the lines of a claim, and the Monte Carlo that they are about."""
+    """Findings of a worker: the lines of a claim, and the Monte Carlo that they are about."""
 
     lines: list[Evidence]
     chains: dict[tuple[int, tuple[int, ...]], ChainStatistics]
