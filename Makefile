@@ -5,9 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-SOURCES := $(shell find rmt_rank -name '*.py' -o -name py.typed)
+SOURCES := $(shell find rmt_rank -name '*.py' -o -name '*.cuh' -o -name py.typed)
 
-.PHONY: verify test check pytest test-slow benchmark reference docs preprint readme clean
+.PHONY: verify test check pytest test-slow benchmark gpu reference docs preprint readme clean
 
 verify: $(VENV)/installed
 	$(BIN)/python -P -m rmt_rank.verify theorem1
@@ -31,6 +31,11 @@ test-slow: $(VENV)/developed $(VENV)/installed
 
 benchmark: $(VENV)/developed $(VENV)/installed
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -P validation/benchmarks/run.py
+
+# on a machine with a CUDA device: marked tests, benchmarks, and validation/reports/gpu.md; CuPy must
+# be in .venv, and PyTorch and JAX are compared with if they are
+gpu: $(VENV)/developed $(VENV)/installed
+	$(BIN)/python -P validation/benchmarks/gpu.py
 
 # the tables of validation/reference, by the reference implementation; about three minutes
 reference: $(VENV)/installed

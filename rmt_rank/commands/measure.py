@@ -15,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._lib.entry import guarded
-from rmt_rank._lib.matrix_files import UNPACKED, UNPACKED_RATIO, Member, members, reason, too_large
+from rmt_rank._lib.matrix_files import Member, members
+from rmt_rank._lib.npz import UNPACKED, UNPACKED_RATIO
 from rmt_rank._lib.output import Output, refuse_same, write_outputs
 from rmt_rank._lib.paths import path_option
+from rmt_rank._lib.reasons import reason, too_large
 from rmt_rank._lib.text import Parser, named, shown
 from rmt_rank._lib.validation import real
 from rmt_rank.commands.measure_table import is_npy, summary
