@@ -31,8 +31,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import rmt_rank as rr
 from rmt_rank._lib.atomic import write
 from rmt_rank._lib.blas import one_blas_thread
+from rmt_rank._lib.work import processes
 from rmt_rank.commands.verify import main as verify
-from rmt_rank.paper.experiments.workers import workers
 from rmt_rank.paper.figures.style import style
 from rmt_rank.simulation.products.random_features import sample_gram_effective_ranks
 
@@ -330,7 +330,7 @@ def test_the_command_verify_in_threads(in_threads):
 
 def test_processes_start_from_any_thread(in_threads):
     def work():
-        with workers(2, 2) as pool:
+        with processes(2) as pool:
             return list(pool.map(abs, [-1, -2]))
 
     before = state()

@@ -128,21 +128,7 @@ def _measure_together(
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure") -> int:
-    """Run `measure` and return its exit code.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The command line; that of the process by default.
-    prog : str
-        Name of the program in messages.
-
-    Returns
-    -------
-    int
-        0: all arrays were measured, or skipped with a reason; 1: a file, or an array in it, could
-        not be read; 2: wrong usage, or an output could not be written.
-    """
+    """Run `measure` and return its exit code, which the end of --help explains."""
     parser = _parser(prog)
     options = parser.parse_intermixed_args(
         _kernels_joined(sys.argv[1:] if arguments is None else arguments)

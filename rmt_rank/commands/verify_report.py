@@ -79,7 +79,6 @@ class Report:
             disable=quiet or not screen.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._activity: TaskID | None = None
 
     def __enter__(self) -> Report:
         self._progress.start()

@@ -20,7 +20,7 @@ _NORMAL = float(special.ndtri(0.975))
 
 @dataclass(frozen=True)
 class Comparison:
-    """How much lower the effective rank of a matrix is than a null model's.
+    """Distance of a matrix's effective rank from that of a null model.
 
     Attributes
     ----------

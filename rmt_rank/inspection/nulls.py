@@ -102,7 +102,7 @@ class Null:
 
     @property
     def method(self) -> str:
-        """How mean and standard deviation were found."""
+        """The way in which mean and standard deviation were found."""
         return "formula" if self.draws is None else f"{self.draws.size} draws"
 
 

@@ -1,4 +1,4 @@
-"""What `inspect` returns: a row for each matrix and null model, as text, tables and pictures."""
+"""The result of `inspect`: a row for each matrix and null model, as text, tables and pictures."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Inspection:
     matrices : tuple of MatrixReport
         In the order of the source.
     skipped : tuple of Skipped
-        What was not measured, and why.
+        Everything that was not measured, and why.
     nulls : tuple of str
         The null models, in the order that was asked for.
     steps : tuple of str
@@ -103,7 +103,7 @@ class Inspection:
 
     @property
     def errors(self) -> tuple[Skipped, ...]:
-        """What could not be read because it is damaged or a reader is missing."""
+        """Tensors and files that are damaged, or whose reader is missing."""
         return tuple(each for each in self.skipped if each.error)
 
     def rows(self) -> list[dict[str, Any]]:

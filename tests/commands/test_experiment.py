@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.measure import Measurement
 
 from rmt_rank.__main__ import run
+from rmt_rank._lib.work import processes
 from rmt_rank.commands.experiment import _split
 from rmt_rank.paper.experiments import EXPERIMENTS, find
 from rmt_rank.paper.experiments.experiment import run_experiment
 from rmt_rank.paper.experiments.report import report, table
 from rmt_rank.paper.experiments.trained import generalization
-from rmt_rank.paper.experiments.workers import workers
 
 pytest.importorskip("xarray", reason="xarray is not installed")
 
@@ -149,12 +149,12 @@ def test_no_more_jobs_than_processors_or_cells(monkeypatch):
     def pool(jobs, **_options):
         raise RuntimeError(f"{jobs} processes")
 
-    monkeypatch.setattr("rmt_rank.paper.experiments.workers.ProcessPoolExecutor", pool)
-    monkeypatch.setattr("rmt_rank.paper.experiments.workers.os.cpu_count", lambda: 5)
+    monkeypatch.setattr("rmt_rank._lib.work.ProcessPoolExecutor", pool)
+    monkeypatch.setattr("rmt_rank._lib.work.os.cpu_count", lambda: 5)
     for asked, cells, started in ((1000, 9, 5), (1000, 3, 3), (2, 9, 2)):
-        with pytest.raises(RuntimeError, match=f"^{started} processes"), workers(asked, cells):
+        with pytest.raises(RuntimeError, match=f"^{started} processes"), processes(asked, cells):
             pass
-    with workers(1000, 1) as executor:
+    with processes(1000, 1) as executor:
         assert executor is None
 
 

@@ -108,7 +108,7 @@ def test_every_figure(name, tiny_runs, tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(figure.Figure, "savefig", png)
     monkeypatch.setattr(
-        "rmt_rank.commands.figure.run_with_bar",
+        "rmt_rank.commands.figure.run_experiment",
         lambda experiment, *_, **__: tiny_runs(experiment.name),
     )
     assert run(["figure", name, "--tiny", "--out", str(tmp_path)]) == 0
@@ -159,7 +159,7 @@ def test_drawn_again(made, tmp_path, monkeypatch, capsys):
     def never(*_arguments, **_options):
         raise AssertionError("it computes")
 
-    monkeypatch.setattr("rmt_rank.commands.figure.run_with_bar", never)
+    monkeypatch.setattr("rmt_rank.commands.figure.run_experiment", never)
     numbers = made / f"{NAME}.nc"
     assert run(["figure", NAME, "--numbers", str(numbers), "--out", str(tmp_path)]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {f"{NAME}.png", f"{NAME}.pdf"}
@@ -324,7 +324,7 @@ def test_data_that_figures_share_is_computed_once(tmp_path, monkeypatch, made):
         runs.append(1)
         return dataset
 
-    monkeypatch.setattr("rmt_rank.commands.figure.run_with_bar", once)
+    monkeypatch.setattr("rmt_rank.commands.figure.run_experiment", once)
     assert run(["figure", NAME, "twin", "--tiny", "--out", str(tmp_path)]) == 0
     assert runs == [1]
     assert (tmp_path / "twin.png").read_bytes() == (tmp_path / f"{NAME}.png").read_bytes()

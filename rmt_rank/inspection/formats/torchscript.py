@@ -85,7 +85,11 @@ _Python: Any = pickle._Unpickler
 
 
 class _Unpickler(_Python):  # type: ignore[misc]
-    """Python's unpickler in Python, whose memory is bounded by the length of the pickle."""
+    """Python's unpickler in Python, whose memory is bounded by the length of the pickle.
+
+    A pickle can call only what it names, and every name is a `_Global`; the values that it can
+    make otherwise are numbers, text, containers, `_Object` and `_Storage`, which cannot be called.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         return _Global(name)
@@ -111,20 +115,12 @@ class _Unpickler(_Python):  # type: ignore[misc]
             raise pickle.UnpicklingError("the pickle changes an object that it has not made")
         made.__setstate__(state)
 
-    def load_reduce(self) -> None:
-        arguments = self.stack.pop()
-        named = self.stack[-1]
-        if not isinstance(named, _Global):
-            raise pickle.UnpicklingError("the pickle calls what is not a function")
-        self.stack[-1] = named(*arguments)
-
     def _refused(self) -> None:
         raise pickle.UnpicklingError("the pickle has an instruction that TorchScript does not use")
 
     dispatch: ClassVar[dict[int, Any]] = dict(_Python.dispatch)
     dispatch[pickle.NEWOBJ[0]] = load_newobj
     dispatch[pickle.BUILD[0]] = load_build
-    dispatch[pickle.REDUCE[0]] = load_reduce
     for _code in (pickle.INST, pickle.OBJ, pickle.NEWOBJ_EX, pickle.EXT1, pickle.EXT2, pickle.EXT4):
         dispatch[_code[0]] = _refused
 

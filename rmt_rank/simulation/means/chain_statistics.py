@@ -29,6 +29,7 @@ from rmt_rank.simulation.products.chain import (
     several,
     threads,
 )
+from rmt_rank.simulation.products.fused.engine import is_fused
 from rmt_rank.theory.gaussian.fuss_catalan import singular_value_law
 from rmt_rank.theory.rectangular.law import RectangularLaw
 
@@ -151,7 +152,13 @@ def simulate_chain(
     xp = namespace_or_default(xp)
     own = xp is default_namespace()
     chain = new_chain(width, wanted[-1], samples, field=field, numpy_doubles=own)
-    require_room(chain, samples, on_device=makes_random_numbers(xp))
+    require_room(
+        chain,
+        samples,
+        on_device=makes_random_numbers(xp),
+        fused=is_fused(chain, xp, xp.float64),
+        depths=len(wanted),
+    )
     blocks = chain_blocks(chain, wanted, samples, rng=rng, xp=xp)
 
     square = len(set(chain.widths)) == 1
