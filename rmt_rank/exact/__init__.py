@@ -55,6 +55,7 @@ from rmt_rank.exact.gaussian.quadrature import (
     law,
     moment,
 )
+from rmt_rank.exact.gaussian.tracy_widom import tracy_widom
 from rmt_rank.exact.nonlinear.conjugate_kernel import (
     conjugate_kernel_entropy,
     linear_kernel_entropy,
@@ -124,4 +125,5 @@ __all__ = [
     "residual_s_transform",
     "singular_value",
     "singular_values",
+    "tracy_widom",
 ]
