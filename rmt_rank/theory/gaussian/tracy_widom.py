@@ -44,8 +44,8 @@ Array = npt.NDArray[np.float64]
 _u, _weights = np.polynomial.legendre.leggauss(48)
 _U, _WEIGHTS = (_u + 1) / 2, _weights / 2
 _DECAY = 42.0
-# Below _LEFT the expansion has the smaller error: there both are off by some 1e-9, relative to F, at
-# F_1 = 1e-7 and F_2 = 1e-11.  Above _RIGHT all tails are below the least float.
+# Below _LEFT the expansion has the smaller error.  There both are off by some 1e-9 of F, which is
+# 1e-7 for real and 1e-11 for complex matrices.  Above _RIGHT all tails are below the least float.
 _LEFT, _RIGHT = -6.6, 110.0
 # Points whose matrices are in memory at once.
 _BATCH = 128
