@@ -19,8 +19,8 @@ The word is, in this sequence,
 - tail, if five values or more are spikes, the bulk's part is significant as well, and the squared
   singular values have a power law tail that is preferred to an exponential one and has a bootstrap
   p of at least 0.1 (some spikes above a bulk often have one, too, but leave the bulk as it is);
-- spikes, if there are any, at most a quarter of the values, and their part is not smaller than the bulk's or the bulk's is not
-  significant;
+- spikes, if there are any, at most a quarter of the values, and their part is not smaller than the
+  bulk's or the bulk's is not significant;
 - bulk, if its part is significant, of either sign, or if more than a quarter of the values are
   beyond it, which are then a wider bulk (of rows of unequal norms, for example);
 - none otherwise.

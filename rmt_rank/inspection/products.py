@@ -192,9 +192,10 @@ def compare_product(
     >>> low = [g[0][:, :20] @ g[1][:20], g[2]]
     >>> found = compare_product(low, nulls=["gaussian"], rng=1)
     >>> print(f"{found.factors_deficit:.2f} {found.alignment_deficit:.2f}")
-    0.50 0.00
+    0.51 0.00
     >>> found = compare_product([g[0], g[0].T], nulls=["gaussian"], rng=1)
     >>> print(f"{found.factors_deficit:.2f} {found.alignment_deficit:.2f}")
+    0.00 0.10
     """
     names = [resolve(each) for each in sequence("nulls", nulls, "names", at_least=1)]
     matrices = _factors(factors)
