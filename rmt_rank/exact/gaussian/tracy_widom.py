@@ -52,7 +52,7 @@ def tracy_widom(x: Number, beta: int = 1, *, digits: int = 30) -> tuple[Any, ...
     --------
     >>> from rmt_rank.exact import tracy_widom
     >>> print(tracy_widom(0, digits=15)[1])
-    0.831908066202954
+    0.831908066202952
     """
     s_exact, digits = bounded("x", x, LEAST, MOST), check_digits(digits)
     beta = integer("beta", beta, 1, 2)
