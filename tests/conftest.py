@@ -1,6 +1,7 @@
 """Set-up shared by all tests."""
 
 import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -24,6 +25,16 @@ LIMIT = 600
 
 hypothesis.settings.register_profile("suite", deadline=None, max_examples=60, derandomize=True)
 hypothesis.settings.load_profile("suite")
+
+
+# Collection makes a million objects that stay: searching them for garbage, again and again, would
+# take a quarter of its time.
+gc.disable()
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 import rmt_rank
+from rmt_rank.__main__ import run
 from rmt_rank.paper.figures.style import style
 
 # A figure that is drawn without computing anything.
@@ -63,24 +64,24 @@ def test_figures_are_drawn_anywhere(start, tmp_path, name):
     assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".pdf", ".png"}
 
 
-@pytest.mark.parametrize("flags", FLAGS, ids=" ".join)
-def test_figures_are_listed_with_any_flags(start, flags):
-    if flags == ["-I"] and "PYTHONPATH" in os.environ:
-        pytest.skip("the package is found by PYTHONPATH, which -I ignores")
-    environment = os.environ | {"MPLBACKEND": "nonsense"}
-    command = [sys.executable, *flags, "-m", "rmt_rank", "figure", "--list"]
-    # nothing is written into the working folder
-    done = start(*command, env=environment, cwd="/").outcome()
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout
-
-
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
     """Environment whose processes share bytecode, which -OO compiles anew without it."""
     environment = os.environ | {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("bytecode"))}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return environment
+
+
+@pytest.mark.parametrize("flags", FLAGS, ids=" ".join)
+def test_figures_are_listed_with_any_flags(start, compiled, flags):
+    if flags == ["-I"] and "PYTHONPATH" in os.environ:
+        pytest.skip("the package is found by PYTHONPATH, which -I ignores")
+    environment = (compiled if flags == ["-OO"] else os.environ) | {"MPLBACKEND": "nonsense"}
+    command = [sys.executable, *flags, "-m", "rmt_rank", "figure", "--list"]
+    # nothing is written into the working folder
+    done = start(*command, env=environment, cwd="/").outcome()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
 
 
 def test_everything_is_there_without_docstrings(start, compiled):
@@ -145,16 +146,12 @@ text.usetex: True
 
 
 def test_a_file_of_settings_changes_no_figure(start, tmp_path):
-    pictures = []
-    for name in ("plain", "set"):
-        folder = tmp_path / name
-        folder.mkdir()
-        if name == "set":
-            (folder / "matplotlibrc").write_text(SETTINGS)
-        done = start(sys.executable, "-P", "-m", "rmt_rank", *DRAW, "out", cwd=folder).outcome()
-        assert done.returncode == 0, done.stderr
-        pictures.append((folder / "out" / "reparameterization.png").read_bytes())
-    assert pictures[0] == pictures[1]
+    (tmp_path / "matplotlibrc").write_text(SETTINGS)
+    done = start(sys.executable, "-P", "-m", "rmt_rank", *DRAW, "set", cwd=tmp_path).outcome()
+    assert done.returncode == 0, done.stderr
+    assert run([*DRAW, str(tmp_path / "plain")]) == 0
+    pictures = [tmp_path / name / "reparameterization.png" for name in ("set", "plain")]
+    assert pictures[0].read_bytes() == pictures[1].read_bytes()
 
 
 def test_a_file_of_settings_that_is_not_text_is_named(start, tmp_path):

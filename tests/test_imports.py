@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import functools
 import importlib
 import os
 import pkgutil
@@ -27,7 +28,8 @@ ORDER = [
     {"simulation.products"},
     {"simulation.means"},
     {"simulation.study"},
-    {"training", "inspection"},
+    {"training"},
+    {"inspection"},
     {"paper.experiments"},
     {"paper.claims", "paper.figures"},
     {"commands"},
@@ -41,6 +43,11 @@ def modules():
     return sorted(PACKAGE.rglob("*.py"))
 
 
+@functools.cache
+def tree(path):
+    return ast.parse(path.read_text())
+
+
 def module_name(path):
     """Dotted name of a file inside the package; that of the folder for `__init__.py`."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
@@ -51,7 +58,7 @@ def module_name(path):
 
 def imported_modules(path):
     """Dotted names of the modules of the package that a file imports."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -108,7 +115,7 @@ def test_exact_and_theory_share_nothing():
 def test_only_one_module_imports_cupy():
     for path in modules():
         if module_name(path) != "_lib.array":
-            names = {n.id for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Name)}
+            names = {n.id for n in ast.walk(tree(path)) if isinstance(n, ast.Name)}
             assert "cupy" not in names, path
 
 

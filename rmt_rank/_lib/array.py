@@ -11,17 +11,17 @@ import importlib
 from collections.abc import Callable
 from math import nan
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import array_api_compat
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from rmt_rank._lib.errors import BackendUnavailableError
 from rmt_rank._lib.validation import choice, shown
 
-__all__ = ["BACKENDS", "default_namespace", "makes_random_numbers", "namespace"]
+__all__ = ["BACKENDS", "CudaDevice", "cuda_device", "cuda_module", "default_namespace"]
+__all__ += ["makes_random_numbers", "namespace"]
 __all__ += ["absolute", "erf", "in_full_precision", "inf_as_nan", "jordan_wielandt", "known"]
 __all__ += ["matmul", "namespace_of", "namespace_or_default", "nan_where", "svdvals", "to_numpy"]
 __all__ += ["without_autocast"]
@@ -89,6 +89,34 @@ def namespace(backend: str) -> ModuleType:
 def makes_random_numbers(xp: ModuleType) -> bool:
     """Return whether the library itself draws Gaussian numbers, on its device."""
     return bool(array_api_compat.is_cupy_namespace(xp))
+
+
+class CudaDevice(NamedTuple):
+    """The current CUDA device: its number, and sizes that launches depend on, in bytes."""
+
+    number: int
+    processors: int
+    threads_of_processor: int
+    shared_memory_of_processor: int
+    shared_memory_of_block: int
+
+
+def cuda_device() -> CudaDevice:
+    """Return the current CUDA device, by CuPy."""
+    device = importlib.import_module("cupy").cuda.Device()
+    return CudaDevice(
+        int(device.id),
+        int(device.attributes["MultiProcessorCount"]),
+        int(device.attributes["MaxThreadsPerMultiProcessor"]),
+        int(device.attributes["MaxSharedMemoryPerMultiprocessor"]),
+        int(device.attributes["MaxSharedMemoryPerBlockOptin"]),
+    )
+
+
+def cuda_module(source: str, options: tuple[str, ...]) -> Any:
+    """CUDA source code compiled for the current device, by CuPy and NVRTC."""
+    cupy = importlib.import_module("cupy")
+    return cupy.RawModule(code=source, options=options, backend="nvrtc")
 
 
 def to_numpy(array: Any) -> npt.NDArray[Any]:
@@ -247,7 +275,7 @@ def erf(x: Any) -> Any:
         return importlib.import_module("cupyx.scipy.special").erf(x)
     if isinstance(x, np.ndarray) and x.dtype == np.float32:
         return _erf_single(x)
-    values = special.erf(to_numpy(x))
+    values = importlib.import_module("scipy.special").erf(to_numpy(x))
     return values if isinstance(x, np.ndarray | np.generic) else namespace_of(x).asarray(values)
 
 

@@ -14,9 +14,17 @@ from rmt_rank._lib.output import Output, refuse_same, write_outputs
 from rmt_rank._lib.paths import path_option
 from rmt_rank._lib.text import Parser
 from rmt_rank._lib.validation import integer
-from rmt_rank.commands.run import DONE, USAGE, add_options, guarded_run, row_outputs
+from rmt_rank._lib.work import processes, progress_bar
+from rmt_rank.commands.run import (
+    DONE,
+    USAGE,
+    add_options,
+    add_run_options,
+    guarded_run,
+    row_outputs,
+)
 from rmt_rank.paper.experiments import EXPERIMENTS, find
-from rmt_rank.paper.experiments.experiment import SIZES, Experiment
+from rmt_rank.paper.experiments.experiment import SIZES, Experiment, run_experiment
 from rmt_rank.paper.experiments.image_problems import DATA, on
 from rmt_rank.paper.experiments.report import (
     OVER,
@@ -28,26 +36,12 @@ from rmt_rank.paper.experiments.report import (
     report,
     table,
 )
-from rmt_rank.paper.experiments.workers import run_with_bar, workers
 
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank experiment") -> int:
-    """Run `experiment` and return its exit code.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The command line; that of the process by default.
-    prog : str
-        Name of the program in messages.
-
-    Returns
-    -------
-    int
-        0: done; 1: a worker died; 2: wrong usage; 130: interrupted.  Finished results are kept.
-    """
+    """Run `experiment` and return its exit code, which the end of --help explains."""
     parser = _parser(prog)
     options = parser.parse_args(arguments)
     if options.list:
@@ -70,14 +64,17 @@ def _run(options: argparse.Namespace, prog: str) -> int:
     outputs = [*row_outputs(options, _frame), (Output("--report", options.report), _report)]
     refuse_same(*(output for output, _ in outputs))
     cells = len(experiment.cells(experiment.settings(options.size)))
-    with workers(jobs, cells) as executor:
-        dataset = run_with_bar(
+    with (
+        processes(jobs, cells) as executor,
+        progress_bar(experiment.name, "cells", quiet=options.quiet) as progress,
+    ):
+        dataset = run_experiment(
             experiment,
             options.size,
             folder=options.out,
             seed=options.seed,
             executor=executor,
-            quiet=options.quiet,
+            progress=progress,
         )
     # write files first, so that a closed pipe does not lose them
     written = write_outputs(prog, outputs, dataset)
@@ -96,14 +93,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="which experiment; see --list")
     parser.add_argument("--list", action="store_true", help="name all experiments, and stop")
-    sizes = parser.add_mutually_exclusive_group()
-    for size, meaning in zip(
-        SIZES, ("a smoke test, seconds", "about a minute (default)", "many minutes"), strict=True
-    ):
-        sizes.add_argument(f"--{size}", dest="size", action="store_const", const=size, help=meaning)
+    add_run_options(parser, SIZES, DATA)
     parser.set_defaults(size="quick")
     add_options(parser, "--out", "--seed", "--jobs", "--csv", "--json", "--quiet")
-    parser.add_argument("--data", choices=DATA, help="which images, where it is about images")
     parser.add_argument(
         "--report", type=path_option, metavar="PATH", help="write a report in Markdown"
     )

@@ -17,9 +17,10 @@ from rmt_rank._lib.output import Output
 from rmt_rank._lib.paths import path_option, user_path
 from rmt_rank._lib.text import Parser, shown
 from rmt_rank._lib.validation import integer
-from rmt_rank.commands.run import DONE, add_options, guarded_run
+from rmt_rank._lib.work import processes, progress_bar
+from rmt_rank.commands.run import DONE, add_options, add_run_options, guarded_run
 from rmt_rank.paper import experiments
-from rmt_rank.paper.experiments.experiment import SIZES, Experiment
+from rmt_rank.paper.experiments.experiment import SIZES, Experiment, run_experiment
 from rmt_rank.paper.experiments.image_problems import DATA, on
 from rmt_rank.paper.experiments.report import (
     list_line,
@@ -28,7 +29,6 @@ from rmt_rank.paper.experiments.report import (
     print_findings,
     report,
 )
-from rmt_rank.paper.experiments.workers import run_with_bar, workers
 from rmt_rank.paper.figures import FIGURES, find
 from rmt_rank.paper.figures.figure import PaperFigure, drawn
 from rmt_rank.paper.figures.numbers import KIND, netcdf, opened
@@ -41,20 +41,7 @@ _DEFAULTS = {"size": "quick", "seed": 0, "data": None, "jobs": 1}
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank figure") -> int:
-    """Run `figure` and return its exit code.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The command line; that of the process by default.
-    prog : str
-        Name of the program in messages.
-
-    Returns
-    -------
-    int
-        0: done; 1: a worker died; 2: wrong usage; 130: interrupted.  Finished results are kept.
-    """
+    """Run `figure` and return its exit code, which the end of --help explains."""
     parser = _parser(prog)
     options = parser.parse_args(arguments)
     if options.list:
@@ -80,7 +67,7 @@ def _run_all(options: argparse.Namespace) -> int:
     for figure in chosen:
         _refuse_other(figure, options, runs)
         _refuse_loss(figure, options)
-    with workers(jobs, max(cells, default=1)) as executor:
+    with processes(jobs, max(cells, default=1)) as executor:
         for figure in chosen:
             _make(figure, options, executor, runs, computed)
     return DONE
@@ -228,9 +215,15 @@ def _computed(run: Experiment, options: argparse.Namespace, executor: Executor |
     parts = [run.name, options.size, str(options.seed), *([options.data] if options.data else [])]
     folder = user_path("--out", options.out) / "cells" / "-".join(parts)
     folder.parent.mkdir(exist_ok=True)
-    return run_with_bar(
-        run, options.size, folder=folder, seed=options.seed, executor=executor, quiet=options.quiet
-    )
+    with progress_bar(run.name, "cells", quiet=options.quiet) as progress:
+        return run_experiment(
+            run,
+            options.size,
+            folder=folder,
+            seed=options.seed,
+            executor=executor,
+            progress=progress,
+        )
 
 
 def _keep(path: Path, content: bytes) -> str:
@@ -253,15 +246,10 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="which figure: a name, its number (fig4, captions:fig3), or all; see --list",
     )
     parser.add_argument("--list", action="store_true", help="name all figures, and stop")
-    sizes = parser.add_mutually_exclusive_group()
-    for size, meaning in zip(
-        SIZES, ("a smoke test, seconds", "about a minute (default)", "many minutes"), strict=True
-    ):
-        sizes.add_argument(f"--{size}", dest="size", action="store_const", const=size, help=meaning)
+    add_run_options(parser, SIZES, DATA)
     add_options(parser, "--out", default="figures", help="of all files, and resume (figures)")
     add_options(parser, "--seed", "--jobs", default=None)
     add_options(parser, "--quiet")
-    parser.add_argument("--data", choices=DATA, help="which images, where it is about images")
     parser.add_argument("--style", choices=STYLES, default="screen", help="look (screen)")
     parser.add_argument(
         "--numbers",

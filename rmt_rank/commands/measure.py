@@ -15,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._lib.entry import guarded
-from rmt_rank._lib.matrix_files import UNPACKED, UNPACKED_RATIO, Member, members, reason, too_large
+from rmt_rank._lib.matrix_files import Member, members
+from rmt_rank._lib.npz import UNPACKED, UNPACKED_RATIO
 from rmt_rank._lib.output import Output, refuse_same, write_outputs
 from rmt_rank._lib.paths import path_option
+from rmt_rank._lib.reasons import reason, too_large
 from rmt_rank._lib.text import Parser, named, shown
 from rmt_rank._lib.validation import real
 from rmt_rank.commands.measure_table import is_npy, summary
@@ -126,21 +128,7 @@ def _measure_together(
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure") -> int:
-    """Run `measure` and return its exit code.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The command line; that of the process by default.
-    prog : str
-        Name of the program in messages.
-
-    Returns
-    -------
-    int
-        0: all arrays were measured, or skipped with a reason; 1: a file, or an array in it, could
-        not be read; 2: wrong usage, or an output could not be written.
-    """
+    """Run `measure` and return its exit code, which the end of --help explains."""
     parser = _parser(prog)
     options = parser.parse_intermixed_args(
         _kernels_joined(sys.argv[1:] if arguments is None else arguments)

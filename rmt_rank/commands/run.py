@@ -15,8 +15,8 @@ from rmt_rank._lib.errors import DataUnavailableError
 from rmt_rank._lib.output import Output
 from rmt_rank._lib.paths import path_option, sentence
 
-__all__ = ["DONE", "FAILED", "INTERRUPTED", "USAGE", "add_options", "guarded_run", "json_rows"]
-__all__ += ["row_outputs"]
+__all__ = ["DONE", "FAILED", "INTERRUPTED", "USAGE", "add_options", "add_run_options"]
+__all__ += ["guarded_run", "json_rows", "row_outputs"]
 
 # Exit codes: something failed, or a worker died; wrong usage, or a file or folder cannot be used.
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -44,6 +44,18 @@ def add_options(parser: argparse.ArgumentParser, *names: str, **changes: Any) ->
     """Add options that mean the same in every command; changes are those of add_argument."""
     for name in names:
         parser.add_argument(name, **_OPTIONS[name] | changes)
+
+
+def add_run_options(
+    parser: argparse.ArgumentParser, sizes: Sequence[str], data: Sequence[str]
+) -> None:
+    """Add options that say which run of an experiment is meant: its size, and its images."""
+    group = parser.add_mutually_exclusive_group()
+    for size, meaning in zip(
+        sizes, ("a smoke test, seconds", "about a minute (default)", "many minutes"), strict=True
+    ):
+        group.add_argument(f"--{size}", dest="size", action="store_const", const=size, help=meaning)
+    parser.add_argument("--data", choices=data, help="which images, where it is about images")
 
 
 def guarded_run(

@@ -9,20 +9,18 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from pathlib import Path
 from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from rmt_rank._lib.output import refuse_same, write_outputs
 from rmt_rank._lib.paths import path_option
 from rmt_rank._lib.text import Parser, shown
 from rmt_rank._lib.validation import integer
+from rmt_rank._lib.work import processes, progress_bar
 from rmt_rank.commands.run import DONE, USAGE, add_options, guarded_run, row_outputs
-from rmt_rank.paper.experiments.workers import processes
 from rmt_rank.simulation.study.declaration import Study
 from rmt_rank.simulation.study.run import open_study, run_study
 
@@ -32,20 +30,7 @@ _MOST_WORKERS = 1024
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank study") -> int:
-    """Run `study` and return its exit code.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The command line; that of the process by default.
-    prog : str
-        Name of the program in messages.
-
-    Returns
-    -------
-    int
-        0: done; 1: a worker died; 2: wrong usage; 130: interrupted.  Finished results are kept.
-    """
+    """Run `study` and return its exit code, which the end of --help explains."""
     parser = _parser(prog)
     options = parser.parse_args(arguments)
     return guarded_run(parser, lambda: _act(options, prog))
@@ -60,8 +45,11 @@ def _act(options: argparse.Namespace, prog: str) -> int:
         study = Study.from_toml(options.file)
         jobs = integer("--jobs", options.jobs, at_least=1, at_most=_MOST_WORKERS)
         folder = options.out or options.file.with_suffix(".study")
-        with _executor(jobs, options.scheduler) as executor:
-            result = _run(study, folder, executor, quiet=options.quiet)
+        with (
+            _executor(jobs, options.scheduler) as executor,
+            progress_bar("study", "blocks", quiet=options.quiet) as progress,
+        ):
+            result = run_study(study, folder, executor=executor, progress=progress)
     else:
         folder = options.folder
         result = open_study(folder)
@@ -72,25 +60,6 @@ def _act(options: argparse.Namespace, prog: str) -> int:
         if running:
             print(f"study: {shown(folder)}")
     return DONE if written else USAGE
-
-
-def _run(study: Study, store: Path, executor: Executor | None, *, quiet: bool) -> Any:
-    console = Console(stderr=True)
-    columns = (
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total} blocks"),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, console=console, transient=True, disable=quiet or not console.is_terminal
-    ) as bar:
-        # show nothing before the number of blocks is known
-        task = bar.add_task("", total=None, visible=False)
-
-        def progress(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, visible=True)
-
-        return run_study(study, store, executor=executor, progress=progress)
 
 
 @contextlib.contextmanager

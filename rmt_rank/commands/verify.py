@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from typing import NamedTuple
 
 from rmt_rank import __version__
 from rmt_rank._lib.array import BACKENDS, makes_random_numbers, namespace
@@ -15,10 +20,12 @@ from rmt_rank._lib.paths import path_option
 from rmt_rank._lib.random import FIELDS
 from rmt_rank._lib.text import Parser, shown
 from rmt_rank._lib.validation import integer, real
+from rmt_rank._lib.work import processes
 from rmt_rank.commands.run import DONE, FAILED, INTERRUPTED, USAGE, add_options
 from rmt_rank.commands.verify_output import figure_formats, write_figure, write_json
 from rmt_rank.commands.verify_report import Report
-from rmt_rank.paper.claims import CLAIMS, Claim, Context, broken, select
+from rmt_rank.paper.claims import CLAIMS, Claim, Context, Evidence, broken, select
+from rmt_rank.simulation.means.chain_statistics import ChainStatistics
 from rmt_rank.simulation.products.blocks import require_room
 from rmt_rank.simulation.products.chain import LARGEST_SIZE, new_chain
 
@@ -27,23 +34,13 @@ __all__ = ["main"]
 
 _DEPTHS = "1,2,3,4,8"
 _WIDTHS = "32,64,256"
+# More claims than this are checked by as many processes as there are processors, which start in
+# some three seconds; a group of claims takes less than a minute.
+_MANY = 20
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank.verify") -> int:
-    """Run `verify` and return its exit code.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The command line; that of the process by default.
-    prog : str
-        Name of the program in messages.
-
-    Returns
-    -------
-    int
-        0 all checks hold, 1 something does not, 2 usage, 130 interrupted.
-    """
+    """Run `verify` and return its exit code, which the end of --help explains."""
     parser = _parser(prog)
     options = parser.parse_args(arguments)
     if options.list:
@@ -62,6 +59,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank
             seed=integer("--seed", options.seed, at_least=0),
             xp=namespace(options.backend),
         )
+        options.jobs = _jobs(options, claims)
         if options.figure is not None or any(map(_samples, claims)):
             _require_feasible(context)
         outputs = [
@@ -97,23 +95,25 @@ def _report(
     options: argparse.Namespace,
     report: Report,
 ) -> int:
-    interrupted = False
+    interrupted, died = False, False
     with report:
         try:
-            report.header(claims, context, options.backend)
-            for claim in claims:
-                report.start(claim)
-                try:
-                    for evidence in claim.check(context):
-                        report.add(evidence)
-                except Exception as error:  # one broken check must not lose the others
-                    report.add(broken(error))
-                report.finish(context)
+            with processes(options.jobs, len(claims)) as executor:
+                report.header(claims, context, options.backend)
+                waiting = _submit(executor, claims, context, options.backend)
+                for claim, lines in zip(claims, waiting, strict=True):
+                    report.start(claim)
+                    for line in lines:
+                        report.add(line)
+                    report.finish(context)
         except KeyboardInterrupt:
             interrupted = True
             # what is known is little, and quickly written: a second Ctrl-C would only lose it
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             report.finish(context)
+        except BrokenProcessPool:
+            interrupted = died = True
+            print("rmt_rank.verify: a worker died", file=sys.stderr)
         report.summary(interrupted=interrupted)
     to_json, to_figure = outputs
     try:
@@ -126,9 +126,62 @@ def _report(
             raise
         print(f"rmt_rank.verify: could not write: {shown(error)}", file=sys.stderr)
         return USAGE
-    if interrupted:
+    if interrupted and not died:
         return INTERRUPTED
-    return FAILED if report.failures() else DONE
+    return FAILED if died or report.failures() else DONE
+
+
+class _Checked(NamedTuple):
+    """Findings of a worker: the lines of a claim, and the Monte Carlo that they are about."""
+
+    lines: list[Evidence]
+    chains: dict[tuple[int, tuple[int, ...]], ChainStatistics]
+
+
+def _submit(
+    executor: Executor | None, claims: list[Claim], context: Context, backend: str
+) -> Iterator[Iterator[Evidence]]:
+    """Yield the lines of each claim, as they are found, or whole from a worker."""
+    if executor is None:
+        for claim in claims:
+            yield _lines(claim, context)
+        return
+    # neither modules nor functions of this process go to another one
+    settings = replace(context, xp=None, progress=None, chains={})  # type: ignore[arg-type]
+    futures = [executor.submit(_check, claim.name, settings, backend) for claim in claims]
+    for done, future in enumerate(futures):
+        context.progress("claims", done, len(claims))
+        found = future.result()
+        context.chains.update(found.chains)
+        yield iter(found.lines)
+    context.progress("claims", len(claims), len(claims))
+
+
+def _check(name: str, settings: Context, backend: str) -> _Checked:
+    """Check a claim in a worker."""
+    context = replace(settings, xp=namespace(backend), progress=_no_progress, chains={})
+    (claim,) = (claim for claim in CLAIMS if claim.name == name)
+    return _Checked(list(_lines(claim, context)), context.chains)
+
+
+def _no_progress(_what: str, _done: int, _total: int) -> None:
+    """Report nothing: the terminal belongs to the process that reports."""
+
+
+def _lines(claim: Claim, context: Context) -> Iterator[Evidence]:
+    try:
+        yield from claim.check(context)
+    except Exception as error:  # one broken check must not lose the others
+        yield broken(error)
+
+
+def _jobs(options: argparse.Namespace, claims: list[Claim]) -> int:
+    """Number of processes: as given, or the processors for many claims on the host."""
+    if options.jobs is not None:
+        return integer("--jobs", options.jobs, at_least=1)
+    if len(claims) > _MANY and options.backend == "numpy":
+        return os.cpu_count() or 1
+    return 1
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -154,6 +207,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--backend", choices=BACKENDS, default="numpy", help="array library of the matrices"
     )
     add_options(parser, "--json", "--quiet", "--seed")
+    add_options(
+        parser,
+        "--jobs",
+        default=None,
+        help=f"processes (1; as many as processors for more than {_MANY} claims)",
+    )
     parser.add_argument(
         "--figure",
         type=path_option,

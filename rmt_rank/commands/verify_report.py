@@ -38,6 +38,7 @@ _STYLES = {
 # Text that goes to a file or a pipe has no terminal to tell its width.
 _PLAIN_WIDTH = 100
 _NARROW = 60
+_NARROWEST = 40
 
 
 class Report:
@@ -78,7 +79,6 @@ class Report:
             disable=quiet or not screen.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._activity: TaskID | None = None
 
     def __enter__(self) -> Report:
         self._progress.start()
@@ -252,7 +252,9 @@ class Report:
     def _monte_carlo(self, context: Context) -> Group:
         names = ["width", "depth", "chains", "mean (s.e.)", "log N + rho", "corrected"]
         if self.console.width < _NARROW:
-            names = [name for name in names if name not in ("chains", "log N + rho")]
+            names = ["width", "depth", "mean (s.e.)", "corrected"]
+        if self.console.width < _NARROWEST:
+            names.remove("corrected")
         table = self._table(expand=False)
         for name in names:
             table.add_column(name, justify="right", no_wrap=True)

@@ -1,1 +1,1 @@
-"""Rank of a model's own matrices, compared with null models."""
+"""Trained models compared with chance: their matrices, null models and reports."""

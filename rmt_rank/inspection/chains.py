@@ -5,7 +5,8 @@ Matrices are oriented (out, in).  Products are recognised by the components of t
     layers     two consecutive dense layers of one block, and fc1, c_fc, up_proj, gate_proj,
                intermediate or wi with fc2, c_proj, down_proj, output or wo;
     attention  q_proj, query, q or wq, and so on for keys and values, with o_proj, out_proj, c_proj,
-               output or wo of the same block; or by the kinds "query", "key" and "value".
+               output or wo of the same block; or by the kinds "query", "key", "value" and
+               "attention output".
 
 With grouped queries, heads/kv_heads consecutive heads share their keys and values.
 """
@@ -221,8 +222,8 @@ def _components(name: str) -> list[str]:
 
 
 def _stem(name: str) -> list[str]:
-    """Components without "weight" and its like at the end."""
-    parts = _components(name)
+    """Components without "[part]", and without "weight" and its like at the end."""
+    parts = _components(name.split("[")[0])
     while len(parts) > 1 and parts[-1] in _LEAVES:
         parts.pop()
     return parts
@@ -240,6 +241,8 @@ def _role(each: Named) -> str | None:
     """Role of a matrix in attention; by kind, or by the last component of its name."""
     if each.kind in ("query", "key", "value"):
         return each.kind
+    if each.kind == "attention output":
+        return "output"
     *rest, last = _stem(each.name)
     if not _ATTENTION.intersection(rest):
         return None

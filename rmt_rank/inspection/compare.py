@@ -18,7 +18,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Comparison:
-    """How much lower the effective rank of a matrix is than a null model's.
+    """Distance of a matrix's effective rank from that of a null model.
 
     Attributes
     ----------

@@ -2,7 +2,7 @@
 
 A null model answers "compared with what?".  Those of a single matrix of independent entries have
 formulas: mean and standard deviation of the effective rank for Gaussian entries from the theory at
-finite width, and the shifts by kurtosis and mean of the entries from `theory.rectangular.one_layer`.
+finite width, and the shifts by kurtosis and mean of the entries from `theory.rectangular`.
 They are used where the smaller side is at least 32 and the entries have no heavy tails; otherwise
 matrices are drawn.
 
@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from rmt_rank._lib.validation import choice
 from rmt_rank.simulation.means.expected import expected_effective_rank
-from rmt_rank.theory.rectangular.one_layer import entry_statistics
+from rmt_rank.theory.rectangular.one_layer import EntryStatistics, entry_statistics
 
 __all__ = ["ALIASES", "NULLS", "Null", "entropies", "null_of", "resolve"]
 
@@ -67,8 +67,8 @@ SMALLEST_SIDE, MOST_KURTOSIS = 32, 0.1
 _DRAWS, _FEWEST, _MOST, _WORK = 4096, 8, 256, 10**8
 # Entries that are drawn at once.
 _BATCH = 2**20
-# Steps of Sinkhorn's iteration; the squares of a Gaussian matrix need five for eight digits.
-_SINKHORN = 8
+# Steps of Sinkhorn's iteration; norms of six rows with very unequal columns then have six digits.
+_SINKHORN = 30
 # Seed of draws that depend on a shape only, and are kept.
 _SEED = 20260101
 
@@ -102,7 +102,7 @@ class Null:
 
     @property
     def method(self) -> str:
-        """How mean and standard deviation were found."""
+        """The way in which mean and standard deviation were found."""
         return "formula" if self.draws is None else f"{self.draws.size} draws"
 
 
@@ -182,20 +182,25 @@ def _entries(name: str, rng: np.random.Generator, size: tuple[int, ...]) -> Arra
     return x
 
 
+@functools.lru_cache(maxsize=4096)
+def _gaussian(shape: tuple[int, int], field: str) -> tuple[EntryStatistics, float, float]:
+    # a target that every formula meets: nothing is simulated from the smallest side on
+    mean = expected_effective_rank(shape, field=field, target_error=1)
+    return entry_statistics(shape, field=field), float(mean.value), float(mean.error)
+
+
 def _formula(
     name: str, shape: tuple[int, int], field: str, kurtosis: float, strength: float
 ) -> Null:
-    found = entry_statistics(shape, field=field)
-    # a target that every formula meets: nothing is simulated from the smallest side on
-    gaussian = expected_effective_rank(shape, field=field, target_error=1)
-    mean = float(gaussian.value) + kurtosis * found.kurtosis_slope
+    found, gaussian_mean, gaussian_error = _gaussian(shape, field)
+    mean = gaussian_mean + kurtosis * found.kurtosis_slope
     deviation = found.standard_deviation
     error = 0.5 * kurtosis**2 / shape[0] * deviation
     return Null(
         name,
         mean + found.rank_one_shift(strength),
         deviation,
-        float(np.hypot(error, gaussian.error)),
+        float(np.hypot(error, gaussian_error)),
     )
 
 

@@ -27,9 +27,9 @@ from rmt_rank._lib.validation import boolean, integer, integer_widths, shown
 from rmt_rank.networks.network import (
     Network,
     check_data,
-    check_parameters,
     check_problem,
-    check_weights,
+    flat_weights,
+    split_parameters,
 )
 from rmt_rank.networks.problem import LeastSquaresProblem, ReducedData, squared_error
 
@@ -104,15 +104,7 @@ class LinearNetwork:
 
     def weights(self, parameters: Any) -> list[Any]:
         """W_1, ..., W_d, shapes (..., n_l, n_(l-1)), of parameters (..., size)."""
-        check_parameters(self, parameters)
-        xp = namespace_of(parameters)
-        found, start = [], 0
-        for shape in self.shapes:
-            stop = start + math.prod(shape)
-            part = parameters[..., start:stop]
-            found.append(xp.reshape(part, (*part.shape[:-1], *shape)))
-            start = stop
-        return found
+        return split_parameters(self, parameters)
 
     def normalisations(self, parameters: Any) -> list[tuple[Any, Any]]:
         """gamma and beta of every layer, (..., n_l); ones and zeros are where training starts."""
@@ -126,10 +118,8 @@ class LinearNetwork:
 
     def parameters(self, weights: Sequence[Any]) -> Any:
         """Parameters (..., size) of the given weights, normalisations where training starts."""
-        check_weights(self, weights)
-        xp = namespace_of(weights[0])
-        batch = weights[0].shape[:-2]
-        parts = [xp.reshape(w, (*batch, math.prod(w.shape[-2:]))) for w in weights]
+        parts = flat_weights(self, weights)
+        xp, batch = namespace_of(weights[0]), weights[0].shape[:-2]
         if self.batch_norm:
             for n in self.widths[1:]:
                 parts += [xp.ones((*batch, n), dtype=parts[0].dtype)]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from rmt_rank._lib.array import namespace_of
 from rmt_rank._lib.validation import sequence
 from rmt_rank.networks.problem import LeastSquaresProblem, ReducedData, require_problem
 
 __all__ = ["Network", "check_data", "check_parameters", "check_problem", "check_weights"]
+__all__ += ["flat_weights", "split_parameters"]
 
 
 class Network(Protocol):
@@ -51,6 +54,26 @@ class Network(Protocol):
 
     def test_loss(self, parameters: Any, data: ReducedData, test: ReducedData) -> Any:
         """Loss on other data than those of training."""
+
+
+def split_parameters(network: Network, parameters: Any) -> list[Any]:
+    """Weights, of the shapes (..., *shapes[i]), at the beginning of parameters (..., size)."""
+    check_parameters(network, parameters)
+    xp = namespace_of(parameters)
+    found, start = [], 0
+    for shape in network.shapes:
+        stop = start + math.prod(shape)
+        part = parameters[..., start:stop]
+        found.append(xp.reshape(part, (*part.shape[:-1], *shape)))
+        start = stop
+    return found
+
+
+def flat_weights(network: Network, weights: Sequence[Any]) -> list[Any]:
+    """Weights as arrays (..., size of one) that can be joined to parameters."""
+    check_weights(network, weights)
+    xp = namespace_of(weights[0])
+    return [xp.reshape(w, (*w.shape[:-2], math.prod(w.shape[-2:]))) for w in weights]
 
 
 def check_parameters(network: Network, parameters: Any) -> None:

@@ -33,7 +33,8 @@ from rmt_rank.networks.network import (
     check_data,
     check_parameters,
     check_problem,
-    check_weights,
+    flat_weights,
+    split_parameters,
 )
 from rmt_rank.networks.problem import LeastSquaresProblem, ReducedData
 
@@ -126,22 +127,11 @@ class NonlinearNetwork:
 
     def weights(self, parameters: Any) -> list[Any]:
         """All weights, of the shapes (..., *shapes[i]), of parameters (..., size)."""
-        check_parameters(self, parameters)
-        xp = namespace_of(parameters)
-        found, start = [], 0
-        for shape in self.shapes:
-            stop = start + math.prod(shape)
-            part = parameters[..., start:stop]
-            found.append(xp.reshape(part, (*part.shape[:-1], *shape)))
-            start = stop
-        return found
+        return split_parameters(self, parameters)
 
     def parameters(self, weights: Sequence[Any]) -> Any:
         """Parameters (..., size) of the given weights."""
-        check_weights(self, weights)
-        xp = namespace_of(weights[0])
-        parts = [xp.reshape(w, (*w.shape[:-2], math.prod(w.shape[-2:]))) for w in weights]
-        return xp.concat(parts, axis=-1)
+        return namespace_of(weights[0]).concat(flat_weights(self, weights), axis=-1)
 
     def effective_weights(self, parameters: Any) -> list[Any]:
         """E_1, ..., E_d, shapes (..., n_l, n_(l-1)): the product of each layer's weights."""

@@ -287,7 +287,7 @@ def least_squares_problem(
     Parameters
     ----------
     width : int
-        Number of inputs and of outputs, limited by memory.
+        Number of inputs and of outputs, limited by memory.  Not a list: the task is square.
     task_rank : int
         Rank of W*, from 1 to width: a product of two Gaussian matrices whose inner dimension it is,
         scaled so that an output has mean square 1 for Gaussian inputs.

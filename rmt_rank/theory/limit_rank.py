@@ -20,7 +20,9 @@ from rmt_rank.theory.gaussian.effective_rank import (
     differential_effective_rank_derivative,
 )
 from rmt_rank.theory.rectangular.law import rectangular_effective_rank
+from rmt_rank.theory.rectangular.rank_derivative import rectangular_effective_rank_derivative
 from rmt_rank.theory.residual_limit.rank import residual_limit_effective_rank
+from rmt_rank.theory.residual_limit.rank_derivative import residual_limit_effective_rank_derivative
 
 __all__ = ["limit_effective_rank"]
 
@@ -58,13 +60,15 @@ def limit_effective_rank(
     order : float, default 1
         Renyi order, 0 <= order <= inf.  1 is Shannon's entropy, inf the min-entropy.
     derivative : bool, default False
-        Return the derivative with respect to depth; it is negative at every depth and every order
-        > 0: Theorem 1 of [1]_ at infinite width.
+        Return the derivative: with respect to depth, which is negative at every depth and every
+        order > 0, Theorem 1 of [1]_ at infinite width; with respect to time; or those with respect
+        to the ratios n_l/N of widths, one for each width and 0 for the first that is N.
 
     Returns
     -------
     ndarray, float64 or float
-        In nats (per layer for the derivative), never positive; of the shape of `depth` or `time`.
+        In nats (per layer, unit of time or unit of a ratio for the derivative), never positive; of
+        the shape of `depth` or `time`, and of shape (len(widths),) for the derivatives at widths.
         The relative error is below 1e-13 for depths from 1e-8 to 1e12 at order 1.
 
     Raises
@@ -72,7 +76,8 @@ def limit_effective_rank(
     TypeError
         If not exactly one of depth, widths, factors and time is given, or one is of the wrong type.
     ValueError
-        If an argument is out of its range, or derivative is asked for without depth.
+        If an argument is out of its range, or derivative is asked for with factors, which have no
+        parameter in common.
 
     See Also
     --------
@@ -85,7 +90,8 @@ def limit_effective_rank(
     `rmt_rank.theory.gaussian.effective_rank.differential_effective_rank`,
     `rmt_rank.theory.rectangular.law.rectangular_effective_rank`,
     `rmt_rank.theory.free_products.rank.effective_rank_of_free_product` and
-    `rmt_rank.theory.residual_limit.rank.residual_limit_effective_rank`.
+    `rmt_rank.theory.residual_limit.rank.residual_limit_effective_rank`.  Derivatives are from
+    functions of these names with `_derivative`, in modules `rank_derivative`.
 
     References
     ----------
@@ -101,6 +107,8 @@ def limit_effective_rank(
     -0.233701
     >>> print(round(limit_effective_rank(widths=[2, 1, 2]), 4))
     -0.1537
+    >>> limit_effective_rank(widths=[2, 1, 2], derivative=True).round(4)
+    array([0.0472, 0.    , 0.0472])
     >>> print(round(limit_effective_rank(factors=[ResidualFactor(1)] * 8), 4))
     -0.9129
     >>> limit_effective_rank(time=[0, 1, 2, 4]).round(4)
@@ -113,15 +121,21 @@ def limit_effective_rank(
             "exactly one of depth, widths, factors and time must be given, got "
             + (" and ".join(given) or "none")
         )
-    if boolean("derivative", derivative):
-        if depth is None:
-            raise ValueError(f"derivative must be False with {given[0]}: it goes with depth")
-        return differential_effective_rank_derivative(depth, power=power, order=order)
+    derivative, options = boolean("derivative", derivative), {"power": power, "order": order}
     if depth is not None:
-        return differential_effective_rank(depth, power=power, order=order)
+        by_depth = (differential_effective_rank, differential_effective_rank_derivative)
+        return by_depth[derivative](depth, **options)
     if time is not None:
-        return residual_limit_effective_rank(time, power=power, order=order)
+        by_time = (residual_limit_effective_rank, residual_limit_effective_rank_derivative)
+        return by_time[derivative](time, **options)
     if widths is not None:
-        return rectangular_effective_rank(widths, power=power, order=order)
+        if derivative:
+            return rectangular_effective_rank_derivative(widths, **options)
+        return rectangular_effective_rank(widths, **options)
     assert factors is not None
-    return effective_rank_of_free_product(factors, power=power, order=order)
+    if derivative:
+        raise ValueError(
+            "derivative must be False with factors, which have no parameter in common: use depth, "
+            "time or widths"
+        )
+    return effective_rank_of_free_product(factors, **options)

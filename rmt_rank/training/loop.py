@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rmt_rank._lib.work import progress_bar
 from rmt_rank.networks.linear import Objective
 from rmt_rank.training.ledger import Ledger, Standing
 from rmt_rank.training.recording import Observer
@@ -121,16 +121,6 @@ def _bar(run: Run, batches: Sequence[tuple[int, Array]]) -> Iterator[Callable[[i
     if not (run.progress and batches):
         yield lambda _step: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
     first = batches[0][0]
-    columns = (
-        TextColumn(run.optimizer),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total} steps"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task(run.optimizer, total=run.steps)
-        yield lambda step: bar.update(task, completed=step - first)
+    with progress_bar(run.optimizer, "steps") as report:
+        yield lambda step: report(step - first, run.steps)

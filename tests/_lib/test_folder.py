@@ -14,14 +14,14 @@ from rmt_rank._lib.atomic import clear_parts, create, is_part, write
 from rmt_rank._lib.folder import begin
 from rmt_rank._lib.output import Output
 
-# A child of a child exits at the n-th line of the two modules that make folders and write files, as
-# if by SIGKILL: nothing is cleaned up or flushed.  The test uses some lines; all were tried once.
+# A child of a child exits at the n-th line of the modules that make folders and write files, as if
+# by SIGKILL: nothing is cleaned up or flushed.  The test uses some lines; all were tried once.
 KILLS = textwrap.dedent("""
     import os, sys
     from pathlib import Path
-    import rmt_rank._lib.folder, rmt_rank._lib.output
+    import rmt_rank._lib.folder, rmt_rank._lib.output, rmt_rank._lib.store
 
-    FILES = {rmt_rank._lib.folder.__file__, rmt_rank._lib.atomic.__file__}
+    FILES = {getattr(rmt_rank._lib, name).__file__ for name in ("folder", "atomic", "store")}
 
     def killed(n, action):
         child = os.fork()
@@ -65,13 +65,13 @@ ACTIONS = """
     import numpy as np
     import rmt_rank as rr
     from rmt_rank.paper.experiments.experiment import Experiment, run_experiment
-    from rmt_rank.simulation.study.store import Store
+    from rmt_rank.simulation.study.store import StudyStore
     from rmt_rank.training.result import TrainingResult
 
     study = rr.study.Study(widths=(2,), depths=(1,), samples=2)
 
     def check_study(n):
-        assert Store.begin(Path(f"a/{n}"), study).study == study
+        assert StudyStore.begin(Path(f"a/{n}"), study).study == study
         assert os.listdir(f"a/{n}") == ["study.json"]
 
     def compute(_settings, cell, seed):
@@ -100,7 +100,7 @@ ACTIONS = """
         first.save("c/r.npz")
         assert os.listdir("c") == ["r.npz"]
 
-    at_every_point(lambda n: Store.begin(Path(f"a/{n}"), study), check_study, 4)
+    at_every_point(lambda n: StudyStore.begin(Path(f"a/{n}"), study), check_study, 4)
     at_every_point(lambda n: run_experiment(toy, "tiny", folder=f"b/{n}"), check_experiment, 29)
     at_every_point(lambda n: second.save("c/r.npz"), check_result, 5)
 """

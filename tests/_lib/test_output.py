@@ -57,7 +57,7 @@ def shell(line, *arguments):
         ["bash", "-c", line.replace("COMMAND", '"$@"'), "bash", *words],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
 
 

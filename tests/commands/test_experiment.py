@@ -1,5 +1,7 @@
 """`rmt-rank experiment`: runs, resumes, writes files, and reports errors in a sentence."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -10,11 +12,12 @@ from rich.console import Console
 from rich.measure import Measurement
 
 from rmt_rank.__main__ import run
+from rmt_rank._lib.work import processes
 from rmt_rank.commands.experiment import _split
 from rmt_rank.paper.experiments import EXPERIMENTS, find
+from rmt_rank.paper.experiments.experiment import run_experiment
 from rmt_rank.paper.experiments.report import report, table
 from rmt_rank.paper.experiments.trained import generalization
-from rmt_rank.paper.experiments.workers import workers
 
 pytest.importorskip("xarray", reason="xarray is not installed")
 
@@ -22,15 +25,22 @@ TINY = ["experiment", "generalization", "--tiny"]
 
 
 @pytest.fixture(scope="module")
-def dataset():
-    return generalization.run("tiny")
+def made(tmp_path_factory):
+    """A folder with a run and its files, and what was printed."""
+    folder = tmp_path_factory.mktemp("experiment")
+    options = ["--csv", str(folder / "all.csv"), "--report", str(folder / "report.md")]
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert run([*TINY, "--out", str(folder / "run"), *options]) == 0
+    return folder, printed.getvalue()
 
 
-def test_run(tmp_path, capsys, dataset):
-    files = {"--csv": tmp_path / "all.csv", "--report": tmp_path / "report.md"}
-    options = [str(word) for pair in files.items() for word in pair]
-    assert run([*TINY, "--out", str(tmp_path / "run"), *options]) == 0
-    printed = capsys.readouterr().out
+@pytest.fixture(scope="module")
+def dataset(made):
+    return run_experiment(find("generalization"), "tiny", folder=made[0] / "run")
+
+
+def test_run(capsys, made, dataset):
+    folder, printed = made
     lines = printed.splitlines()
     assert lines[0].startswith("Test error over depth")
     # a table a task rank, a row a variable, a column a depth
@@ -48,22 +58,20 @@ def test_run(tmp_path, capsys, dataset):
     for finding in generalization.verdict(dataset):
         assert f"{finding.verdict.value}: {finding.sentence} ({finding.reference})" in words
         assert " ".join(finding.statistic.split()) in words
-    header, *rows = files["--csv"].read_text().splitlines()
+    header, *rows = (folder / "all.csv").read_text().splitlines()
     assert header.startswith("task_rank,examples,scale,depth,repeat,")
     assert len(rows) == 2 * 3 * 6
     assert "Made by `rmt-rank experiment generalization --tiny --seed 0`" in (
-        files["--report"].read_text()
+        (folder / "report.md").read_text()
     )
     # nothing is left to do
-    assert run([*TINY, "--out", str(tmp_path / "run")]) == 0
+    assert run([*TINY, "--out", str(folder / "run")]) == 0
     assert capsys.readouterr().out == printed
 
 
-def test_jobs_give_the_same_numbers(capsys):
-    assert run(TINY) == 0
-    one = capsys.readouterr().out
+def test_jobs_give_the_same_numbers(capsys, made):
     assert run([*TINY, "--jobs", "2"]) == 0
-    assert capsys.readouterr().out == one
+    assert capsys.readouterr().out == made[1]
 
 
 def test_table(dataset):
@@ -141,12 +149,12 @@ def test_no_more_jobs_than_processors_or_cells(monkeypatch):
     def pool(jobs, **_options):
         raise RuntimeError(f"{jobs} processes")
 
-    monkeypatch.setattr("rmt_rank.paper.experiments.workers.ProcessPoolExecutor", pool)
-    monkeypatch.setattr("rmt_rank.paper.experiments.workers.os.cpu_count", lambda: 5)
+    monkeypatch.setattr("rmt_rank._lib.work.ProcessPoolExecutor", pool)
+    monkeypatch.setattr("rmt_rank._lib.work.os.cpu_count", lambda: 5)
     for asked, cells, started in ((1000, 9, 5), (1000, 3, 3), (2, 9, 2)):
-        with pytest.raises(RuntimeError, match=f"^{started} processes"), workers(asked, cells):
+        with pytest.raises(RuntimeError, match=f"^{started} processes"), processes(asked, cells):
             pass
-    with workers(1000, 1) as executor:
+    with processes(1000, 1) as executor:
         assert executor is None
 
 

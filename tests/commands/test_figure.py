@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from rmt_rank.paper.experiments.experiment import run_experiment
 from rmt_rank.paper.experiments.report import report
 from rmt_rank.paper.figures import FIGURES, figure, find
 from rmt_rank.paper.figures.numbers import netcdf, opened
-from rmt_rank.paper.figures.style import STYLES
+from rmt_rank.paper.figures.style import STYLES, style
 
 xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 
@@ -29,6 +30,18 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("figure") / "out"
     assert run(["figure", NAME, "--tiny", "--out", str(folder)]) == 0
     return folder
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    """Draw a plain picture where a test is about files, numbers or styles."""
+
+    def drawn(*_arguments):
+        canvas = figure.Figure()
+        canvas.subplots().set_title("plain")
+        return canvas
+
+    monkeypatch.setattr("rmt_rank.commands.figure.drawn", drawn)
 
 
 def test_list(capsys):
@@ -85,8 +98,17 @@ def test_aliases(alias, name):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure(name, tiny_runs, tmp_path, monkeypatch, capsys):
+    savefig = figure.Figure.savefig
+
+    def png(canvas, file, **options):
+        # a PDF takes longer than all the rest, see test_every_pdf
+        return (
+            file.write(b"%PDF") if options["format"] == "pdf" else savefig(canvas, file, **options)
+        )
+
+    monkeypatch.setattr(figure.Figure, "savefig", png)
     monkeypatch.setattr(
-        "rmt_rank.commands.figure.run_with_bar",
+        "rmt_rank.commands.figure.run_experiment",
         lambda experiment, *_, **__: tiny_runs(experiment.name),
     )
     assert run(["figure", name, "--tiny", "--out", str(tmp_path)]) == 0
@@ -97,12 +119,7 @@ def test_every_figure(name, tiny_runs, tmp_path, monkeypatch, capsys):
     files = {path.name for path in tmp_path.iterdir() if path.is_file()}
     assert files == {f"{name}.{suffix}" for suffix in suffixes}
     assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    pdf = (tmp_path / f"{name}.pdf").read_bytes()
-    assert pdf.startswith(b"%PDF")
-    assert pdf.rstrip().endswith(b"%%EOF")
-    # whole fonts as outlines, none left to the reader's machine
-    assert b"/Type3" not in pdf
-    assert b"/FontFile2" in pdf
+    assert (tmp_path / f"{name}.pdf").read_bytes() == b"%PDF"
     if each.experiment is None:
         return
     # what is saved says what the fresh numbers say
@@ -113,17 +130,43 @@ def test_every_figure(name, tiny_runs, tmp_path, monkeypatch, capsys):
         assert f"{finding.verdict.value}: {finding.sentence}" in words
 
 
+# a diagram, lines and a map; the others take longer
+QUICK = ("reparameterization", "phases", "depth-width-map")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in FIGURES],
+)
+def test_every_pdf(name, tiny_runs, tmp_path):
+    each = find(name)
+    dataset = each.experiment and tiny_runs(each.experiment)
+    with style("screen"):
+        figure.drawn(each, dataset).savefig(tmp_path / "x.pdf")
+    whole_pdf(tmp_path / "x.pdf")
+
+
+def whole_pdf(path):
+    pdf = path.read_bytes()
+    assert pdf.startswith(b"%PDF")
+    assert pdf.rstrip().endswith(b"%%EOF")
+    # whole fonts as outlines, none left to the reader's machine
+    assert b"/Type3" not in pdf
+    assert b"/FontFile2" in pdf
+
+
 def test_drawn_again(made, tmp_path, monkeypatch, capsys):
     def never(*_arguments, **_options):
         raise AssertionError("it computes")
 
-    monkeypatch.setattr("rmt_rank.commands.figure.run_with_bar", never)
+    monkeypatch.setattr("rmt_rank.commands.figure.run_experiment", never)
     numbers = made / f"{NAME}.nc"
     assert run(["figure", NAME, "--numbers", str(numbers), "--out", str(tmp_path)]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {f"{NAME}.png", f"{NAME}.pdf"}
     for suffix in ("png", "pdf"):
         same = f"{NAME}.{suffix}"
         assert (tmp_path / same).read_bytes() == (made / same).read_bytes()
+    whole_pdf(tmp_path / f"{NAME}.pdf")
     dataset = xarray.load_dataset(numbers, engine="scipy")
     words = " ".join(capsys.readouterr().out.split())
     for finding in experiments.find(NAME).judge(dataset):
@@ -219,6 +262,7 @@ def test_numbers_that_cannot_be(made, tmp_path, change, words, capsys):
     assert words in error
 
 
+@pytest.mark.usefixtures("plain")
 def test_a_folder_is_cleared_of_what_a_killed_command_left(made, tmp_path):
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
@@ -228,6 +272,7 @@ def test_a_folder_is_cleared_of_what_a_killed_command_left(made, tmp_path):
     assert not left.exists()
 
 
+@pytest.mark.usefixtures("plain")
 def test_any_seed(tmp_path):
     seed = 10**26
     command = ["figure", "phases", "--tiny", "--seed", str(seed), "--out", str(tmp_path / "one")]
@@ -238,17 +283,19 @@ def test_any_seed(tmp_path):
     assert run(["figure", "phases", "--numbers", numbers, "--out", str(tmp_path / "two")]) == 0
 
 
+@pytest.mark.usefixtures("plain")
 def test_an_interrupted_figure_resumes(made, tmp_path, monkeypatch):
     """With the cells that are there: all of them, so that nothing is computed."""
     monkeypatch.setattr("rmt_rank.paper.experiments.experiment._compute", None)
-    before = (made / f"{NAME}.nc").read_bytes()
-    assert run(["figure", NAME, "--tiny", "--out", str(made)]) == 0
-    assert (made / f"{NAME}.nc").read_bytes() == before
+    folder = shutil.copytree(made, tmp_path / "copy")
+    assert run(["figure", NAME, "--tiny", "--out", str(folder)]) == 0
+    assert (folder / f"{NAME}.nc").read_bytes() == (made / f"{NAME}.nc").read_bytes()
     # there are no cells of another seed
     with pytest.raises(TypeError, match="not callable"):
         run_experiment(experiments.find(NAME), "tiny", seed=1)
 
 
+@pytest.mark.usefixtures("plain")
 def test_styles(tmp_path):
     pictures = set()
     for name in STYLES:
@@ -277,7 +324,7 @@ def test_data_that_figures_share_is_computed_once(tmp_path, monkeypatch, made):
         runs.append(1)
         return dataset
 
-    monkeypatch.setattr("rmt_rank.commands.figure.run_with_bar", once)
+    monkeypatch.setattr("rmt_rank.commands.figure.run_experiment", once)
     assert run(["figure", NAME, "twin", "--tiny", "--out", str(tmp_path)]) == 0
     assert runs == [1]
     assert (tmp_path / "twin.png").read_bytes() == (tmp_path / f"{NAME}.png").read_bytes()

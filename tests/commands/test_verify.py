@@ -2,15 +2,13 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 import pty
+import re
 import signal
-import struct
 import subprocess
 import sys
-import termios
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,14 +23,16 @@ from rmt_rank.exact.gaussian import quadrature
 from rmt_rank.paper.claims import CLAIMS, claim
 from rmt_rank.paper.claims.finite_width import random_products as finite_width
 from rmt_rank.simulation.means import chain_statistics
-from rmt_rank.simulation.products import factors
 from rmt_rank.simulation.products import methods as products
+from rmt_rank.simulation.products import triangular_factors as factors
 from rmt_rank.theory.gaussian import angle as spectral_angle
 from rmt_rank.theory.gaussian import effective_rank
 
 THEOREM_1 = [claim for claim in CLAIMS if claim.name.startswith("theorem1.")]
 # a few seconds instead of twenty
 QUICK = ["--depths", "1,2", "--widths", "16", "--samples", "200", "--digits", "15"]
+# one of those that take no time
+CHEAP = "metrics.errata.definition-4"
 
 
 def verify(*arguments):
@@ -45,7 +45,7 @@ def scale_factors(monkeypatch, scale):
 
     def scaled(*arguments, **options):
         for factor in right(*arguments, **options):
-            yield factors.Factor(factor.diagonal * scale, factor.above * scale)
+            yield factors.TriangularFactor(factor.diagonal * scale, factor.above * scale)
 
     monkeypatch.setattr(products, "draw_factors", scaled)
 
@@ -132,7 +132,7 @@ def test_figure_7(tmp_path, monkeypatch, capsys):
 
 
 def test_quiet_prints_one_line(capsys):
-    assert verify("metrics.errata.definition-4", "--quiet") == 0
+    assert verify(CHEAP, "--quiet") == 0
     assert capsys.readouterr().out == "2 checks: 1 holds; 1 statement refuted, as expected\n"
 
 
@@ -144,7 +144,7 @@ def test_list(capsys):
 
 
 def test_as_subcommand(capsys):
-    assert rmt_rank_main(["verify", "metrics.errata.definition-4", "--quiet"]) == 0
+    assert rmt_rank_main(["verify", CHEAP, "--quiet"]) == 0
     assert "2 checks" in capsys.readouterr().out
     with pytest.raises(SystemExit) as stop:
         rmt_rank_main(["verify", "nonsense"])
@@ -255,7 +255,7 @@ class TestItCanFail:
             raise ArithmeticError("no convergence")
 
         monkeypatch.setattr(claim, "simulate_chain", stop)
-        arguments = ["theorem1.finite-width", "metrics.errata.definition-4"]
+        arguments = ["theorem1.finite-width", CHEAP]
         assert verify(*arguments, *QUICK) == 1
         printed = capsys.readouterr().out
         assert "ERROR  theorem1.finite-width: the check ended in an error" in printed
@@ -300,27 +300,45 @@ class TestFewSamples:
 
 
 class TestTerminal:
-    @pytest.mark.parametrize("columns", [32, 42, 80, 160])
-    def test_no_number_is_cut(self, columns, start):
+    def test_no_number_is_cut(self, start):
         arguments = ["theorem1.finite-width", "--widths", "16", "--depths", "1,2"]
+        # one process prints on terminals of all widths
+        code = f"""
+import fcntl, struct, termios
+from rmt_rank.commands.verify import main
+for columns in (32, 42, 80, 160):
+    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    assert main({[*arguments, "--samples", "64"]}) == 0
+    print("end of", columns, flush=True)
+"""
         master, terminal = (os.fdopen(end, "rb", buffering=0) for end in pty.openpty())
         with master:
             with terminal:
-                fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
                 environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
                 process = start(
-                    *(sys.executable, "-P", "-m", "rmt_rank.verify", *arguments),
-                    *("--samples", "64"),
+                    *(sys.executable, "-P", "-c", code),
                     stdout=terminal,
                     stderr=terminal,
-                    env=environment | {"TERM": "dumb"},
+                    # Rich takes a dumb terminal for one of 80 columns
+                    env=environment | {"TERM": "xterm", "NO_COLOR": "1"},
                 )
             printed = b""
             with contextlib.suppress(OSError):  # the terminal was closed
                 while part := master.read(4096):
                     printed += part
         assert process.outcome().returncode == 0
-        assert "\N{HORIZONTAL ELLIPSIS}" not in printed.decode()
+        # without the progress bar, whose line is erased, and without codes
+        kept = re.sub(r"[^\n]*\x1b\[2K", "", printed.decode())
+        lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", kept).splitlines()
+        begin = 0
+        for columns in (32, 42, 80, 160):
+            end = lines.index(f"end of {columns}")
+            shown = lines[begin:end]
+            begin = end + 1
+            assert "\N{HORIZONTAL ELLIPSIS}" not in "".join(shown)
+            # as wide as the terminal, so that its width was seen
+            assert 0.8 * columns < max(map(len, shown)) <= columns
+        assert begin == len(lines)
 
 
 class TestUsage:
@@ -435,7 +453,7 @@ class TestNothingIsLost:
 
     def test_in_a_thread(self):
         with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(verify, "metrics.errata.definition-4", "--quiet").result() == 0
+            assert pool.submit(verify, CHEAP, "--quiet").result() == 0
 
     def test_an_old_file_survives_a_failed_write(self, monkeypatch, tmp_path):
         path = tmp_path / "evidence.json"
@@ -445,7 +463,7 @@ class TestNothingIsLost:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(atomic.os, "fsync", full_disk)
-        assert verify("metrics.errata.definition-4", "--quiet", "--json", str(path)) == 2
+        assert verify(CHEAP, "--quiet", "--json", str(path)) == 2
         assert path.read_text() == "old"
         assert list(tmp_path.iterdir()) == [path]
 
@@ -454,7 +472,7 @@ class TestNothingIsLost:
         real.write_text("old")
         real.chmod(0o640)
         link.symlink_to(real)
-        assert verify("metrics.errata.definition-4", "--quiet", "--json", str(link)) == 0
+        assert verify(CHEAP, "--quiet", "--json", str(link)) == 0
         assert link.is_symlink()
         assert json.loads(real.read_text())["complete"] is True
         assert real.stat().st_mode & 0o777 == 0o640
@@ -472,7 +490,7 @@ class TestNothingIsLost:
         [("| head -1", {0, 141}), (">&-", {0}), ("> /dev/full", {2})],
     )
     def test_pipes_and_full_disks(self, start, redirection, codes):
-        program = f"{sys.executable} -P -m rmt_rank.verify theorem1.errata {redirection}"
+        program = f"{sys.executable} -P -m rmt_rank.verify {CHEAP} {redirection}"
         done = start("bash", "-c", f"{program}; exit ${{PIPESTATUS[0]}}").outcome()
         assert done.returncode in codes
         assert "Traceback" not in done.stderr
@@ -482,7 +500,7 @@ class TestNothingIsLost:
         reading, writing = os.pipe()
         os.close(reading)
         with os.fdopen(writing, "wb") as pipe:
-            arguments = ("-P", "-m", "rmt_rank.verify", "theorem1.errata")
+            arguments = ("-P", "-m", "rmt_rank.verify", CHEAP)
             done = start(sys.executable, *arguments, stdout=pipe).outcome()
         assert done.returncode == 141
         assert "Traceback" not in done.stderr
@@ -507,5 +525,37 @@ class TestNothingIsLost:
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
     def test_devices_are_written_to_not_replaced(self):
-        assert verify("metrics.errata.definition-4", "--quiet", "--json", os.devnull) == 0
+        assert verify(CHEAP, "--quiet", "--json", os.devnull) == 0
         assert Path(os.devnull).is_char_device()
+
+
+class TestWorkers:
+    def test_the_same_evidence(self, tmp_path):
+        claims = ["metrics.definitions", "theorem1.finite-width", "metrics.identities"]
+        content = []
+        for jobs in ("1", "2"):
+            path = tmp_path / f"{jobs}.json"
+            assert verify(*claims, *QUICK, "--jobs", jobs, "--quiet", "--json", str(path)) == 0
+            content.append(json.loads(path.read_text()))
+            for chain in content[-1]["monte_carlo"]:
+                chain.pop("seconds", None)
+        one, two = content
+        assert one["claims"] == two["claims"]
+        assert one["monte_carlo"] == two["monte_carlo"]
+
+    def test_a_worker_that_dies(self, monkeypatch, capsys):
+        class End:
+            def __reduce__(self):
+                return os._exit, (1,)
+
+        # the worker that unpickles it ends
+        monkeypatch.setattr(command, "_check", End())
+        assert verify("metrics.definitions", "metrics.identities", *QUICK, "--jobs", "2") == 1
+        printed = capsys.readouterr()
+        assert "a worker died" in printed.err
+        assert "the rest was not checked" in printed.out
+
+    def test_jobs_must_be_a_positive_number(self, capsys):
+        with pytest.raises(SystemExit):
+            verify(CHEAP, "--jobs", "0")
+        assert "--jobs must be" in capsys.readouterr().err

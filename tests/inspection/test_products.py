@@ -176,10 +176,11 @@ def test_names_of_attention(names):
 
 def test_kinds_name_the_parts_of_a_fused_matrix():
     parts = [
-        Named(f"h.0.attn.c_attn.weight [{kind}]", kind, (8, 8))
-        for kind in ("query", "key", "value")
+        Named(f"h.0.attn.c_attn.weight[{kind}]", kind, (8, 8)) for kind in ("query", "key", "value")
     ]
-    found = attention_products([*parts, *dense(("h.0.attn.c_proj.weight", (8, 8)))], 2)
+    found = attention_products(
+        [*parts, Named("h.0.attn.c_proj.weight", "attention output", (8, 8))], 2
+    )
     assert [each.name for each in found[:2]] == [
         "h.0.attn head 0 value-output",
         "h.0.attn head 0 query-key",

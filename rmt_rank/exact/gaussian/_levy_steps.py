@@ -2,7 +2,7 @@
 
 Malmsten's formula writes log M_L(z) as a drift plus the integral of (e^{-zy} - 1) nu_L(dy). If nu_L
 increases with L, then s at the greater depth is s at the smaller one times an independent positive
-variable, and every Schur-concave functional of the normalised spectrum decreases.
+variable, and no Schur-concave functional of the normalised spectrum increases.
 """
 
 from __future__ import annotations

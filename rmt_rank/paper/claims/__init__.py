@@ -9,12 +9,17 @@ from rmt_rank.paper.claims.claim import Claim, Context, Evidence, Verdict, broke
 from rmt_rank.paper.claims.finite_width import (
     any_matrix,
     corrections,
+    deep_products,
     fixed_spectrum,
+    fluctuations,
     gram_powers,
+    independent_entries,
+    powers,
     superharmonic,
     width_two,
 )
 from rmt_rank.paper.claims.finite_width import random_products as finite_width
+from rmt_rank.paper.claims.free_products import effective_depth
 from rmt_rank.paper.claims.free_products import residual_networks as residual
 from rmt_rank.paper.claims.gaussian import (
     asymptotics,
@@ -28,6 +33,7 @@ from rmt_rank.paper.claims.gaussian import (
     every_measure,
     limit_measures,
     singular_values,
+    threshold_turn,
 )
 from rmt_rank.paper.claims.nonlinear import conjugate_kernel, nonlinear_init
 from rmt_rank.paper.claims.rectangular import unequal_widths as rectangular
@@ -46,17 +52,23 @@ CLAIMS: tuple[Claim, ...] = (
     coupling.CLAIM,
     *errata_theorem1.CLAIMS,
     *limit_measures.CLAIMS,
+    threshold_turn.CLAIM,
     rectangular.CLAIM,
     *corrections.CLAIMS,
+    *fluctuations.CLAIMS,
     *any_matrix.CLAIMS,
     *gram_powers.CLAIMS,
     *fixed_spectrum.CLAIMS,
     *width_two.CLAIMS,
     *superharmonic.CLAIMS,
+    independent_entries.CLAIM,
+    *powers.CLAIMS,
+    *deep_products.CLAIMS,
     *nonlinear_init.CLAIMS,
     *conjugate_kernel.CLAIMS,
     *convergence.CLAIMS,
     *residual.CLAIMS,
+    effective_depth.CLAIM,
     *residual_limit.CLAIMS,
     singular_values.CLAIM,
     *definitions.CLAIMS,

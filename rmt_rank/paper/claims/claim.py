@@ -116,8 +116,8 @@ class Claim:
         Under which it is claimed.
     reference : str
         Where the paper, or the literature, says it.
-    status : {"proved", "verified", "conjectured", "refuted"}
-        How sure it is.
+    status : {"known", "proved", "verified", "conjectured", "refuted"}
+        How sure it is; known is what the reference proves and the pages only cite.
     refuted_by : str
         What would show it to be wrong.
     check : callable

@@ -8,7 +8,6 @@ earlier computations or on the machine.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.util
 import itertools
@@ -17,7 +16,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,25 +25,24 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
-from rmt_rank._lib.archive import check, described, pack, parsed, unpack
-from rmt_rank._lib.atomic import write
+from rmt_rank._lib.archive import check, parsed
 from rmt_rank._lib.blas import one_blas_thread
-from rmt_rank._lib.folder import declared
 from rmt_rank._lib.paths import user_path
-from rmt_rank._lib.validation import choice, function, instance, integer, shown
+from rmt_rank._lib.store import Store, StoreError, StoreKind
+from rmt_rank._lib.validation import choice, instance, integer, shown
+from rmt_rank._lib.work import Report, completed, no_report, require_runner
 from rmt_rank.paper.experiments.findings import Finding
-from rmt_rank.training.ledger import Status
-from rmt_rank.training.result import TrainingResult
 from rmt_rank.training.train import whole_runs
 
 __all__ = [
     "SIZES",
     "Arrays",
-    "BestRate",
     "Cell",
     "Experiment",
-    "best_rate",
+    "by_size",
+    "columns",
     "grid",
+    "over",
     "run_experiment",
     "shared_seed",
 ]
@@ -55,9 +53,6 @@ SIZES = ("tiny", "quick", "full")
 _LARGEST = 2**31 - 1
 # Limit on seeds; NumPy's own have 128 bits.
 _LARGEST_SEED = 2**128 - 1
-
-# Kinds of files, as named in their seals.
-_DECLARED, _CELL = "declaration of an experiment", "cell of an experiment"
 
 Cell = dict[str, Any]
 Arrays = dict[str, tuple[tuple[str, ...], npt.NDArray[Any]]]
@@ -97,10 +92,57 @@ class Experiment:
     judge: Callable[[Any], list[Finding]]
     shown: tuple[str, ...] = ()
 
+    def run(self, size: str = "quick", **options: Any) -> Any:
+        """Compute the cells that are missing, and combine all cells; see `run_experiment`."""
+        return run_experiment(self, size, **options)
+
+
+def by_size(**settings: Any) -> Callable[[str], dict[str, Any]]:
+    """Settings of each size: a tuple has a value for each of `SIZES`, anything else is for all.
+
+    Examples
+    --------
+    >>> by_size(width=(8, 32, 64), depths=[1, 2])("quick")
+    {'width': 32, 'depths': [1, 2]}
+    """
+
+    def chosen(size: str) -> dict[str, Any]:
+        place = SIZES.index(size)
+        return {
+            name: value[place] if isinstance(value, tuple) else value
+            for name, value in settings.items()
+        }
+
+    return chosen
+
 
 def grid(**keys: Iterable[Any]) -> list[Cell]:
     """Cells for all combinations of the values of keys, the last varying fastest."""
     return [dict(zip(keys, values, strict=True)) for values in itertools.product(*keys.values())]
+
+
+def over(**keys: str) -> Callable[[Mapping[str, Any]], list[Cell]]:
+    """Cells of a `grid` over settings: from the key of a cell to the name of the setting.
+
+    A setting is a list of values, a number of them from 0, or a mapping whose keys are integers.
+
+    Examples
+    --------
+    >>> over(depth="depths", repeat="repeats")({"depths": [1, 4], "repeats": 1})
+    [{'depth': 1, 'repeat': 0}, {'depth': 4, 'repeat': 0}]
+    """
+
+    def values(setting: Any) -> Iterable[Any]:
+        if isinstance(setting, Mapping):
+            return map(int, setting)
+        return range(setting) if isinstance(setting, int) else setting
+
+    return lambda settings: grid(**{key: values(settings[name]) for key, name in keys.items()})
+
+
+def columns(text: str) -> tuple[str, ...]:
+    """Names of variables, the columns of a report, from a text with blanks between them."""
+    return tuple(text.split())
 
 
 def run_experiment(
@@ -110,7 +152,7 @@ def run_experiment(
     folder: str | Path | None = None,
     seed: int = 0,
     executor: Executor | None = None,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    progress: Report = no_report,
 ) -> Any:
     """Compute the cells that are missing, and combine all cells.
 
@@ -153,48 +195,45 @@ def run_experiment(
     choice("size", size, SIZES)
     seed = integer("seed", seed, at_least=0, at_most=_LARGEST_SEED)
     path = None if folder is None else user_path("folder", folder)
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise TypeError(f"executor must have the method submit, got {shown(executor)}")
-    function("progress", progress)
+    require_runner(executor, progress)
     if importlib.util.find_spec("xarray") is None:
         raise ImportError("experiments need xarray: pip install 'rmt_rank[study]'")
     settings = experiment.settings(size)
     cells = experiment.cells(settings)
     content = {"experiment": experiment.name, "size": size, "settings": settings, "seed": seed}
-    store = _Store(path, content)
-    results = {key: store.load(key) for key in map(_key, cells)}
-    todo = [cell for cell in cells if results[_key(cell)] is None]
-    progress(len(cells) - len(todo), len(cells))
+    tasks = [_Task(experiment.compute, settings, cell, _seed(seed, cell)) for cell in cells]
+    store = None if path is None else _store(path, content)
 
-    def keep(cell: Cell, arrays: Arrays) -> None:
-        results[_key(cell)] = arrays
-        store.save(_key(cell), arrays)
-        progress(sum(each is not None for each in results.values()), len(cells))
+    def load(task: _Task) -> Arrays | None:
+        arrays: Arrays | None = None if store is None else store.load(_key(task.cell), _checked)
+        return arrays
 
-    tasks = [(experiment.compute, settings, cell, _seed(seed, cell)) for cell in todo]
-    if executor is None:
-        for cell, task in zip(todo, tasks, strict=True):
-            keep(cell, _compute(task))
-    else:
-        futures = {
-            executor.submit(_compute, task): cell for task, cell in zip(tasks, todo, strict=True)
-        }
-        try:
-            for future in as_completed(futures):
-                keep(futures[future], future.result())
-        finally:
-            for future in futures:
-                future.cancel()
+    def save(task: _Task, arrays: Arrays) -> None:
+        if store is not None:
+            dimensions = json.dumps({name: list(dims) for name, (dims, _) in arrays.items()})
+            values = {f"_{name}": values for name, (_, values) in arrays.items()}
+            store.save(_key(task.cell), {"dimensions": np.array(dimensions)} | values)
+
+    found = completed(tasks, _compute, load, save, executor, progress)
+    results = {_key(task.cell): arrays for task, arrays in found}
     return _together(cells, [results[_key(cell)] for cell in cells], content)
 
 
-def _compute(task: tuple[Any, ...]) -> Arrays:
-    compute, settings, cell, seed = task
+class _Task(NamedTuple):
+    """A cell, and all that a worker needs to know to compute it."""
+
+    compute: Callable[[Mapping[str, Any], Cell, np.random.SeedSequence], Arrays]
+    settings: Mapping[str, Any]
+    cell: Cell
+    seed: np.random.SeedSequence
+
+
+def _compute(task: _Task) -> Arrays:
     start = time.process_time()
     # the matrices are small, so BLAS threads would wait for each other; partial results of
     # interrupted training do not count
     with one_blas_thread(), whole_runs():
-        arrays: Arrays = compute(settings, cell, seed)
+        arrays = task.compute(task.settings, task.cell, task.seed)
     return arrays | {"seconds": ((), np.array(time.process_time() - start))}
 
 
@@ -224,94 +263,36 @@ def shared_seed(seed: np.random.SeedSequence, **names: int | float | str) -> np.
     return _seed(int(entropy[0]), {"shared": "", **names})
 
 
-class BestRate(NamedTuple):
-    """The learning rate that `best_rate` chose."""
-
-    place: int  # on the grid
-    rate: float
-    at_edge: bool  # at an end of the grid: a better one may lie beyond
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def best_rate(results: Sequence[TrainingResult]) -> BestRate:
-    """Choose a learning rate: most networks converged, then fewest steps, then the lowest loss.
+_KIND = StoreKind(
+    "the folder of an experiment",
+    "experiment.json",
+    "declaration of an experiment",
+    "cell of an experiment",
+    ("run", "cell"),
+    _digest,
+)
 
-    Parameters
-    ----------
-    results : sequence of TrainingResult
-        Runs over the same rates, such as on several problems.  Networks that did not converge
-        count with all steps of the budget.
-    """
-    arrays = [result.arrays for result in results]
-    rates = arrays[0]["learning_rate"][1]
-    status, taken, loss = (
-        np.concatenate([each[name][1] for each in arrays], axis=1)
-        for name in ("status", "taken", "final_loss")
+
+def _store(path: Path, content: dict[str, Any]) -> Store:
+    """Open the store of a run, or make it; restore its declaration if that is lost."""
+    store = Store.begin(
+        path,
+        _KIND,
+        lambda: content,
+        lambda marks: content if set(marks) == {_digest(content)} else None,
     )
-    converged = status == Status.CONVERGED
-    steps = np.where(converged, taken, results[0].settings["steps"]).mean(axis=1)
-    lost = np.median(np.where(np.isfinite(loss), loss, np.inf), axis=1)
-    order = np.lexsort((lost, steps, -converged.sum(axis=1)))
-    best = int(order[0])
-    ends = np.argmin(rates), np.argmax(rates)
-    return BestRate(best, float(rates[best]), len(rates) > 1 and best in ends)
+    if store.content != content:
+        raise StoreError(f"{path} holds another run; choose another folder")
+    return store
 
 
-class _Store:
-    """A folder with the declaration of a run and a file for each cell that is done."""
-
-    def __init__(self, folder: Path | None, content: dict[str, Any]) -> None:
-        self.folder = folder
-        self.digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-        if folder is None:
-            return
-        found = declared(
-            folder,
-            "experiment.json",
-            _DECLARED,
-            "the folder of an experiment",
-            lambda: content,
-            lambda: content if self._runs() == {self.digest} else None,
-        )
-        if found != content:
-            raise ValueError(f"{folder} holds another run; choose another folder")
-
-    def _runs(self) -> set[str]:
-        """Digests of the runs that the readable cells in the folder belong to."""
-        found = set()
-        for path in () if self.folder is None else self.folder.glob("*.npz"):
-            with contextlib.suppress(OSError, ValueError), described(path, _CELL):
-                found.add(str(unpack(path, _CELL)["run"]))
-        return found
-
-    def save(self, key: str, arrays: Arrays) -> None:
-        """Store the result of a cell, completely or not at all."""
-        if self.folder is None:
-            return
-        dimensions = {name: list(dims) for name, (dims, _) in arrays.items()}
-        place = {"run": self.digest, "cell": key, "dimensions": json.dumps(dimensions)}
-        content = {name: np.array(text) for name, text in place.items()}
-        content |= {f"_{name}": values for name, (_, values) in arrays.items()}
-        write(self.folder / f"{key}.npz", pack(_CELL, content))
-
-    def load(self, key: str) -> Arrays | None:
-        """The result of a cell; None if it is not done."""
-        if self.folder is None:
-            return None
-        path = self.folder / f"{key}.npz"
-        try:
-            content = unpack(path, _CELL)
-            with described(path, _CELL):
-                if (str(content.pop("run")), str(content.pop("cell"))) != (self.digest, key):
-                    raise ValueError("it belongs to another run or cell")
-                return _checked(parsed(str(content.pop("dimensions"))), content)
-        except FileNotFoundError:
-            return None
-        except ValueError as error:
-            raise ValueError(f"{error}; remove it") from error
-
-
-def _checked(dimensions: Mapping[str, Any], content: Mapping[str, Any]) -> Arrays:
+def _checked(content: dict[str, Any]) -> Arrays:
     """Return the arrays of a cell with their dimensions; ValueError if these do not match."""
+    dimensions = parsed(str(content.pop("dimensions")))
     if content.keys() != {f"_{name}" for name in dimensions} or "seconds" not in dimensions:
         raise ValueError(f"it holds the arrays {', '.join(content)}")
     lengths: dict[str, int] = {}

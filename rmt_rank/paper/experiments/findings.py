@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +18,18 @@ __all__ = [
     "Finding",
     "Trend",
     "Verdict",
+    "blocks",
     "correlation",
+    "decided",
     "in_all",
     "judge_converged",
     "judge_correlation",
     "judge_drops",
+    "judge_each",
+    "judge_over",
     "judge_shift",
     "judge_trend",
+    "listed",
     "trend",
 ]
 
@@ -67,6 +72,32 @@ class Finding:
     reference: str
     verdict: Verdict
     statistic: str
+
+    def saying(self, after: str = "", *, before: str = "") -> Finding:
+        """The same finding, with words before and after the numbers."""
+        return replace(self, statistic=f"{before}{self.statistic}{after}")
+
+
+def decided(holds: Any, fails: Any = True) -> Verdict:
+    """Verdict of a condition; with a second one for failure it may be undecided."""
+    if holds:
+        return Verdict.SUPPORTED
+    return Verdict.NOT_SUPPORTED if fails else Verdict.UNDECIDED
+
+
+def blocks(dataset: Any, name: str, along: str = "depth") -> npt.NDArray[Any]:
+    """Values of a variable as blocks: a column for each level, a row for each of all else."""
+    others = [dimension for dimension in dataset[name].dims if dimension != along]
+    values = dataset[name].transpose(*others, along).values
+    return np.asarray(values.reshape(-1, values.shape[-1]), dtype=np.float64)
+
+
+def listed(
+    levels: Iterable[object], values: Iterable[float], form: str = ".3f", *, missing: str = "nan"
+) -> str:
+    """Values in words, each with its level."""
+    words = (missing if math.isnan(value) else format(value, form) for value in values)
+    return ", ".join(f"{level}: {word}" for level, word in zip(levels, words, strict=True))
 
 
 class Trend(NamedTuple):
@@ -131,11 +162,8 @@ def judge_trend(
     found = trend(values)
     there, back = (found.falls, found.rises) if falls else (found.rises, found.falls)
     level = SIGNIFICANCE / comparisons
-    verdict = Verdict.UNDECIDED
-    if complete >= ENOUGH and there < level:
-        verdict = Verdict.SUPPORTED
-    elif complete >= ENOUGH and back < level:
-        verdict = Verdict.NOT_SUPPORTED
+    enough = complete >= ENOUGH
+    verdict = decided(enough and there < level, enough and back < level)
     way = "fall" if falls else "rise"
     if found.levels < 3:
         text = f"levels that are left: {found.levels}, too few for Page's test, which needs 3"
@@ -190,12 +218,46 @@ def judge_converged(
         complete=complete or math.nan,
         comparisons=comparisons,
     )
-    text = found.statistic
-    if not kept.all():
-        parts = zip(levels, share, strict=True)
-        out = ", ".join(f"{level} ({part:.0%})" for level, part in parts if part < ENOUGH)
-        text += f"; left out, as too few runs converged: {out}"
-    return Finding(sentence, reference, found.verdict, text)
+    if kept.all():
+        return found
+    parts = zip(levels, share, strict=True)
+    out = ", ".join(f"{level} ({part:.0%})" for level, part in parts if part < ENOUGH)
+    return found.saying(f"; left out, as too few runs converged: {out}")
+
+
+def judge_over(
+    sentence: str,
+    reference: str,
+    dataset: Any,
+    name: str,
+    *,
+    falls: bool,
+    flag: str | None = "converged",
+    along: str = "depth",
+    comparisons: int = 1,
+) -> Finding:
+    """Verdict on the trend of a variable of a Dataset, by `judge_converged` or `judge_trend`.
+
+    Parameters
+    ----------
+    sentence, reference, falls, comparisons
+        As in `judge_trend`.
+    dataset : xarray.Dataset
+        Has the variable.
+    name : str
+        The variable.
+    flag : str, optional
+        Name of the variable that says which values count; with None all do.
+    along : str, default "depth"
+        Dimension of the levels.
+    """
+    values = blocks(dataset, name, along)
+    if flag is None:
+        return judge_trend(sentence, reference, values, falls=falls, comparisons=comparisons)
+    good, levels = blocks(dataset, flag, along) == 1, dataset[along].values.tolist()
+    return judge_converged(
+        sentence, reference, values, good, levels, falls=falls, comparisons=comparisons
+    )
 
 
 def judge_shift(
@@ -219,12 +281,7 @@ def judge_shift(
     method = "exact" if d.size <= _EXACT else "asymptotic"
     down = float(stats.wilcoxon(d, alternative="less", method=method).pvalue)
     up = float(stats.wilcoxon(d, alternative="greater", method=method).pvalue)
-    level = SIGNIFICANCE / comparisons
-    verdict = Verdict.UNDECIDED
-    if down < level:
-        verdict = Verdict.SUPPORTED
-    elif up < level:
-        verdict = Verdict.NOT_SUPPORTED
+    verdict = decided(down < SIGNIFICANCE / comparisons, up < SIGNIFICANCE / comparisons)
     low, middle, high = np.quantile(d, (0.25, 0.5, 0.75))
     text = (
         f"Wilcoxon's signed-rank test, {d.size} pairs: p = {down:.2g} that differences are "
@@ -250,11 +307,7 @@ def judge_drops(
     drop = mean[..., :-1] - mean[..., 1:]
     z = drop / np.hypot(error[..., :-1], error[..., 1:])
     enough = float(stats.norm.isf(SIGNIFICANCE / z.size))
-    verdict = Verdict.UNDECIDED
-    if z.min() > enough:
-        verdict = Verdict.SUPPORTED
-    elif z.min() < -enough:
-        verdict = Verdict.NOT_SUPPORTED
+    verdict = decided(z.min() > enough, z.min() < -enough)
     text = (
         f"{z.size} steps: the smallest drop is {drop.min():.4f} nat, the least significant one "
         f"{z.min():.1f} standard errors, {enough:.1f} decide"
@@ -297,11 +350,7 @@ def judge_correlation(
         above, under = (
             float(stats.ttest_1samp(z, 0, alternative=way).pvalue) for way in ("greater", "less")
         )
-    verdict = Verdict.UNDECIDED
-    if above < SIGNIFICANCE / comparisons:
-        verdict = Verdict.SUPPORTED
-    elif under < SIGNIFICANCE / comparisons:
-        verdict = Verdict.NOT_SUPPORTED
+    verdict = decided(above < SIGNIFICANCE / comparisons, under < SIGNIFICANCE / comparisons)
     text = (
         f"Spearman's correlation in {r.size} repeats: median {np.median(r):.2f}, from "
         f"{r.min():.2f} to {r.max():.2f}; t-test, p = {above:.2g} that it exceeds {_GOOD}, "
@@ -310,7 +359,9 @@ def judge_correlation(
     return Finding(sentence, reference, verdict, text)
 
 
-def in_all(sentence: str, reference: str, cases: dict[str, Finding]) -> Finding:
+def in_all(
+    sentence: str, reference: str, cases: Mapping[str, Finding], *, details: bool = False
+) -> Finding:
     """One verdict from those on the same sentence in several cases.
 
     Supported or not if all decided cases say so, in part if they disagree; undecided ones are
@@ -320,8 +371,10 @@ def in_all(sentence: str, reference: str, cases: dict[str, Finding]) -> Finding:
     ----------
     sentence, reference : str
         See `Finding`.
-    cases : dict of str to Finding
+    cases : mapping of str to Finding
         By name.
+    details : bool, default False
+        Whether to add the numbers of each case.
     """
     groups: dict[Verdict, list[str]] = {}
     for name, finding in cases.items():
@@ -331,5 +384,18 @@ def in_all(sentence: str, reference: str, cases: dict[str, Finding]) -> Finding:
     verdict = Verdict.UNDECIDED
     if 2 * undecided <= len(cases) and decided:
         verdict = decided.pop() if len(decided) == 1 else Verdict.IN_PART
-    parts = (f"{found.value}: {'; '.join(names)}" for found, names in groups.items())
+    parts = [f"{found.value}: {'; '.join(names)}" for found, names in groups.items()]
+    if details:
+        parts.append("; ".join(f"{name}: {each.statistic}" for name, each in cases.items()))
     return Finding(sentence, reference, verdict, " | ".join(parts))
+
+
+def judge_each(
+    sentence: str, reference: str, parts: Mapping[Any, Any], name: str, **options: Any
+) -> Finding:
+    """One verdict from a trend in each of several Datasets, see `judge_over` and `in_all`."""
+    cases = {
+        str(case): judge_over("", "", part, name, comparisons=len(parts), **options)
+        for case, part in parts.items()
+    }
+    return in_all(sentence, reference, cases)

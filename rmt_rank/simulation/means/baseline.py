@@ -92,7 +92,7 @@ def depth_for(
     rank : float
         Effective rank as a number of dimensions, the exponential of the entropy; > 1.
     width : int
-        Side of the square layers, at least 2.
+        Side of the square layers, at least 2.  Not a list: the depth is what is found.
     field : {"real", "complex"}, default "real"
         Field of the entries.
     power : float, default 1

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +19,19 @@ from rmt_rank._lib.array import (
 )
 from rmt_rank._lib.content import ByContent
 from rmt_rank._lib.random import RNG
-from rmt_rank._lib.validation import function, integer, integers
+from rmt_rank._lib.validation import function, integer, integer_widths, integers, shown
 from rmt_rank.metrics.spectrum import effective_rank
 from rmt_rank.simulation.products.blocks import chain_blocks, in_threads, require_room
-from rmt_rank.simulation.products.chain import LARGEST_DEPTH, LARGEST_SIZE, new_chain, threads
+from rmt_rank.simulation.products.chain import (
+    LARGEST_DEPTH,
+    LARGEST_SIZE,
+    new_chain,
+    several,
+    threads,
+)
+from rmt_rank.simulation.products.fused.engine import is_fused
 from rmt_rank.theory.gaussian.fuss_catalan import singular_value_law
+from rmt_rank.theory.rectangular.law import RectangularLaw
 
 __all__ = ["ChainStatistics", "simulate_chain"]
 
@@ -42,7 +51,7 @@ class ChainStatistics(ByContent):
     Attributes
     ----------
     width, samples : int
-        Side of the matrices and number of chains.
+        Smallest width N and number of chains.
     field : str
         "real" or "complex".
     depths : tuple of int
@@ -52,7 +61,7 @@ class ChainStatistics(ByContent):
     decrease, decrease_error : ndarray, shape (depths - 1,)
         Mean difference of the effective rank between neighbouring depths along the same chain.
     moments, moments_error : ndarray, shape (depths, 2)
-        Mean of tr(W^H W)/width and of tr((W^H W)^2)/width.
+        Mean of tr(W^H W)/N and of tr((W^H W)^2)/N.
     levels : ndarray, shape (points,)
         Values F of the limit law's distribution function, equally spaced inside (0, 1).
     below, below_error : ndarray, shape (depths, points)
@@ -99,8 +108,8 @@ class _Mean:
 
 
 def simulate_chain(
-    width: int,
-    depths: Sequence[int],
+    width: int | Sequence[int],
+    depths: Sequence[int] | None,
     samples: int,
     *,
     rng: RNG = None,
@@ -113,10 +122,12 @@ def simulate_chain(
 
     Parameters
     ----------
-    width : int
-        Side N of the square factors, at least 1; their entries have variance 1/N.
-    depths : sequence of int
-        Numbers of factors L, each at least 1.  All are taken along the same chains.
+    width : int or sequence of int
+        Side N of the square factors, at least 1; or the widths n_0, ..., n_L of L layers with
+        n_l x n_(l-1) entries, of which N is the smallest.  Entries have variance 1/N.
+    depths : sequence of int or None
+        Numbers of factors L, each at least 1.  All are taken along the same chains.  None or [L]
+        with unequal widths: the product of the first layers has another smallest width.
     samples : int
         Number of chains, at least 2.
     rng, field, xp, workers
@@ -135,21 +146,29 @@ def simulate_chain(
         If an argument is of the wrong type or out of its range.
     """
     samples = integer("samples", samples, at_least=2, at_most=LARGEST_SIZE)
-    depths = tuple(
-        sorted({*integers("depths", depths, at_least=1, at_most=LARGEST_DEPTH, fewest=1)})
-    )
+    wanted = _depths(width, depths)
     workers = threads(workers)
     report = None if progress is None else function("progress", progress)
     xp = namespace_or_default(xp)
     own = xp is default_namespace()
-    chain = new_chain(width, depths[-1], samples, field=field, numpy_doubles=own)
-    require_room(chain, samples, on_device=makes_random_numbers(xp))
-    blocks = chain_blocks(chain, depths, samples, rng=rng, xp=xp)
+    chain = new_chain(width, wanted[-1], samples, field=field, numpy_doubles=own)
+    require_room(
+        chain,
+        samples,
+        on_device=makes_random_numbers(xp),
+        fused=is_fused(chain, xp, xp.float64),
+        depths=len(wanted),
+    )
+    blocks = chain_blocks(chain, wanted, samples, rng=rng, xp=xp)
 
-    width = chain.width
-    points = POINTS_PER_LEVEL * width
+    square = len(set(chain.widths)) == 1
+    laws = [
+        singular_value_law(depth).cdf if square else RectangularLaw(chain.widths).cdf
+        for depth in wanted
+    ]
+    points = POINTS_PER_LEVEL * chain.width
     rank, decrease, moments = _Mean(), _Mean(), _Mean()
-    below = [_Mean() for _ in depths]
+    below = [_Mean() for _ in wanted]
     with closing(in_threads(blocks, workers)) as computed:
         for block in computed:
             # the effective rank does not depend on the scale
@@ -159,16 +178,16 @@ def simulate_chain(
             values = [to_numpy(s.unscaled(xp)) for s in block.values]
             squares = np.stack(values, axis=1) ** 2
             moments.add(np.stack([squares.mean(axis=-1), (squares**2).mean(axis=-1)], axis=-1))
-            for mean, sigma, depth in zip(below, values, depths, strict=True):
-                mean.add(_fractions_below(sigma, depth, points))
+            for mean, sigma, cdf in zip(below, values, laws, strict=True):
+                mean.add(_fractions_below(sigma, cdf, points))
             if report is not None:
                 report(len(ranks))
     below_mean, below_error = zip(*(mean.result() for mean in below), strict=True)
     return ChainStatistics(
-        width,
+        chain.width,
         samples,
         field,
-        depths,
+        wanted,
         *rank.result(),
         *decrease.result(),
         *moments.result(),
@@ -178,10 +197,28 @@ def simulate_chain(
     )
 
 
-def _fractions_below(singular_values: Array, depth: int, points: int) -> Array:
+def _depths(width: int | Sequence[int], depths: Sequence[int] | None) -> tuple[int, ...]:
+    """Depths in increasing order; ValueError if they are not those of the widths."""
+    if depths is None and not several(width):
+        raise TypeError("depths must be a sequence of integers with one width, got None")
+    layers = len(integer_widths(width)) - 1 if several(width) else None
+    if depths is None:
+        assert layers is not None
+        return (layers,)
+    found = tuple(
+        sorted({*integers("depths", depths, at_least=1, at_most=LARGEST_DEPTH, fewest=1)})
+    )
+    if layers is not None and found != (layers,):
+        raise ValueError(
+            f"depths must be None or [{layers}] with {layers + 1} widths, got {shown(depths)}"
+        )
+    return found
+
+
+def _fractions_below(singular_values: Array, cdf: Callable[[Array], Any], points: int) -> Array:
     """Per matrix, the fraction of singular values below each of `points` - 1 quantiles."""
     count, width = singular_values.shape
-    F = singular_value_law.cdf(singular_values, depth)
+    F: Array = cdf(singular_values)
     cell = np.minimum((F * points).astype(np.intp), points - 1)
     cell += points * np.arange(count)[:, np.newaxis]
     histogram = np.bincount(cell.ravel(), minlength=count * points).reshape(count, points)

@@ -65,7 +65,8 @@ def expected_gram_effective_rank(
     Parameters
     ----------
     width : int
-        Width n of all layers and of the inputs, at least 1.
+        Width n of all layers and of the inputs, at least 1.  Not a list: the formulas and their
+        measured errors are those of equal widths.
     depth : int
         Number L of layers, at least 0; the activation follows every layer.
     samples : int

@@ -1,7 +1,8 @@
-"""Products along a chain, block by block: full matrices, triangular ones, or compiled loops."""
+"""Products along a chain, block by block: full or triangular matrices, loops, or a kernel."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 from collections.abc import Sequence
@@ -13,11 +14,11 @@ import array_api_compat
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._lib.array import svdvals
 from rmt_rank._lib.random import gaussian
 from rmt_rank.simulation.products.bidiagonal import bidiagonal_singular_values, dlasq1_address
 from rmt_rank.simulation.products.chain import COMPILED_DEPTH, Chain
 from rmt_rank.simulation.products.compiled_loops import compiled_loops
+from rmt_rank.simulation.products.fused.engine import draw_chains, fused_singular_values
 from rmt_rank.simulation.products.logarithms import LogProduct
 from rmt_rank.simulation.products.triangular_factors import (
     TriangularFactor,
@@ -25,7 +26,7 @@ from rmt_rank.simulation.products.triangular_factors import (
     pairs_above,
 )
 
-__all__ = ["Block", "Job", "ScaledValues", "dense", "triangular", "triangular_product"]
+__all__ = ["Block", "Job", "ScaledValues", "dense", "fused", "triangular", "triangular_product"]
 
 # Layers between rescalings: in so few, no product comes near the ends of the floats.
 RESCALE_EVERY = 16
@@ -142,6 +143,16 @@ def triangular(job: Job, count: int, stream: np.random.Generator) -> Block:
     return Block(values, logs if job.log_diagonal else None)
 
 
+def fused(job: Job, count: int, stream: np.random.Generator) -> Block:
+    """Triangular factors drawn, multiplied and reduced by one kernel on the device."""
+    job.check()
+    with contextlib.nullcontext() if job.device is None else job.device:
+        drawn = draw_chains(job.chain, job.depths, count, stream, log=job.log, xp=job.xp)
+    pairs = zip(drawn.values, drawn.exponents, strict=True)
+    values: list[Any] = drawn.values if job.log else [ScaledValues(*pair) for pair in pairs]
+    return Block(values, drawn.log_diagonal if job.log_diagonal else None)
+
+
 def _later_layers(
     job: Job, lanes: _Lanes, stream: np.random.Generator, values: list[Any], logs: Any
 ) -> Any:
@@ -237,7 +248,7 @@ class _Matrices:
         self.exponent = self.exponent + power
 
     def singular_values(self) -> ScaledValues:
-        values = svdvals(self.xp, self.product)
+        values = fused_singular_values(self.xp, self.product)
         # a narrow layer inside leaves zeros behind the others
         return ScaledValues(values[:, : self.job.chain.width], self.exponent)
 

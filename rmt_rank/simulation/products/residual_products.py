@@ -36,6 +36,7 @@ from rmt_rank.simulation.products.chain import (
     LARGEST_SIZE,
     LARGEST_WIDTH,
     LARGEST_WORK,
+    several,
 )
 
 __all__ = ["sample_residual_limit", "sample_residual_singular_values"]
@@ -56,7 +57,8 @@ def sample_residual_limit(width: int, time: float, size: int, *, rng: RNG = None
     Parameters
     ----------
     width : int
-        Side N of the layers I + a G, at least 1; the entries of G have variance 1/N.
+        Side N of the layers I + a G, at least 1; the entries of G have variance 1/N.  Not a list:
+        residual layers are square.
     time : float
         tau >= 0: a^2 times the number of layers, as that grows; the largest singular values, near
         exp(tau/2), must be floats.
@@ -120,7 +122,8 @@ def sample_residual_singular_values(
     Parameters
     ----------
     width : int
-        Side N of the matrices, at least 1; the entries of the G have variance 1/N.
+        Side N of the matrices, at least 1; the entries of the G have variance 1/N.  Not a list:
+        residual layers are square.
     depths : sequence of int
         Numbers of blocks at which singular values are wanted, increasing, at least 1.
     size : int
@@ -183,6 +186,11 @@ def sample_residual_singular_values(
 
 def _sizes(width: int, size: int, *, per_network: int) -> tuple[int, int]:
     """Check width and size, and the memory for spectra, as parts and concatenated."""
+    if several(width):
+        raise TypeError(
+            "width must be one integer, since residual layers I + a G are square, got "
+            f"{shown(width)}"
+        )
     N = integer("width", width, at_least=1, at_most=LARGEST_WIDTH)
     size = integer("size", size, at_least=1, at_most=LARGEST_SIZE)
     # complex matrices of a block: the product, a branch and LAPACK's workspace

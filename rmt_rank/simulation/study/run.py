@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from itertools import islice
+from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
 
 from rmt_rank._lib.paths import user_path
-from rmt_rank._lib.validation import function, instance, shown
+from rmt_rank._lib.validation import instance
+from rmt_rank._lib.work import Report, completed, no_report, require_runner
 from rmt_rank.simulation.means.joint_moments import JointMoments, added, combined
 from rmt_rank.simulation.products.blocks import require_room
 from rmt_rank.simulation.study.declaration import Study, label
-from rmt_rank.simulation.study.store import Store
+from rmt_rank.simulation.study.store import StudyStore
 from rmt_rank.simulation.study.work import (
     StudyBlock,
     block_samples,
@@ -36,8 +35,6 @@ __all__ = ["open_study", "run_study"]
 
 # Largest number of blocks of a study; each is a file.
 _MOST_BLOCKS = 10**6
-# Blocks that are submitted before results are waited for.
-_IN_FLIGHT = 64
 
 
 def run_study(
@@ -45,7 +42,7 @@ def run_study(
     store: str | os.PathLike[str],
     *,
     executor: Executor | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Report | None = None,
 ) -> Any:
     """Compute what is missing of a study, and open it.
 
@@ -87,24 +84,14 @@ def run_study(
     """
     instance("study", study, Study)
     path = user_path("store", store)
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise TypeError(f"executor must have the method submit, got {shown(executor)}")
-    report = (lambda _done, _total: None) if progress is None else function("progress", progress)
+    report = no_report if progress is None else progress
+    require_runner(executor, report)
     _require_feasible(study)
     _xarray()
-    opened = Store.begin(path, study)
-    missing, total = [], 0
-    for cell in cells(study):
-        for block in blocks(study, opened.compiled, cell):
-            total += 1
-            if opened.load(block) is None:
-                missing.append(block)
-    done = total - len(missing)
-    report(done, total)
-    for block, halves in _computed(missing, executor):
-        opened.save(block, halves)
-        done += 1
-        report(done, total)
+    opened = StudyStore.begin(path, study)
+    todo = (block for cell in cells(study) for block in blocks(study, opened.compiled, cell))
+    for _ in completed(todo, compute, opened.load, opened.save, executor, report):
+        pass  # results are read from the store, in the order of blocks
     return open_study(path)
 
 
@@ -122,41 +109,6 @@ def _require_feasible(study: Study) -> None:
             f"samples must be such that there are at most {_MOST_BLOCKS} blocks, got "
             f"{study.samples} and {count:.3g} blocks"
         )
-
-
-def _computed(
-    blocks: Sequence[StudyBlock], executor: Executor | None
-) -> Iterator[tuple[StudyBlock, list[JointMoments | None]]]:
-    """Results in the order in which they are finished, few of them at a time in flight."""
-    if executor is None:
-        for block in blocks:
-            yield block, compute(block)
-        return
-    waiting = iter(blocks)
-    running: dict[Future[Any], StudyBlock] = {}
-    try:
-        for block in islice(waiting, _IN_FLIGHT):
-            running[executor.submit(compute, block)] = block
-        while running:
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            failed = None
-            for future in finished:
-                block = running.pop(future)
-                if future.exception() is not None:
-                    failed = failed or future
-                    continue
-                yield block, future.result()
-            if failed is not None:
-                # what others have finished, or are about to, is not lost
-                for future in [future for future in running if not future.cancel()]:
-                    if future.exception() is None:
-                        yield running[future], future.result()
-                failed.result()
-            for block in islice(waiting, len(finished)):
-                running[executor.submit(compute, block)] = block
-    finally:
-        for future in running:
-            future.cancel()
 
 
 def open_study(store: str | os.PathLike[str]) -> Any:
@@ -183,7 +135,7 @@ def open_study(store: str | os.PathLike[str]) -> Any:
         If the folder is not a store, or a file is truncated or belongs to another study.
     """
     xarray = _xarray()
-    opened = Store.open(user_path("store", store))
+    opened = StudyStore.open(user_path("store", store))
     study = opened.study
     shape = (len(study.fields), len(study.widths), len(study.depths))
     samples = np.zeros(shape, dtype=np.int64)
@@ -227,7 +179,7 @@ def open_study(store: str | os.PathLike[str]) -> Any:
             coordinates["bin"] = list(each["bins"])[:-1]
     attributes = {
         "study": json.dumps(study.to_dict()),
-        "provenance": json.dumps(opened.content["provenance"]),
+        "provenance": json.dumps(opened.provenance),
         "complete": int(np.all(samples == study.samples)),
     }
     return xarray.Dataset(data, coords=coordinates, attrs=attributes)

@@ -1,8 +1,4 @@
-"""The store of a study: its declaration, and a file for every block that is done.
-
-Files are written whole or not at all, and each has a copy of the declaration and the name of the
-block that it belongs to, so that a declaration that is lost can be restored.
-"""
+"""The store of a study: its declaration, and a file for every block that is done."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ import functools
 import json
 import math
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -21,9 +17,8 @@ from typing import Any
 import numpy as np
 import scipy
 
-from rmt_rank._lib.archive import check, described, load_json, pack, parsed, unpack
-from rmt_rank._lib.atomic import write
-from rmt_rank._lib.folder import declared
+from rmt_rank._lib.archive import check, described, parsed
+from rmt_rank._lib.store import Store, StoreError, StoreKind, store_errors
 from rmt_rank.simulation.means.controls import Controls
 from rmt_rank.simulation.means.joint_moments import JointMoments
 from rmt_rank.simulation.products.chain import Chain
@@ -31,47 +26,35 @@ from rmt_rank.simulation.products.compiled_loops import compiled_loops
 from rmt_rank.simulation.study.declaration import Study
 from rmt_rank.simulation.study.work import StudyBlock, chain_of, components
 
-__all__ = ["Store", "StoreError"]
+__all__ = ["StudyStore"]
+
+_KIND = StoreKind(
+    "a store of a study",
+    "study.json",
+    "declaration of a study",
+    "block of a study",
+    ("study", "block"),
+    lambda content: json.dumps(content).encode(),  # every block has a copy
+)
 
 
-_DECLARATION, _BLOCKS = "study.json", "*.npz"
-# Kinds of files, as named in their seals.
-_DECLARED, _BLOCK = "declaration of a study", "block of a study"
-
-
-class StoreError(ValueError):
-    """A store that cannot be used as it is; the message names the file."""
-
-
-class Store:
+class StudyStore:
     """A folder with the declaration of a study and a file for each block that is done."""
 
-    def __init__(self, path: Path, content: dict[str, Any]) -> None:
-        if not {"study", "compiled", "provenance"} == content.keys():
-            raise ValueError(f"it holds {', '.join(content) or 'nothing'}")
-        if not isinstance(content["study"], dict) or not isinstance(content["provenance"], dict):
-            raise ValueError("its study and its provenance must be objects")
-        if not isinstance(content["compiled"], bool):
-            raise ValueError(f"compiled must be true or false, got {content['compiled']!r}")
-        self.path, self.content = path, content
-        self.study = Study(**content["study"])
-        self.compiled: bool = content["compiled"]
-        self.declared = json.dumps(content).encode()  # every block has a copy
+    def __init__(self, store: Store) -> None:
+        content = store.content
+        with store_errors(), described(store.path / _KIND.file, _KIND.declaration):
+            self.study, self.compiled = _declared(content)
+        self.store, self.provenance = store, content["provenance"]
 
     @classmethod
-    def open(cls, path: Path) -> Store:
+    def open(cls, path: Path) -> StudyStore:
         """Open an existing store; StoreError if there is none, or it is damaged."""
-        declaration = path / _DECLARATION
         remedy = "run the study again with the same TOML file, and it is restored from the blocks"
-        if not declaration.exists():
-            if any(path.glob(_BLOCKS)):
-                raise StoreError(f"{declaration} is missing: {remedy}")
-            raise StoreError(f"{path} is not a store of a study: there is no {declaration.name}")
-        with _store_errors(remedy):
-            return cls._of(path, load_json(declaration, _DECLARED))
+        return cls(Store.open(path, _KIND, remedy))
 
     @classmethod
-    def begin(cls, path: Path, study: Study) -> Store:
+    def begin(cls, path: Path, study: Study) -> StudyStore:
         """Open the store of a study, or make it; restore its declaration if that is lost."""
 
         def content() -> dict[str, Any]:
@@ -81,16 +64,14 @@ class Store:
                 "provenance": _provenance(),
             }
 
-        def kept() -> dict[str, Any] | None:
-            with contextlib.suppress(ValueError):
-                stores = [cls._of(path, each) for each in _declarations(path)]
-                if len(stores) == 1 and stores[0].study.to_dict() == study.to_dict():
-                    return stores[0].content
+        def kept(marks: Collection[bytes]) -> dict[str, Any] | None:
+            with contextlib.suppress(ValueError), described(path, _KIND.folder):
+                (found,) = (parsed(mark.decode()) for mark in marks)
+                if _declared(found)[0].to_dict() == study.to_dict():
+                    return found
             return None
 
-        with _store_errors():
-            found = declared(path, _DECLARATION, _DECLARED, "a store of a study", content, kept)
-            store = cls._of(path, found)
+        store = cls(Store.begin(path, _KIND, content, kept))
         if store.study.to_dict() != study.to_dict():
             raise StoreError(f"{path} holds another study; choose another folder")
         if store.compiled and compiled_loops() is None:
@@ -98,11 +79,6 @@ class Store:
                 f"{path} was computed with numba, which does not work here: last bits would differ"
             )
         return store
-
-    @classmethod
-    def _of(cls, path: Path, content: dict[str, Any]) -> Store:
-        with described(path / _DECLARATION, _DECLARED):
-            return cls(path, content)
 
     def save(self, block: StudyBlock, halves: Sequence[JointMoments | None]) -> None:
         """Write the result of a block atomically; StoreError if it is not a valid result."""
@@ -112,40 +88,27 @@ class Store:
             if half is not None
             for each in dataclasses.fields(half)
         }
-        path = self.path / block.name
-        with _store_errors(), described(path, _BLOCK):
+        with store_errors(), described(self.store.path / block.name, _KIND.item):
             _halves(arrays, block)
-        place = {"study": np.array(self.declared), "block": np.array(block.name)}
-        write(path, pack(_BLOCK, place | arrays))
+        self.store.save(block.name, arrays)
 
     def load(self, block: StudyBlock) -> list[JointMoments | None] | None:
-        """Return the result of a block, or None if it is not done.
-
-        Raises
-        ------
-        StoreError
-            If its file is truncated or damaged, or belongs to another study or another block.
-        """
-        path = self.path / block.name
-        with _store_errors("remove it"):
-            try:
-                arrays = unpack(path, _BLOCK)
-            except FileNotFoundError:
-                return None
-            with described(path, _BLOCK):
-                place = arrays.pop("study").item(), str(arrays.pop("block"))
-                if place != (self.declared, block.name):
-                    raise ValueError("it belongs to another study or block")
-                return _halves(arrays, block)
+        """Return the result of a block, or None if it is not done; raise as `Store.load`."""
+        halves: list[JointMoments | None] | None = self.store.load(
+            block.name, lambda arrays: _halves(arrays, block)
+        )
+        return halves
 
 
-@contextlib.contextmanager
-def _store_errors(remedy: str = "") -> Iterator[None]:
-    """Turn any other ValueError into a StoreError."""
-    try:
-        yield
-    except ValueError as error:
-        raise StoreError(f"{error}; {remedy}" if remedy else str(error)) from error
+def _declared(content: Mapping[str, Any]) -> tuple[Study, bool]:
+    """Return the study of a declaration, and whether its loops are compiled; check the rest."""
+    if not {"study", "compiled", "provenance"} == content.keys():
+        raise ValueError(f"it holds {', '.join(content) or 'nothing'}")
+    if not isinstance(content["study"], dict) or not isinstance(content["provenance"], dict):
+        raise ValueError("its study and its provenance must be objects")
+    if not isinstance(content["compiled"], bool):
+        raise ValueError(f"compiled must be true or false, got {content['compiled']!r}")
+    return Study(**content["study"]), content["compiled"]
 
 
 def _halves(arrays: Mapping[str, Any], block: StudyBlock) -> list[JointMoments | None]:
@@ -189,15 +152,6 @@ def _bounds(statistic: str, width: int) -> tuple[float, float]:
     if statistic == "spectral_measure":
         return -slack, 1 + slack
     return 0 if statistic == "singular_values" else -math.inf, math.inf
-
-
-def _declarations(path: Path) -> list[dict[str, Any]]:
-    """The different declarations that the readable blocks of a store have copies of."""
-    found = set()
-    for each in path.glob(_BLOCKS):
-        with contextlib.suppress(OSError, ValueError), described(each, _BLOCK):
-            found.add(unpack(each, _BLOCK)["study"].item().decode())
-    return [parsed(text) for text in found]
 
 
 def _provenance() -> dict[str, Any]:

@@ -132,7 +132,8 @@ def nuclear_norm_log_variance(
     Parameters
     ----------
     width, depth : int
-        Side N and number L of the square factors, each at least 1; the depth at most 10^6.
+        Side N and number L of the square factors, each at least 1; the depth at most 10^6.  For
+        unequal widths and complex entries `complex_covariance` has the covariances.
     field : {"real", "complex"}
         Field of the Gaussian entries.
 
@@ -150,9 +151,10 @@ def nuclear_norm_log_variance(
 
     Notes
     -----
-    The limit is formal, and verified by Monte Carlo for both fields; for complex entries it is the
-    limit of `delta_method`, verified to five digits.  Both need a small variance, depth well below
-    width: then what the delta method leaves out is of the order of its square.
+    The limit is that of a covariance which is proved for integer orders, and formal at 1/2.  It is
+    verified by Monte Carlo for both fields; for complex entries it is the limit of `delta_method`,
+    verified to five digits.  Both need a small variance, depth well below width: then what the
+    delta method leaves out is of the order of its square.
 
     Examples
     --------

@@ -54,7 +54,8 @@ def exact_expected_effective_rank(
     Parameters
     ----------
     width : int
-        Side N of the square matrices, from 1 to 2^53.
+        Side N of the square matrices, from 1 to 2^53.  Not a list: no exact value is known for
+        unequal widths, but that of a smallest width 1, which is 0.
     depth : int
         Number L of the matrices, from 0 to 2^53.
     field : {"real", "complex"}

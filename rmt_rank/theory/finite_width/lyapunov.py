@@ -37,7 +37,8 @@ def lyapunov_exponents(width: int, field: str = "real") -> npt.NDArray[np.float6
     Parameters
     ----------
     width : int
-        Side N, at least 1, as large as memory allows; entries have variance 1/N.
+        Side N, at least 1, as large as memory allows; entries have variance 1/N.  Not a list: the
+        depth is infinite, and layers must repeat.
     field : {"real", "complex"}
         Field of the entries.
 
@@ -88,12 +89,13 @@ def lyapunov_variances(width: int, field: str = "real") -> npt.NDArray[np.float6
 
 
 def effective_rank_decay_rate(width: int, field: str = "real") -> float:
-    """Rate at which the mean effective rank decays with depth, far beyond the width; heuristic.
+    """Rate at which the mean effective rank decays with depth, far beyond the width.
 
     Parameters
     ----------
     width : int
-        Side N, from 2 to 10^9; beyond, the rate is lost to rounding.
+        Side N, from 2 to 10^9; beyond, the rate is lost to rounding.  Not a list, as in
+        `lyapunov_exponents`.
     field : {"real", "complex"}
         Field of the entries.
 
@@ -110,14 +112,11 @@ def effective_rank_decay_rate(width: int, field: str = "real") -> float:
 
     Notes
     -----
-    Not proved in general.  The second singular value over the first is taken as the product R of
-    the ratios |r_22|/|r_11| of the layers' triangular factors, and the mean rank as that of
-    min(1, R), which decays like the least of E[(|r_22|/|r_11|)^theta]^L over 0 <= theta <= 1.  By
-    symmetry it is at theta = 1/2 for real, and at the end theta = 1 for complex entries.  Simulated
-    slopes at widths 4 and 8 and depths 6 to 12 times that are within 5 % of it for complex entries.
-    For real ones they lie between those with the power of L and without, too wide a bracket to be a
-    test.  At width 2 and for complex entries it is right: there the mean is known, and decays like
-    (pi/4)^L (`rmt_rank.theory.finite_width.exact_means`).
+    The rate is proved at every width (docs/open-questions.md): E[rank]^(1/L) tends to the least of
+    E[(|r_22|/|r_11|)^theta] over 0 <= theta <= 1, r the triangular factor of a layer.  By
+    symmetry it is at theta = 1/2 for real, and at the end theta = 1 for complex entries, for which
+    E[rank] is between two multiples of exp(-lambda L).  The power L^(-3/2) is proved at width 2 and
+    a conjecture beyond; simulations at widths 4 and 8 lie between slopes with it and without.
 
     Examples
     --------

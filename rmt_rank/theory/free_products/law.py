@@ -9,14 +9,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from rmt_rank._lib.validation import shown
 from rmt_rank.theory.free_products.curve import FreeProductCurve, curve_of
-from rmt_rank.theory.free_products.factors import Factor
+from rmt_rank.theory.free_products.factors import Factor, GaussianFactor, ResidualFactor
 from rmt_rank.theory.free_products.panels import PanelLaw, panel_law
 from rmt_rank.theory.free_products.rank import effective_rank_of_free_product
+from rmt_rank.theory.numerics.fit import Family
 from rmt_rank.theory.numerics.interval_law import IntervalLaw
 
 __all__ = ["FreeProductLaw", "free_product_law"]
@@ -83,6 +86,27 @@ class FreeProductLaw(IntervalLaw):
         """Effective rank of this law, see `effective_rank_of_free_product`."""
         return effective_rank_of_free_product(self.factors, power=power, order=order)
 
+    def _family(self) -> Family:
+        """Laws by the parameter that all factors with one have in common."""
+        free = {each for each in self.factors if _parameter(each) is not None}
+        if len(free) != 1:
+            raise ValueError(
+                "factors must have one aspect or scale in common for a fit, which finds it; square "
+                f"Gaussian and orthogonal ones are kept: got {shown(self.factors)}"
+            )
+        (factor,) = free
+        name, value = _parameter(factor) or ("", 0.0)
+        kind: Any = type(factor)
+        rest = {"layers": factor.layers} if isinstance(factor, ResidualFactor) else {}
+
+        def law(value: float) -> FreeProductLaw:
+            changed = kind(value, **rest)
+            return FreeProductLaw(tuple(changed if f == factor else f for f in self.factors))
+
+        if name == "aspect":
+            return Family("aspect", law, (1.0, 1e12), lambda _: value, lambda a: 1 + (a - 1) / 1.3)
+        return Family("branch", law, (1e-6, 100.0), lambda _: value, lambda a: 1.3 * a)
+
     def _log_moment(self, z: float) -> float:
         return self._law.quadrature.log_moment(z)
 
@@ -106,6 +130,15 @@ class FreeProductLaw(IntervalLaw):
         log_ratio = -2 * self._law.drop(np.array(self._law.last_y))
         density = float(self._law.density(log_ratio))
         return 2 * density * math.exp(-float(log_ratio) / 2) / self._scale
+
+
+def _parameter(factor: Factor) -> tuple[str, float] | None:
+    """Name and value of the parameter that a fit may find; `scale` is the unit of the data."""
+    if isinstance(factor, ResidualFactor):
+        return "branch", factor.scale
+    if isinstance(factor, GaussianFactor) and factor.aspect > 1:
+        return "aspect", factor.aspect
+    return None
 
 
 def free_product_law(factors: Sequence[Factor]) -> FreeProductLaw:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from scipy import integrate, special, stats
 
-from rmt_rank._lib.validation import function, real, real_array, require_memory, shown
+from rmt_rank._lib.fit_arguments import fit_arguments
+from rmt_rank._lib.validation import function, real, require_memory, shown
 from rmt_rank.theory.gaussian import angle as spectral_angle
 from rmt_rank.theory.gaussian import angle_law as spectral_law
 from rmt_rank.theory.gaussian import inversion as spectral_inversion
@@ -222,23 +222,7 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
             If data are empty, not finite, below ``floc``, or all equal to it; if they are all equal
             and neither depth nor scale is fixed.
         """
-        for name, value in kwds.items():
-            if name in ("f0", "fdepth", "fix_depth", "depth", "fscale", "scale"):
-                kwds[name] = real(name, value, above=0)
-            elif name in ("floc", "loc"):
-                kwds[name] = real(name, value)
-        args = tuple(real("depth", value, above=0) for value in args)
-        if isinstance(data, stats.CensoredData):
-            return self._fit(data, *args, **kwds)
-        values = real_array("data", data).ravel()
-        if str(kwds.get("method", "mle")).lower() == "mle" and "floc" in kwds:
-            values = _above(values, kwds["floc"])
-        fixed = {"f0", "fdepth", "fix_depth", "fscale"} & kwds.keys()
-        if not fixed and np.all(values == values[0]):
-            raise ValueError(
-                "data must hold two different values, or depth or scale must be fixed, got "
-                f"{values.size} times {float(values[0])!r}"
-            )
+        values, args = fit_arguments("depth", data, args, kwds)
         return self._fit(values, *args, **kwds)
 
     def _fit(self, data: Any, *args: Any, **kwds: Any) -> tuple[float, ...]:
@@ -246,23 +230,6 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
         with np.errstate(all="ignore"):
             found: tuple[float, ...] = super().fit(data, *args, **kwds)
         return found
-
-
-def _above(values: Array, loc: float) -> Array:
-    """Values above loc; values at loc are left out with a warning, values below are refused."""
-    if (below := values[values < loc]).size:
-        raise ValueError(f"data must be >= floc = {loc!r}, got {float(below[0])!r}")
-    kept = values[values > loc]
-    if kept.size == 0:
-        raise ValueError(f"data must hold values above floc = {loc!r}, got none of {values.size}")
-    if kept.size < values.size:
-        warnings.warn(
-            f"{values.size - kept.size} of {values.size} data are exactly {loc:g}, where the "
-            "density may be infinite: they are left out of the fit",
-            UserWarning,
-            stacklevel=3,
-        )
-    return kept
 
 
 class _FussCatalan(_SpectralLaw):

@@ -20,7 +20,7 @@ from scipy import optimize
 
 from rmt_rank._lib import activations as _activations
 from rmt_rank._lib.activations import ACTIVATIONS, Activation, Function
-from rmt_rank._lib.validation import integer, integers, real
+from rmt_rank._lib.validation import integers, real
 from rmt_rank.theory.nonlinear.gaussian_layers import Layer, gaussian_layers
 from rmt_rank.theory.nonlinear.kernel_recursion import kernel_entropy
 
@@ -28,7 +28,6 @@ __all__ = [
     "ConjugateKernel",
     "KernelPlateau",
     "conjugate_kernel",
-    "conjugate_kernel_effective_rank",
     "conjugate_kernel_plateau",
 ]
 
@@ -136,61 +135,6 @@ def conjugate_kernel(
         entropy = spike + kernel_entropy(layers[:depth], gamma, inputs)
         result.append(ConjugateKernel(outlier, entropy, status if depth else "proved"))
     return result
-
-
-def conjugate_kernel_effective_rank(
-    width: float,
-    depth: int,
-    samples: float,
-    activation: str | Function | Activation,
-    *,
-    weight_variance: float = 1.0,
-    features: float | None = None,
-) -> float:
-    """Effective rank of the Gram matrix of activations at initialisation, by its limit.
-
-    Parameters
-    ----------
-    width : float
-        Width n of all layers, > 0.
-    depth : int
-        Number of layers, from 0 to 10^5.
-    samples : float
-        Number q of inputs, > 0.
-    activation, weight_variance
-        As in `conjugate_kernel`.
-    features : float, optional
-        Number of features of the inputs; width by default.
-
-    Returns
-    -------
-    float
-        In nats; its error vanishes as the width grows, for depth/width -> 0.
-
-    Raises
-    ------
-    TypeError, ValueError, ArithmeticError
-        As in `conjugate_kernel`.
-
-    Examples
-    --------
-    >>> from rmt_rank.theory.nonlinear.conjugate_kernel import conjugate_kernel_effective_rank
-    >>> round(conjugate_kernel_effective_rank(128, 2, 1024, "relu"), 3)
-    2.855
-    """
-    width = real("width", width, above=0)
-    ratio = real("samples", samples, above=0) / width
-    inputs = 1.0 if features is None else real("features", features, above=0) / width
-    depth = integer("depth", depth, at_least=0, at_most=MOST_LAYERS)
-    if not (0 < ratio < math.inf and 0 < inputs < math.inf):
-        raise ValueError(
-            "width must leave ratios samples/width and features/width that are floats > 0, got "
-            f"{width!r}"
-        )
-    (kernel,) = conjugate_kernel(
-        ratio, [depth], activation, weight_variance=weight_variance, features_per_width=inputs
-    )
-    return kernel.effective_rank(width)
 
 
 class KernelPlateau(NamedTuple):

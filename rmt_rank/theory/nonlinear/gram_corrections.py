@@ -27,7 +27,8 @@ def cosine_correction(width: int, depth: int) -> float:
     Parameters
     ----------
     width : int
-        Width n of all layers, from 1 to 2^53.
+        Width n of all layers, from 1 to 2^53.  Not a list: the moments are those of equal
+        widths.
     depth : int
         Number L of layers of Gaussian weights, from 0 to 2^53.
 

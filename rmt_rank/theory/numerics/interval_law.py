@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import integrate, special
 
+from rmt_rank._lib.fit_arguments import fit_arguments
 from rmt_rank._lib.random import RNG, streams
 from rmt_rank._lib.validation import (
     LARGEST_INTEGER,
@@ -28,6 +29,7 @@ from rmt_rank._lib.validation import (
     require_memory,
     shown,
 )
+from rmt_rank.theory.numerics.fit import Family, fit_family
 
 __all__ = ["IntervalLaw"]
 
@@ -94,6 +96,10 @@ class IntervalLaw(ABC):
         TypeError, ValueError
             If an argument is not a real number in its range.
         """
+
+    @abstractmethod
+    def _family(self) -> Family:
+        """Laws among which `fit` finds one; ValueError if data cannot tell which."""
 
     @property
     def _scale(self) -> float:
@@ -295,6 +301,71 @@ class IntervalLaw(ABC):
             probability = abs(float(tail(ub)) - float(tail(lb)))
             return value / probability if probability > 0 else math.nan
         return value
+
+    def fit(self, data: Any, *args: Any, floc: float = 0.0, **kwds: Any) -> tuple[float, ...]:
+        """Estimate the shape of laws like this one, and a scale, by maximum likelihood.
+
+        Parameters
+        ----------
+        data : array_like or scipy.stats.CensoredData
+            Independent singular values, >= floc; flattened.
+        *args : float
+            Shape at which the search starts.
+        floc : float, default 0
+            Smallest value that the data can have; these laws are not shifted.
+        **kwds
+            As in `scipy.stats.rv_continuous.fit`: `fscale`, `f0` (or `f` and the name of the
+            shape), `scale`, `method`, `optimizer`.
+
+        Returns
+        -------
+        tuple of float
+            The shape, floc and the scale, by which the singular values of the law are multiplied.
+
+        Raises
+        ------
+        TypeError
+            If data or a parameter is not made of real numbers.
+        ValueError
+            If this law has no shape, or more than one; if data are empty, not finite, below floc,
+            or all equal to it; if they are all equal and neither shape nor scale is fixed.
+
+        Warns
+        -----
+        UserWarning
+            If data are exactly floc: they come from a rank that is not full, and are left out.
+
+        Notes
+        -----
+        The shape is the `time` of a residual limit; the `ratio` n/N of all widths that are not the
+        smallest; or, of a free product, the `aspect` of Gaussian or the scale (here `branch`) of
+        residual factors, which all factors with a parameter must have in common.  It alone is
+        found: the number of layers, and which widths or factors are equal, are those of this law.
+        Two ratios that are exchanged give the same law, so that they cannot be found where they are
+        nearly equal, and neither can a ratio and a depth together.
+
+        The densities fall like a square root at edges that move with the parameters.  So the
+        Fisher information is infinite and there is no standard error; errors of one parameter fall
+        like n^(-2/3) in the number of data [1]_.  The singular values of one matrix repel each
+        other: they are not independent, and the largest may lie above the edge of the law.
+
+        References
+        ----------
+        .. [1] R. L. Smith, "Maximum likelihood estimation in a class of nonregular cases",
+           Biometrika 72 (1985) 67-90; doi:10.1093/biomet/72.1.67.
+
+        Examples
+        --------
+        >>> from rmt_rank import residual_limit_law
+        >>> data = 3 * residual_limit_law(0.5).rvs(1000, random_state=0)
+        >>> time, loc, scale = residual_limit_law(1).fit(data)
+        >>> print(round(time, 2), loc, round(scale, 2))
+        0.48 0.0 3.06
+        """
+        family = self._family()
+        kwds = {"floc": floc} | kwds
+        data, args = fit_arguments(family.shape, data, args, kwds)
+        return fit_family(family, data, args, kwds)
 
     def _inside(
         self, x: Array, function: Callable[[Array], Array], below: float, above: float

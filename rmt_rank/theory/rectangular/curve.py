@@ -150,11 +150,16 @@ class Curve:
         return total
 
     @cached_property
-    def log_edges(self) -> tuple[float, float]:
-        """log(s/mean) at the ends of the support."""
+    def top(self) -> float:
+        """t at the upper end of the support."""
         L, y = self.depth, self.smallest
         # one term is enough for > 0 at the upper bound, all equal to it for < 0 at the lower
-        top = 1 + _root(lambda w: float(self.slope(1 + w)), 0.9 / L, 1.1 * math.sqrt(1 + y))
+        return 1 + _root(lambda w: float(self.slope(1 + w)), 0.9 / L, 1.1 * math.sqrt(1 + y))
+
+    @cached_property
+    def log_edges(self) -> tuple[float, float]:
+        """log(s/mean) at the ends of the support."""
+        L, y, top = self.depth, self.smallest, self.top
         if y == 0:
             return -math.inf, float(self.log_ratio(top))
         part = 1 / (2 * (L + 1) * (1 + math.sqrt(y)))

@@ -15,8 +15,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._lib.validation import real, real_array
+from rmt_rank._lib.validation import real, real_array, shown
 from rmt_rank.theory.gaussian.moments import LARGEST_POWER
+from rmt_rank.theory.numerics.fit import Family
 from rmt_rank.theory.numerics.interval_law import IntervalLaw
 from rmt_rank.theory.numerics.renyi_deficit import renyi_deficit
 from rmt_rank.theory.rectangular.curve import Curve, checked_widths, curve_of
@@ -30,6 +31,8 @@ Complex = npt.NDArray[np.complex128]
 _LEAST_TAIL = 1e-250
 # The largest logarithm of a float.
 LARGEST_LOG = 709.0
+# The largest ratio of widths that a fit considers: the law is a few thousand floats wide.
+_LARGEST_RATIO = 1e12
 
 
 def rectangular_moment(widths: Sequence[float], order: npt.ArrayLike) -> Array | np.float64:
@@ -212,6 +215,27 @@ class RectangularLaw(IntervalLaw):
     def effective_rank(self, *, power: float = 1, order: float = 1) -> float:
         """Effective rank of this law, see `rectangular_effective_rank`."""
         return rectangular_effective_rank(self.widths, power=power, order=order)
+
+    def _family(self) -> Family:
+        """Laws by the ratio of all widths that are not the smallest to that."""
+        smallest, wide = min(self.widths), max(self.widths)
+        if set(self.widths) != {smallest, wide} or smallest == wide:
+            raise ValueError(
+                "widths must have two different values for a fit, which finds their ratio, got "
+                f"{shown(self.widths)}; singular_value_law.fit finds the depth of equal widths"
+            )
+        equal, others = self.widths.count(smallest) - 1, self.widths.count(wide)
+
+        def law(ratio: float) -> RectangularLaw:
+            return RectangularLaw((1.0,) * (equal + 1) + (ratio,) * others)
+
+        def start(values: Array) -> float:
+            # Var(s)/E[s]^2 is the sum of N/n over all widths but one that is N
+            squares = (values / values.max()) ** 2
+            rest = float(np.var(squares) / np.mean(squares) ** 2) - equal
+            return min(max(others / rest, 1.01), 1e8) if rest > 0 else 100.0
+
+        return Family("ratio", law, (1.0, _LARGEST_RATIO), start, lambda r: 1 + (r - 1) / 1.3)
 
     def _log_moment(self, z: float) -> float:
         return self._curve.quadrature.log_moment(z)

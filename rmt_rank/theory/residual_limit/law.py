@@ -26,6 +26,7 @@ from numpy.polynomial import polynomial
 from scipy import optimize, special
 
 from rmt_rank._lib.validation import real
+from rmt_rank.theory.numerics.fit import Family
 from rmt_rank.theory.numerics.interval_law import IntervalLaw
 from rmt_rank.theory.residual_limit.rank import (
     log_moment,
@@ -186,6 +187,16 @@ class ResidualLimitLaw(IntervalLaw):
     def effective_rank(self, *, power: float = 1, order: float = 1) -> float:
         """Effective rank of this law, see `residual_limit_effective_rank`."""
         return float(residual_limit_effective_rank(self.time, power=power, order=order))
+
+    def _family(self) -> Family:
+        """Laws by their time; the search starts at that of the variance of log s."""
+
+        def start(values: Array) -> float:
+            # Var(log s) = tau^2/3 + 2 tau
+            variance = 4 * float(np.var(np.log(values)))
+            return min(max(3 * variance / (3 + math.sqrt(9 + 3 * variance)), 1e-20), 100.0)
+
+        return Family("time", ResidualLimitLaw, (EARLIEST, LATEST), start, lambda time: 1.3 * time)
 
     def _log_moment(self, z: float) -> float:
         return log_moment(self.time, z)

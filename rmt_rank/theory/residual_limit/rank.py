@@ -19,7 +19,7 @@ small z and large ones.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -54,8 +54,8 @@ LATEST, LARGEST = 1e300, 1e6
 MEAN_ORDERS = (0.5, 2.0)
 # Gauss's rule for that mean.  (log M)'(s z) is analytic to s = 0, a relative distance of 3 from
 # [1/2, 1] and [1, 2]: 24 nodes leave (3 + sqrt 8)^-48 = 2e-37, and less room where it oscillates.
-_GAUSS, _MEAN_WEIGHTS = np.polynomial.legendre.leggauss(24)
-_MEAN_WEIGHTS = _MEAN_WEIGHTS / 2
+_GAUSS, MEAN_WEIGHTS = np.polynomial.legendre.leggauss(24)
+MEAN_WEIGHTS = MEAN_WEIGHTS / 2
 # (e^x - 1 - x)/x^2 = sum_k x^k/(k+2)!
 _SECOND_EXPREL = [1 / math.factorial(k + 2) for k in range(16)]
 
@@ -169,6 +169,15 @@ def residual_limit_effective_rank(
     >>> residual_limit_effective_rank([0, 1, 2, 4]).round(4)
     array([ 0.    , -0.2549, -0.5028, -0.9289])
     """
+    tau, z, q = checked_arguments(time, power, order)
+    ranks = [_rank(float(t), z, q) for t in tau.flat]
+    return np.reshape(ranks, tau.shape)[()]
+
+
+def checked_arguments(
+    time: npt.ArrayLike, power: float, order: float
+) -> tuple[Array, float, float]:
+    """Times, half the power and the order; ValueError if one is out of its range."""
     tau = _times(time)
     z = real("power", power, above=0) / 2
     if z > LARGEST:
@@ -178,8 +187,7 @@ def residual_limit_effective_rank(
         raise ValueError(
             f"order must be so small that order * power/2 is at most {LARGEST:g}, or inf, got {q!r}"
         )
-    ranks = [_rank(float(t), z, q) for t in tau.flat]
-    return np.reshape(ranks, tau.shape)[()]
+    return tau, z, q
 
 
 def log_moment(tau: float, z: float) -> float:
@@ -205,7 +213,7 @@ def log_upper_edge(tau: float) -> float:
     return math.sqrt(tau) * math.sqrt(tau + 2) + 2 * math.asinh(math.sqrt(tau / 2))
 
 
-def _distance(tau: float) -> float:
+def distance_of(tau: float) -> float:
     """mu, where sinh mu = sqrt(2/tau)."""
     return math.asinh(math.sqrt(2) / math.sqrt(tau))
 
@@ -227,12 +235,12 @@ def _rank(tau: float, z: float, q: float) -> float:
 
     if MEAN_ORDERS[0] <= q <= MEAN_ORDERS[1]:
         # log M(z) - z times the mean of (log M)' from z to q z, which replaces a quotient by q - 1
-        slopes = [(a - b) / s for s in _mean_nodes(q) for a, b in [log_mean(s * z)]]
-        return log_mean(z)[0] - float(_MEAN_WEIGHTS @ slopes)
+        slopes = [(a - b) / s for s in mean_nodes(q) for a, b in [log_mean(s * z)]]
+        return log_mean(z)[0] - float(MEAN_WEIGHTS @ slopes)
     return (log_mean(q * z)[0] - q * log_mean(z)[0]) / (1 - q)
 
 
-def _mean_nodes(q: float) -> Array:
+def mean_nodes(q: float) -> Array:
     """Nodes of means over 1 <= s <= q."""
     return 1 + (q - 1) * (_GAUSS + 1) / 2
 
@@ -251,13 +259,13 @@ def _means(tau: float, z: float) -> _Means:
 
 def _near_one(tau: float, z: float) -> _Means:
     """From A = M - 1 and B = z M', to relative accuracy, since E log s = 0."""
-    distance = max(_distance(tau), LEAST_DISTANCE)
-    phi, weights = _trapezoid(math.pi, STEP_PER_DISTANCE * min(distance, 1))
+    distance = max(distance_of(tau), LEAST_DISTANCE)
+    phi, weights = trapezoid(math.pi, STEP_PER_DISTANCE * min(distance, 1))
     zeta = distance + 1j * phi
     # -w d(log s)/(i d phi) of (2), over pi for half of the ellipse
     measure = weights * np.cosh(zeta) * (1 / np.sinh(zeta) - tau / 2 * np.sinh(zeta)) / np.pi
     x = z * (tau * np.cosh(zeta) + 4 * np.arctanh(np.exp(-zeta)))
-    A = float((measure * _second_difference(x)).real.sum())
+    A = float((measure * second_difference(x)).real.sum())
     B = float((measure * x * np.expm1(x)).real.sum())
     log_M = math.log1p(A)
     return _Means(log_M, log_M - z * log_upper_edge(tau), log_M - B / (1 + A))
@@ -265,17 +273,7 @@ def _near_one(tau: float, z: float) -> _Means:
 
 def _far(tau: float, z: float) -> _Means:
     """From the second form of (2): z M = (1/2 pi i) oint s^z dw, with s over its largest value."""
-    distance = _distance(tau)
-    # Re log(s/s_max) <= -tau cosh(mu) (1 - cos phi), and about twice that at the edge
-    decay = z * tau * math.cosh(distance)
-    end = 2 * math.asin(math.sqrt(min(1, LOG_LEFT_OUT / (2 * decay))))
-    step = min(STEP_PER_DISTANCE * min(distance, 1), STEP_PER_WIDTH / math.sqrt(2 * decay))
-    phi, weights = _trapezoid(end, step)
-    zeta = distance + 1j * phi
-    rise = 2 * np.sinh(distance + 0.5j * phi) * np.sinh(0.5j * phi)
-    # tanh of the difference of two artanh
-    change = math.exp(-distance) * np.expm1(-1j * phi) / -np.expm1(-2 * distance - 1j * phi)
-    x = z * (tau * rise + 4 * np.arctanh(change))
+    zeta, weights, _, x = far_contour(tau, z)
     terms = weights * np.exp(x) * np.sinh(zeta) / (2 * np.pi * z)
     total = float(terms.real.sum())
     log_total = math.log(total)
@@ -283,7 +281,23 @@ def _far(tau: float, z: float) -> _Means:
     return _Means(z * log_upper_edge(tau) + log_total, log_total, rank)
 
 
-def _trapezoid(end: float, step: float) -> tuple[Array, Array]:
+def far_contour(tau: float, z: float) -> tuple[Any, Array, Any, Complex]:
+    """Half of the ellipse where s^z counts: zeta, weights, 2 (w - w_max) and log (s/s_max)^z."""
+    distance = distance_of(tau)
+    # Re log(s/s_max) <= -tau cosh(mu) (1 - cos phi), and about twice that at the edge
+    decay = z * tau * math.cosh(distance)
+    end = 2 * math.asin(math.sqrt(min(1, LOG_LEFT_OUT / (2 * decay))))
+    step = min(STEP_PER_DISTANCE * min(distance, 1), STEP_PER_WIDTH / math.sqrt(2 * decay))
+    phi, weights = trapezoid(end, step)
+    zeta = distance + 1j * phi
+    rise = 2 * np.sinh(distance + 0.5j * phi) * np.sinh(0.5j * phi)
+    # tanh of the difference of two artanh
+    change = math.exp(-distance) * np.expm1(-1j * phi) / -np.expm1(-2 * distance - 1j * phi)
+    x: Complex = z * (tau * rise + 4 * np.arctanh(change))
+    return zeta, weights, rise, x
+
+
+def trapezoid(end: float, step: float) -> tuple[Array, Array]:
     """Nodes and weights from 0 to end, at most a step apart."""
     count = math.ceil(end / step)
     weights = np.full(count + 1, end / count)
@@ -291,7 +305,7 @@ def _trapezoid(end: float, step: float) -> tuple[Array, Array]:
     return np.linspace(0, end, count + 1), weights
 
 
-def _second_difference(x: Complex) -> Complex:
+def second_difference(x: Complex) -> Complex:
     """e^x - 1 - x."""
     near = np.abs(x) < 0.5
     small = np.where(near, x, 0)

@@ -8,12 +8,13 @@ import pytest
 
 from rmt_rank._lib.archive import pack
 from rmt_rank.networks.problem import least_squares_problem
+from rmt_rank.paper.experiments import EXPERIMENTS, find
 from rmt_rank.paper.experiments.experiment import (
     Experiment,
-    best_rate,
     run_experiment,
     shared_seed,
 )
+from rmt_rank.paper.experiments.trained.rates import best_rate
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.recording import Observer
 from rmt_rank.training.train import train
@@ -248,6 +249,32 @@ def test_errors():
     with pytest.raises(ValueError, match="seed must be an integer >= 0, got -1"):
         run_experiment(TOY, "tiny", seed=-1)
     assert not COMPUTED
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("convergence", "task_rank-2_problem-0_depth-2"),
+        ("converged-rank", "width-8_task_share-0.125_depth-1_scale-0.1_optimizer-adam_problem-0"),
+        ("generalization", "task_rank-5_examples-3_scale-1.0_depth-3"),
+        ("least-squares-ablation", "task_rank-2_depth-3_repeat-0"),
+        ("optimizers", "optimizer-cma_es_task_rank-1_depth-2"),
+        ("parameterization", "initialisation-marginals_depth-2_repeat-1"),
+        ("rank-measures", "depth-3_repeat-1"),
+        ("residual", "network-residual-small_depth-3_repeat-1"),
+    ],
+)
+def test_resuming_gives_the_same_numbers(name, cell, tiny_runs, tmp_path):
+    folder = tiny_runs.folder(name, tmp_path / "run")
+    (folder / f"{cell}.npz").unlink()
+    again = find(name).run("tiny", folder=folder)
+    assert numbers(again).identical(numbers(tiny_runs(name)))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_other_sizes_are_refused(name):
+    with pytest.raises(ValueError, match="size must be one of"):
+        find(name).run("huge")
 
 
 def test_best_rate():

@@ -10,10 +10,13 @@ from rmt_rank.paper.experiments.findings import (
     SIGNIFICANCE,
     Finding,
     Verdict,
+    decided,
     in_all,
     judge_converged,
+    judge_over,
     judge_shift,
     judge_trend,
+    listed,
     trend,
 )
 
@@ -154,3 +157,34 @@ def test_in_all(verdicts, expected):
     found = in_all("sentence", "reference", cases)
     assert found.verdict is expected
     assert all(name in found.statistic for name in cases)
+
+
+def test_judges_of_a_dataset_take_every_other_dimension_as_blocks():
+    xarray = pytest.importorskip("xarray", reason="xarray is not installed")
+    rng = np.random.default_rng(0)
+    rank, good = rng.normal(size=(2, 4, 3)), np.ones((2, 4, 3), bool)
+    good[0, :, 1] = False  # half of the runs at one of four depths
+    dims = ("problem", "depth", "seed")
+    dataset = xarray.Dataset(
+        {"rank": (dims, rank), "converged": (dims, good)}, coords={"depth": [1, 2, 4, 8]}
+    )
+    rows, flags = (np.moveaxis(each, 1, 2).reshape(6, 4) for each in (rank, good))
+    assert judge_over("a", "b", dataset, "rank", falls=True, flag=None) == judge_trend(
+        "a", "b", rows, falls=True
+    )
+    assert judge_over("a", "b", dataset, "rank", falls=False) == judge_converged(
+        "a", "b", rows, flags, [1, 2, 4, 8], falls=False
+    )
+
+
+def test_verdicts_of_conditions():
+    assert decided(True, False) is decided(True) is Verdict.SUPPORTED
+    assert decided(False, True) is decided(False) is Verdict.NOT_SUPPORTED
+    assert decided(False, False) is Verdict.UNDECIDED
+
+
+def test_words_around_the_numbers():
+    found = Finding("a", "b", Verdict.SUPPORTED, "p = 0")
+    assert found.saying("; more", before="first: ").statistic == "first: p = 0; more"
+    assert in_all("c", "d", {"x": found}, details=True).statistic == "supported: x | x: p = 0"
+    assert listed([1, 2], [0.5, np.nan], ".1f", missing="-") == "1: 0.5, 2: -"

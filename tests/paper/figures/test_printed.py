@@ -9,7 +9,7 @@ from rmt_rank.paper.experiments import EXPERIMENTS, find
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_tables_and_csv(name, tiny_runs, tmp_path, monkeypatch, capsys):
     dataset = tiny_runs(name)
-    monkeypatch.setattr("rmt_rank.commands.experiment.run_with_bar", lambda *_, **__: dataset)
+    monkeypatch.setattr("rmt_rank.commands.experiment.run_experiment", lambda *_, **__: dataset)
     path = tmp_path / "all.csv"
     assert run(["experiment", name, "--tiny", "--csv", str(path)]) == 0
     lines = capsys.readouterr().out.splitlines()

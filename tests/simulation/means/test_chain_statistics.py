@@ -4,12 +4,13 @@ import array_api_strict
 import numpy as np
 import pytest
 
-from rmt_rank import singular_value_law
+from rmt_rank import expected_effective_rank, singular_value_law
 from rmt_rank.metrics.spectrum import effective_rank
 from rmt_rank.simulation.means.chain_statistics import POINTS_PER_LEVEL, simulate_chain
 from rmt_rank.simulation.products import blocks
 from rmt_rank.simulation.products.blocks import chain_blocks, in_threads
 from rmt_rank.simulation.products.chain import new_chain
+from rmt_rank.theory.finite_width.trace_moments import trace_moments
 from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 
 
@@ -113,3 +114,35 @@ class TestEffectiveRank:
         sigma = np.array([3.0, 1.0])
         sigma.flags.writeable = False
         effective_rank(sigma)
+
+
+def test_unequal_widths_have_their_exact_moments_and_their_law():
+    widths = [24, 12, 30, 12]
+    found = simulate_chain(widths, None, 2000, rng=3)
+    assert (found.width, found.depths, found.rank.shape) == (12, (3,), (1,))
+    exact = [trace_moments(widths, order)[(order,)] for order in (1, 2)]
+    off = np.abs(found.moments[0] - exact) / found.moments_error[0]
+    assert np.all(off < 5)  # false alarm 1.2e-6: normal means of 2000
+    mean = expected_effective_rank(widths, method="corrected")
+    assert abs(found.rank[0] - mean.value) < mean.error + 5 * found.rank_error[0]
+    # levels of the limit law are off by less than one singular value of 12
+    assert np.all(np.abs(found.below[0] - found.levels) < 1 / 12)
+    square = simulate_chain(16, [3], 50, rng=4)
+    same = simulate_chain([16] * 4, [3], 50, rng=4)
+    np.testing.assert_array_equal(same.below, square.below)
+    np.testing.assert_array_equal(same.rank, square.rank)
+
+
+@pytest.mark.parametrize(
+    ("width", "depths", "error", "message"),
+    [
+        ([8, 4, 8], [1, 2], ValueError, r"depths must be None or \[2\] with 3 widths"),
+        ([8], None, ValueError, "widths must"),
+        ([8, 0], None, ValueError, "widths must"),
+        ([8, 4.5], None, TypeError, "widths must"),
+        (8, None, TypeError, "depths must be a sequence"),
+    ],
+)
+def test_widths_and_depths_that_do_not_match_are_refused(width, depths, error, message):
+    with pytest.raises(error, match=message):
+        simulate_chain(width, depths, 10)

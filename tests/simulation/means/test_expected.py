@@ -68,7 +68,7 @@ def test_corrected_limit_against_simulation(field, power):
 @lru_cache
 def misfits(field):
     """Widths, and by how much sampled means are above the limit, with their errors."""
-    widths = np.array([8.0, 12, 16, 24, 32, 48, 64])
+    widths = np.array([8.0, 12, 16, 24, 32, 48])
     found = [
         estimate("effective_rank", int(width), 2, field=field, samples=8000, rng=3)
         for width in widths

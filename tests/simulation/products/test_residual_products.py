@@ -163,3 +163,14 @@ def test_singular_values_beyond_the_floats():
         sample_residual_singular_values(4, [5000], 1, scale=1e100, rng=0)
     with pytest.raises(TypeError, match="depths must be a sequence of integers, got 3"):
         sample_residual_singular_values(4, 3, 1, scale=1)
+
+
+def test_lists_of_widths_are_refused():
+    with pytest.raises(
+        TypeError, match=r"width must be one integer, since residual layers.*square"
+    ):
+        sample_residual_limit([8, 4], 1, 10)
+    with pytest.raises(
+        TypeError, match=r"width must be one integer, since residual layers.*square"
+    ):
+        sample_residual_singular_values([8, 8], [1], 10, scale=1)

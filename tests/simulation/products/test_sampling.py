@@ -209,8 +209,9 @@ def test_compiled_loops_on_products_whose_small_values_underflow(width, depth):
     # on the way to depth 600 the small ones pass through all that floats can hold
     pytest.importorskip("numba", reason="numba is not installed")
     chain = Chain((width,) * (depth + 1), "real", "triangular", True)
-    block = next(in_threads(chain_blocks(chain, (depth,), 200, rng=4), 1))
-    logs = next(in_threads(chain_blocks(chain, (depth,), 200, rng=4, log=True), 1)).values[0]
+    size = 200 if width < 32 else 40
+    block = next(in_threads(chain_blocks(chain, (depth,), size, rng=4), 1))
+    logs = next(in_threads(chain_blocks(chain, (depth,), size, rng=4, log=True), 1)).values[0]
     (found,) = block.values
     largest = np.log(found.values[:, 0]) + found.exponent * np.log(2)
     # the largest has full accuracy: depth roundings of the product

@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 from rmt_rank import estimate
+from rmt_rank._lib import store as lib_store
+from rmt_rank._lib import work as lib_work
 from rmt_rank._lib.archive import blank_seal, dump_json, load_json, pack, sealed
+from rmt_rank._lib.store import StoreError
 from rmt_rank.simulation.study import run as study_run
 from rmt_rank.simulation.study import store as study_store
 from rmt_rank.simulation.study import work as study_blocks
@@ -91,14 +94,14 @@ def test_results(whole):
 
 def test_order_does_not_matter(whole, tmp_path, monkeypatch):
     executor = Shuffled()
-    monkeypatch.setattr(study_run, "_IN_FLIGHT", 4)
-    right = study_run.wait
+    monkeypatch.setattr(lib_work, "_IN_FLIGHT", 4)
+    right = lib_work.wait
 
     def wait(running, **options):
         executor.run()
         return right(running, **options)
 
-    monkeypatch.setattr(study_run, "wait", wait)
+    monkeypatch.setattr(lib_work, "wait", wait)
     assert same(run_study(Study(**DECLARED), tmp_path / "store", executor=executor), whole)
 
 
@@ -206,7 +209,7 @@ class TestStore:
         files[0].write_bytes(files[0].read_bytes()[:size])
         for function in (lambda: run_study(Study(**DECLARED), path), lambda: open_study(path)):
             with pytest.raises(
-                study_store.StoreError,
+                StoreError,
                 match=f"{files[0].name} cannot be read as a block of a study: .*; remove it",
             ):
                 function()
@@ -216,23 +219,19 @@ class TestStore:
         content = bytearray(files[0].read_bytes())
         content[len(content) // 2] ^= 1
         files[0].write_bytes(content)
-        with pytest.raises(study_store.StoreError, match=files[0].name):
+        with pytest.raises(StoreError, match=files[0].name):
             open_study(path)
 
     def test_files_of_other_blocks_and_studies_are_named(self, tmp_path):
         path, files = self.started(tmp_path)
         content = files[0].read_bytes()
         files[0].write_bytes(files[1].read_bytes())
-        with pytest.raises(
-            study_store.StoreError, match=f"{files[0].name} .* it belongs to another"
-        ):
+        with pytest.raises(StoreError, match=f"{files[0].name} .* it belongs to another"):
             open_study(path)
         files[0].write_bytes(content)
         other, others = self.started(tmp_path / "other")
         others[0].write_bytes(content)
-        with pytest.raises(
-            study_store.StoreError, match=f"{others[0].name} .* it belongs to another"
-        ):
+        with pytest.raises(StoreError, match=f"{others[0].name} .* it belongs to another"):
             open_study(other)
 
     @pytest.mark.parametrize(
@@ -267,9 +266,7 @@ class TestStore:
         kept = {name: array for name, array in arrays.items() if array is not None}
         files[0].write_bytes(pack("block of a study", kept))
         for function in (lambda: run_study(Study(**DECLARED), path), lambda: open_study(path)):
-            with pytest.raises(
-                study_store.StoreError, match=f"{files[0].name} .*{words}.*; remove it"
-            ):
+            with pytest.raises(StoreError, match=f"{files[0].name} .*{words}.*; remove it"):
                 function()
 
     @pytest.mark.parametrize(
@@ -292,7 +289,7 @@ class TestStore:
         content = load_json(path / "study.json", "declaration of a study") | change
         kept = {name: value for name, value in content.items() if value is not None}
         (path / "study.json").write_bytes(dump_json("declaration of a study", kept))
-        with pytest.raises(study_store.StoreError, match=rf"study\.json cannot be read .*{words}"):
+        with pytest.raises(StoreError, match=rf"study\.json cannot be read .*{words}"):
             open_study(path)
 
     @pytest.mark.parametrize("damage", [None, b"", b"{", b"\0" * 400])
@@ -304,7 +301,7 @@ class TestStore:
         if damage is not None:
             declaration.write_bytes(damage)
         with pytest.raises(
-            study_store.StoreError, match=r"study\.json .*run the study again with the same TOML"
+            StoreError, match=r"study\.json .*run the study again with the same TOML"
         ):
             open_study(path)
         # a damaged block does not hinder, and is named afterwards
@@ -312,7 +309,7 @@ class TestStore:
         files[0].write_bytes(block[:-9])
         with (
             pytest.warns(UserWarning, match=r"study\.json was missing or damaged, and was written"),
-            pytest.raises(study_store.StoreError, match=f"{files[0].name} .*; remove it"),
+            pytest.raises(StoreError, match=f"{files[0].name} .*; remove it"),
         ):
             run_study(Study(**DECLARED), path)
         assert declaration.read_bytes() == content
@@ -327,7 +324,7 @@ class TestStore:
             (path / "study.json").write_bytes(damage)
 
         def refused(study):
-            with pytest.raises(study_store.StoreError, match="choose another folder"):
+            with pytest.raises(StoreError, match="choose another folder"):
                 run_study(study, path)
             assert (path / "study.json").exists() == (damage is not None)
 
@@ -344,18 +341,18 @@ class TestStore:
         seal = blank_seal("declaration of a study")
         text = f'{{"seal": "{seal}", "study": {"[" * 100_000}'
         (tmp_path / "study.json").write_bytes(sealed(text.encode()))
-        with pytest.raises(study_store.StoreError, match="it is nested too deeply"):
+        with pytest.raises(StoreError, match="it is nested too deeply"):
             open_study(tmp_path)
 
     def test_a_result_that_is_not_finite_is_not_kept(self, tmp_path):
         path, files = self.started(tmp_path)
-        store = study_store.Store.open(path)
+        store = study_store.StudyStore.open(path)
         block = next(study_blocks.blocks(store.study, store.compiled, ("real", 4, 1)))
         halves = store.load(block)
         assert halves is not None
         files[0].unlink()
         wrong = replace(halves[0], mean=halves[0].mean * np.nan)
-        with pytest.raises(study_store.StoreError, match="its mean must be finite"):
+        with pytest.raises(StoreError, match="its mean must be finite"):
             store.save(block, [wrong, halves[1]])
         assert not files[0].exists()
         store.save(block, halves)
@@ -365,23 +362,23 @@ class TestStore:
 
     def test_two_studies_are_not_mixed(self, tmp_path):
         path, _ = self.started(tmp_path)
-        with pytest.raises(study_store.StoreError, match="holds another study"):
+        with pytest.raises(StoreError, match="holds another study"):
             run_study(Study(**DECLARED | {"seed": 8}), path)
 
     def test_another_folder_is_refused(self, tmp_path):
         (tmp_path / "thesis.tex").touch()
         with pytest.raises(
-            study_store.StoreError,
+            StoreError,
             match=r"exists and is not a store of a study: it holds 'thesis\.tex'",
         ):
             run_study(Study(**DECLARED), tmp_path)
-        with pytest.raises(study_store.StoreError, match="is not a store of a study"):
+        with pytest.raises(StoreError, match="is not a store of a study"):
             open_study(tmp_path)
-        with pytest.raises(study_store.StoreError, match="is not a store of a study"):
+        with pytest.raises(StoreError, match="is not a store of a study"):
             open_study(tmp_path / "none")
         (tmp_path / "study.json").write_text("{}")
         with pytest.raises(
-            study_store.StoreError,
+            StoreError,
             match="cannot be read as a declaration of a study: it has no seal",
         ):
             open_study(tmp_path)
@@ -392,19 +389,19 @@ class TestStore:
         if not declared["compiled"]:
             pytest.skip("numba is not installed")
         monkeypatch.setattr(study_store, "compiled_loops", lambda: None)
-        with pytest.raises(study_store.StoreError, match="numba, which does not work here"):
+        with pytest.raises(StoreError, match="numba, which does not work here"):
             run_study(Study(**DECLARED), path)
 
     def test_a_full_disk_leaves_no_part(self, tmp_path, monkeypatch):
         path = tmp_path / "store"
-        right = study_store.write
+        right = lib_store.write
 
         def full(target, content):
             if len(list(path.glob("*.npz"))) == 2:
                 raise OSError(28, "No space left on device")
             right(target, content)
 
-        monkeypatch.setattr(study_store, "write", full)
+        monkeypatch.setattr(lib_store, "write", full)
         with pytest.raises(OSError, match="No space left"):
             run_study(Study(**DECLARED), path)
         assert len(list(path.iterdir())) == 3

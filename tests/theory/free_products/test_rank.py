@@ -223,7 +223,10 @@ def test_spectrum_of_one_large_product(factors):
     assert abs(entropy - effective_rank_of_free_product(factors)) < 5 / n
 
 
-@pytest.mark.parametrize(("scale", "layers"), [(0.3, 10), (1.0, 12), (3.0, 5), (1e5, 3)])
+@pytest.mark.parametrize(
+    ("scale", "layers"),
+    [pytest.param(0.3, 10, marks=pytest.mark.slow), (1.0, 12), (3.0, 5), (1e5, 3)],
+)
 def test_blocks_of_many_layers(scale, layers):
     factor = ResidualFactor(scale, layers)
     first, second = free_product_moment([factor], [1, 2])

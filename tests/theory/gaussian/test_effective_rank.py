@@ -5,7 +5,7 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmt_rank.theory.gaussian.effective_rank import MEAN_ORDERS
@@ -99,6 +99,7 @@ def test_every_order_of_every_power_falls_with_depth(depth, power, order):
 
 
 @given(depths, powers)
+@settings(max_examples=25)
 def test_orders_decrease_and_meet_at_one(depth, power):
     values = [rank(depth, power=power, order=q) for q in (0, 0.5, 1 - 1e-9, 1, 1 + 1e-9, 3, 99)]
     assert values[0] == 0

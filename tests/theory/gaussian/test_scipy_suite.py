@@ -74,7 +74,10 @@ def test_methods_with_lists(method, name, depth):
 
 
 @both
-@each_depth
+# a fit searches the depth itself, so the depths differ in their samples only
+@pytest.mark.parametrize(
+    "depth", [pytest.param(d, marks=() if d == 2 else pytest.mark.slow) for d in DEPTHS]
+)
 @pytest.mark.parametrize("fix_args", [True, False])
 @pytest.mark.parametrize("method", ["MLE", "MM"])
 def test_cont_basic_fit(name, depth, method, fix_args):

@@ -12,7 +12,6 @@ from rmt_rank.exact.nonlinear import conjugate_kernel as slow
 from rmt_rank.theory.nonlinear import gaussian_layers, kernel_recursion
 from rmt_rank.theory.nonlinear.conjugate_kernel import (
     conjugate_kernel,
-    conjugate_kernel_effective_rank,
     conjugate_kernel_plateau,
 )
 from rmt_rank.theory.rectangular.law import rectangular_effective_rank
@@ -191,7 +190,8 @@ def test_both_sides_of_the_cut_of_forgotten_layers(monkeypatch):
 def test_rank_never_exceeds_its_bounds_and_grows_with_samples():
     for name in ("tanh", "relu", "gelu"):
         ranks = [
-            conjugate_kernel_effective_rank(64, 3, samples, name) for samples in (16, 64, 256, 4096)
+            conjugate_kernel(samples / 64, [3], name)[0].effective_rank(64)
+            for samples in (16, 64, 256, 4096)
         ]
         assert np.all(np.diff(ranks) > 0)
         assert ranks[0] < math.log(16)
@@ -270,8 +270,6 @@ def test_plateau():
             ValueError,
             "must keep the variance of pre-activations between",
         ),
-        (lambda: conjugate_kernel_effective_rank(0, 1, 8, "tanh"), ValueError, "width must be"),
-        (lambda: conjugate_kernel_effective_rank(8, 1, 0, "tanh"), ValueError, "samples must be"),
     ],
 )
 def test_bad_input(call, error, message):

@@ -172,8 +172,8 @@ def test_one_function_for_every_network():
         rr.limit_effective_rank()
     with pytest.raises(TypeError, match="got depth and time"):
         rr.limit_effective_rank(2, time=1)
-    with pytest.raises(ValueError, match="derivative must be False with widths"):
-        rr.limit_effective_rank(widths=[1, 2], derivative=True)
+    with pytest.raises(ValueError, match="derivative must be False with factors"):
+        rr.limit_effective_rank(factors=two, derivative=True)
 
 
 def test_far_ends_of_the_integral_are_left_out():

@@ -239,8 +239,9 @@ CLAIMS = (
         name="finite-width.lyapunov",
         statement="Log singular values of deep products grow by known exponents per layer.",
         assumptions="depth >> width",
-        reference="Newman, doi:10.1007/BF01464284; Forrester, doi:10.1007/s10955-013-0735-7",
-        status="proved",
+        reference="Newman, doi:10.1007/BF01464284; Kargin, Ann. Appl. Probab. 20, 2010; "
+        "Forrester, doi:10.1007/s10955-013-0735-7",
+        status="known",
         refuted_by="a mean logarithm off by more than sampling error and the first layers",
         check=_lyapunov,
         argued=_DEEP,
@@ -261,10 +262,10 @@ CLAIMS = (
         statement="The mean rank decays like exp(-lambda L), real entries L^(-3/2) times that.",
         assumptions="depth >> width; lambda of theory/finite_width/lyapunov.py, about 1/(4N), "
         "real 1/(8N)",
-        reference="our own heuristic: the least mean power of a product of ratios",
+        reference="our own; proved are the rate (decay-rate) and, at width 2, the power of L",
         status="conjectured",
         refuted_by="a slope far from the rate",
         check=_decay,
-        argued=_DEEP,
+        argued="docs/finite-width.md, Three regimes",
     ),
 )

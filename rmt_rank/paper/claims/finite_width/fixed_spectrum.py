@@ -147,7 +147,8 @@ CLAIMS = (
     Claim(
         name="finite-width.size-biased",
         statement="A Gaussian factor lowers every concave measure of rank in size-biased mean.",
-        assumptions="any width, any fixed A; E[|GA|_* Phi(GA)]/E|GA|_* <= Phi(A), one factor",
+        assumptions="any width, any fixed A, E|GA|_* finite; E[|GA|_* Phi(GA)]/E|GA|_* <= Phi(A), "
+        "one factor; theorem1.any-matrix is the same in plain mean",
         reference="our own; Schur convexity of E|G diag(d)|_*, Ky Fan",
         status="proved",
         refuted_by="a spectrum whose size-biased shares do not majorise it",

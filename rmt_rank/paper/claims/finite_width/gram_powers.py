@@ -15,9 +15,9 @@ from scipy import special
 
 from rmt_rank.metrics import spectrum
 from rmt_rank.paper.claims.claim import Claim, Context, Evidence, at_most, below, refutation
-from rmt_rank.paper.claims.finite_width.any_matrix import WIDTHS, share_scores
+from rmt_rank.paper.claims.finite_width.any_matrix import WIDTHS, haar, share_scores
 from rmt_rank.paper.claims.finite_width.fixed_spectrum import SAMPLES, gaussian, spectra
-from rmt_rank.paper.claims.sampling_error import errors_allowed
+from rmt_rank.paper.claims.sampling_error import FALSE_ALARM, errors_allowed
 
 __all__ = ["CLAIMS", "critical_ratio"]
 
@@ -101,7 +101,69 @@ def _gram_complex(context: Context) -> Iterator[Evidence]:
     )
 
 
+def _all_powers(context: Context) -> Iterator[Evidence]:
+    rng = np.random.default_rng(np.random.SeedSequence(context.seed, spawn_key=(97,)))
+    for field, powers in (("real", (0.25, 0.5)), ("complex", (0.5, 1.5, 2))):
+        scores = []
+        for power in powers:
+            for width in (3, 4):
+                for a, g in zip(spectra(width, rng), spectra(width, rng), strict=True):
+                    factor = g[:, np.newaxis] * haar(SAMPLES, width, field, rng)
+                    sigma = np.linalg.svdvals(factor * a)
+                    scores.append(float(share_scores(sigma, a, power).max()))
+        yield at_most(
+            f"{field} entries, powers {', '.join(map(str, powers))}: mean shares do not fall",
+            max(scores),
+            errors_allowed(SAMPLES, 3 * len(scores)),
+            f"largest (share of A - mean share of gkA)/s.e. over k and {len(scores)} triples of "
+            f"power, fixed g and A, widths 3 and 4; {SAMPLES} Haar matrices k each; false alarm "
+            f"{FALSE_ALARM:g}",
+        )
+
+
+def _gram_product(context: Context) -> Iterator[Evidence]:
+    rng = np.random.default_rng(np.random.SeedSequence(context.seed, spawn_key=(98,)))
+    scores = []
+    for width in (2, 3, 4):
+        product, ranks = gaussian(width, "real", rng), []
+        for _ in range(8):
+            product = product / np.linalg.norm(product, axis=(1, 2), keepdims=True)
+            ranks.append(spectrum.effective_rank(np.linalg.svdvals(product), power=2))
+            product = gaussian(width, "real", rng) @ product
+        change = np.diff(ranks, axis=0)
+        error = change.std(axis=1, ddof=1) / math.sqrt(SAMPLES)
+        scores.append(float(np.max(change.mean(axis=1) / error)))
+    yield at_most(
+        "real products of 1 to 8 factors: the mean Gram rank falls at every step",
+        max(scores),
+        errors_allowed(SAMPLES, 7 * len(scores)),
+        f"largest change in standard errors: {', '.join(f'{s:.1f}' for s in scores)} at widths 2, "
+        f"3 and 4; {SAMPLES} chains each; false alarm {FALSE_ALARM:g}",
+    )
+
+
 CLAIMS = (
+    Claim(
+        name="finite-width.all-powers",
+        statement="Powers up to 1 (real), 2 (complex): the mean shares of gkA majorise those of A.",
+        assumptions="any fixed g and A, k Haar distributed; proved at power 1, at width 2, and for "
+        "complex Gaussian factors at power 2",
+        reference="our own; the bracket of the section on width 2 suggests it",
+        status="conjectured",
+        refuted_by="a mean share that falls by more than sampling error",
+        check=_all_powers,
+        argued=f"{_ARGUED}, What is open",
+    ),
+    Claim(
+        name="finite-width.gram-product",
+        statement="The mean Gram effective rank of a real product falls with every factor.",
+        assumptions="square Gaussian factors, from the identity; for a fixed matrix it can rise",
+        reference="our own",
+        status="conjectured",
+        refuted_by="a step at which the mean rises by more than sampling error",
+        check=_gram_product,
+        argued=f"{_ARGUED}, What is open",
+    ),
     Claim(
         name="finite-width.critical-power",
         statement="Beyond power 1 (real), 2 (complex) a Gaussian factor raises the rank of some A.",

@@ -75,7 +75,8 @@ CLAIMS = (
     Claim(
         name="finite-width.brownian",
         statement="Brownian factors, many small residual layers, lower E S at every width.",
-        assumptions="dW = dB W from any W; every concave measure",
+        assumptions="dW = dB W from any W; every concave measure; a special case of "
+        "theorem1.any-matrix, since the increments are residual blocks",
         reference="our own: they are superharmonic on positive matrices",
         status="proved",
         refuted_by="a spectrum at which L S is positive, or a mean that rises along the way",

@@ -183,7 +183,8 @@ CLAIMS = (
     Claim(
         name="finite-width.two-by-two",
         statement="Theorem 1 holds at width 2: a Gaussian factor lowers E S, whatever A is.",
-        assumptions="width 2, both fields, any fixed A and bi-invariant factor; concave measures",
+        assumptions="width 2, both fields, any fixed A and bi-invariant factor; concave measures; "
+        "a special case of theorem1.any-matrix",
         reference="our own: they are superharmonic on hyperbolic space",
         status="proved",
         refuted_by="a distance at which the Laplacian is positive, or a ratio above 1",

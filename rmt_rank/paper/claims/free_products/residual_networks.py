@@ -272,7 +272,7 @@ CLAIMS = (
         name="residual.free-product",
         statement="Products of residual blocks have the limit law of their S-transforms.",
         assumptions="initialisation; width -> infinity; blocks I + a G_k ... G_1; real or complex; "
-        "for k > 1 the S-transform is derived and compared with simulation",
+        "for k > 1 the branch of S is proved on (-1, 0] and followed numerically off it",
         reference="freeness of Gaussian matrices (Voiculescu); law of one block: Dozier and "
         "Silverstein, Haagerup and Schultz; beyond the paper",
         status="proved",
@@ -285,7 +285,8 @@ CLAIMS = (
         name="residual.monotone",
         statement="Every residual block lowers the effective rank at initialisation.",
         assumptions="width -> infinity; any scale > 0, any number of matrices in a branch; powers "
-        "of singular values from 1 to 2, any order; finite width: only simulated",
+        "of singular values from 1 to 2, any order; power 1 at every finite width, in mean, by "
+        "theorem1.any-matrix",
         reference='Appendix C, which says that they "do not exhibit a monotonic rank contracting '
         'behavior"; beyond the paper',
         status="proved",

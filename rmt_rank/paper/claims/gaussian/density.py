@@ -8,7 +8,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from rmt_rank import exact
-from rmt_rank.paper.claims.claim import EXTRA_DEPTHS, Claim, Context, Evidence, at_most, proof
+from rmt_rank.exact.gaussian.branch import branch_on_the_cut, roots_inside_the_curve
+from rmt_rank.paper.claims.claim import (
+    EXTRA_DEPTHS,
+    Claim,
+    Context,
+    Evidence,
+    at_most,
+    proof,
+    sampled,
+)
 from rmt_rank.theory.gaussian.fuss_catalan import singular_value_law
 from rmt_rank.theory.gaussian.moments import fuss_catalan_moment
 
@@ -16,6 +25,10 @@ __all__ = ["CLAIM"]
 
 # Quantiles at which the float64 law is compared with quadrature: both ends and the middle.
 _PROBABILITIES = (1e-6, 0.5, 1 - 1e-6)
+# Real depths and shares of the range of angles at which the branch of B is followed; and values of
+# w, in units of the end of the cut, whose roots are counted: below the cut, beside it and far off.
+_BRANCH_DEPTHS, _ANGLES = (0.3, 1.0, 2.5, 8.0), (0.1, 0.5, 0.9)
+_BESIDE_THE_CUT = (0.5, -1.0, 2 + 0.1j, 2 - 0.1j, 1 - 1j, -50.0)
 
 
 def _check(context: Context) -> Iterator[Evidence]:
@@ -52,11 +65,39 @@ def _check(context: Context) -> Iterator[Evidence]:
         result = steps[name].check()
         yield proof(what, result.holds, f"{result.how}: {steps[name].statement}")
     yield at_most(
+        "the branch with B(0) = 1, followed to its cut: Im B against K(phi)",
+        max(_branch_error(depth, share) for depth in _BRANCH_DEPTHS for share in _ANGLES),
+        1e-14,
+        "largest relative error at depths 0.3, 1, 2.5 and 8 and three angles; Newton's method in "
+        "log B, where no power has to be chosen; a hundred roundings of float64 angles and powers",
+    )
+    counts = [
+        roots_inside_the_curve(depth, w * depth**depth / (depth + 1) ** (depth + 1))
+        for depth in _BRANCH_DEPTHS
+        for w in _BESIDE_THE_CUT
+    ]
+    yield sampled(
+        "one root of B = 1 + w B^(L+1) inside the curve for each w off the cut",
+        all(abs(count - 1) < 1e-6 for count in counts),
+        f"change of the argument along the curve for {len(counts)} pairs of depth and w, an integer"
+        "; the argument principle, of which the page has the proof",
+    )
+    yield at_most(
         "float64 pdf, cdf, sf against quadrature",
         max(_law_error(depth, p) for depth in {*depths, *EXTRA_DEPTHS} for p in _PROBABILITIES),
         1e-13,
         "largest relative error over (1 + |x f'(x)/f(x)|), which allows for a last-bit error of x",
     )
+
+
+def _branch_error(depth: float, share: float) -> float:
+    phi = share * math.pi / (depth + 1)
+    radius = math.sin((depth + 1) * phi) / math.sin(depth * phi)
+    # s(phi), as 1/w = B^(L+1)/(B - 1)
+    square = radius ** (depth + 1) * math.sin(depth * phi) / math.sin(phi)
+    real, imaginary = branch_on_the_cut(depth, square, digits=20)
+    error = complex(float(real) - radius * math.cos(phi), float(imaginary) - radius * math.sin(phi))
+    return abs(error) / radius
 
 
 def _law_error(depth: float, probability: float) -> float:

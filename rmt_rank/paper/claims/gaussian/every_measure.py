@@ -1,4 +1,4 @@
-"""The stronger theorem: every Schur-concave measure of the normalised spectrum decreases."""
+"""The stronger theorem: no Schur-concave measure of the normalised spectrum increases."""
 
 from __future__ import annotations
 
@@ -107,8 +107,9 @@ def lorenz_curve(fractions: npt.NDArray[np.float64], depth: float) -> npt.NDArra
 
 CLAIM = Claim(
     name="theorem1.every-measure",
-    statement="Every Schur-concave measure of the normalised spectrum decreases with depth.",
-    assumptions="width -> infinity; every real depth > 0",
+    statement="No Schur-concave measure of the normalised spectrum increases with depth.",
+    assumptions="width -> infinity; every real depth > 0; strict for minus the mean of a strictly "
+    "convex function, such as Shannon's and Renyi's entropies",
     reference="stronger than Theorem 1; proof in docs/theorem1.md",
     status="proved",
     refuted_by="a Renyi order that rises, or Lorenz curves that cross",

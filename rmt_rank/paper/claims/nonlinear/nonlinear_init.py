@@ -200,7 +200,8 @@ CLAIMS = (
         statement="At infinite width the effective rank of the cosine kernel never decreases with "
         "depth where the activation is odd and there is no bias; that of tanh, erf and sine "
         "networks falls at finite width only.",
-        assumptions="odd activation, no bias, any weight variance, any inputs",
+        assumptions="odd activation of finite mean square, not 0, at each variance; no bias, any "
+        "weight variance, any inputs",
         reference="ours, on Observation 1",
         status="proved",
         refuted_by="a layer whose spectrum is not majorised by the one before",

@@ -85,7 +85,8 @@ def _simulation(context: Context) -> Evidence:
 CLAIM = Claim(
     name="limits.rectangular",
     statement="Networks of unequal widths have the limit law of their S-transform.",
-    assumptions="widths -> infinity at fixed proportions; real or complex entries",
+    assumptions="widths -> infinity at fixed proportions; real or complex entries; every further "
+    "layer lowers the rank for powers 1 to 2, by residual.monotone",
     reference="Burda, Jarosz, Livan, Nowak and Swiech, arXiv:1007.3594; beyond the paper",
     status="proved",
     refuted_by="a digit in which the implementations differ, or a mean rank off the limit",

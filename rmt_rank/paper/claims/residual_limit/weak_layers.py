@@ -122,7 +122,7 @@ CLAIMS = (
         name="residual.limit",
         statement="Many layers I + a G, a^2 = t/L, tend to free multiplicative Brownian motion.",
         assumptions="initialisation; width -> infinity, then depth L -> infinity at fixed t",
-        reference="Biane (1997); moments, rank, density and tails in closed form beyond the paper",
+        reference="limit: Biane (1997), known; moments, rank, density, edges: ours",
         status="proved",
         refuted_by="a digit in which the implementations differ, or ranks of products that tend "
         "elsewhere",

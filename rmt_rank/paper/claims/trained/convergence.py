@@ -354,8 +354,10 @@ CLAIMS = (
             "The effective rank of one converged layer is that of a free convolution of W* P with "
             "a Marchenko-Pastur law."
         ),
-        assumptions="Gaussian initial weights, width -> infinity; O(1/n) lower at width n",
-        reference="ours; Silverstein and Bai, doi:10.1006/jmva.1995.1051",
+        assumptions="Gaussian initial weights; width -> infinity, and the law of the eigenvalues "
+        "of W* P (W* P)^T converges and is bounded; O(1/n) lower at width n",
+        reference="Marchenko and Pastur 1967, doi:10.1070/SM1967v001n04ABEH001994; Silverstein and "
+        "Bai, doi:10.1006/jmva.1995.1051; ours for the rank",
         status="proved",
         refuted_by="a digit in which the implementations differ, or a mean rank off the law",
         check=_one_layer,

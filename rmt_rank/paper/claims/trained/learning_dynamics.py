@@ -312,7 +312,7 @@ CLAIMS = (
         ),
         assumptions="distinct singular values; gradient descent up to the order of its step",
         reference="Appendix H; Arora, Cohen, Hu and Luo, arXiv:1905.13655, Theorem 3",
-        status="proved",
+        status="known",
         refuted_by="an error of a run that is not of the order of its step",
         check=_singular_values,
         argued=_ARGUED,

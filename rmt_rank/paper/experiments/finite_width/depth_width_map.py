@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from rmt_rank.paper.experiments.experiment import Arrays, Cell, Experiment, grid, run_experiment
-from rmt_rank.paper.experiments.findings import Finding, Verdict
+from rmt_rank.paper.experiments.experiment import (
+    Arrays,
+    Cell,
+    Experiment,
+    by_size,
+    columns,
+    over,
+)
+from rmt_rank.paper.experiments.findings import Finding, Verdict, decided
 from rmt_rank.simulation.means.expected import by_limit, corrected, expected_effective_rank
 from rmt_rank.theory.finite_width.corrections import LARGEST_DEPTH_PER_WIDTH
 
@@ -26,28 +32,12 @@ _ERRORS, _DEEPEST = 5, 4
 # Relative error that counts as good, and the smallest width at which formulas are judged.
 _GOOD, _WIDE = 0.01, 16
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {"widths": [2, 4, 8], "depths": [1, 2, 4], "target_error": 0.02},
-    "quick": {
-        "widths": [2, 4, 8, 16, 32, 64, 128],
-        "depths": [1, 2, 4, 8, 16, 32, 64],
-        "target_error": 0.02,
-    },
+_settings = by_size(
+    widths=([2, 4, 8], [2, 4, 8, 16, 32, 64, 128], [2, 4, 8, 16, 32, 64, 128, 256]),
+    depths=([1, 2, 4], [1, 2, 4, 8, 16, 32, 64], [1, 2, 4, 8, 16, 32, 64, 128]),
     # half a percent, against contours at one
-    "full": {
-        "widths": [2, 4, 8, 16, 32, 64, 128, 256],
-        "depths": [1, 2, 4, 8, 16, 32, 64, 128],
-        "target_error": 0.005,
-    },
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
-    return dict(_SIZES[size])
-
-
-def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return grid(width=settings["widths"], depth=settings["depths"])
+    target_error=(0.02, 0.02, 0.005),
+)
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
@@ -82,11 +72,7 @@ def _falls(dataset: Any) -> Finding:
     steps = np.diff(ranks["rank"].values, axis=1)[known]
     error = ranks.error.values
     sure = _ERRORS * np.hypot(error[:, 1:], error[:, :-1])[known]
-    verdict = Verdict.UNDECIDED
-    if (steps < -sure).all():
-        verdict = Verdict.SUPPORTED
-    elif (steps > sure).any():
-        verdict = Verdict.NOT_SUPPORTED
+    verdict = decided((steps < -sure).all(), (steps > sure).any())
     unsure = int((np.abs(steps) <= sure).sum())
     text = (
         f"{steps.size} steps in depth, up to depth {_DEEPEST} width: the rank changes by "
@@ -113,11 +99,9 @@ def _holds(dataset: Any, method: str) -> Finding:
     sentence += f" where depth <= width/4, from width {_WIDE}."
     if cells == 0:
         return Finding(sentence, "ours", Verdict.UNDECIDED, "no cell that another method knows")
-    verdict = Verdict.UNDECIDED
-    if bool((error + _ERRORS * noise < _GOOD).where(known, True).all()):
-        verdict = Verdict.SUPPORTED
-    elif bool((error - _ERRORS * noise > _GOOD).where(known, False).any()):
-        verdict = Verdict.NOT_SUPPORTED
+    good = (error + _ERRORS * noise < _GOOD).where(known, True).all()
+    bad = (error - _ERRORS * noise > _GOOD).where(known, False).any()
+    verdict = decided(bool(good), bool(bad))
     worst = error.stack(cell=("width", "depth")).dropna("cell")
     place = worst.isel(cell=int(worst.argmax("cell")))
     text = (
@@ -132,11 +116,10 @@ EXPERIMENT = Experiment(
     title="Effective rank over width, at widths and depths, and where formulas hold",
     reference="not in the paper",
     settings=_settings,
-    cells=_cells,
+    cells=over(width="widths", depth="depths"),
     compute=_compute,
     judge=_judge,
-    shown=("rank", "error", "simulated", "share", "limit_error", "corrected_error"),
+    shown=columns("rank error simulated share limit_error corrected_error"),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from rmt_rank.metrics.spectrum import effective_rank
-from rmt_rank.paper.experiments.experiment import Arrays, Cell, Experiment, grid, run_experiment
-from rmt_rank.paper.experiments.findings import Finding, Verdict, judge_drops
+from rmt_rank.paper.experiments.experiment import (
+    Arrays,
+    Cell,
+    Experiment,
+    by_size,
+    columns,
+    over,
+)
+from rmt_rank.paper.experiments.findings import Finding, Verdict, decided, judge_drops, listed
 from rmt_rank.simulation.products.residual_products import sample_residual_singular_values
 from rmt_rank.simulation.products.sampling import sample_singular_values
 from rmt_rank.theory.free_products.factors import GaussianFactor, ResidualFactor
@@ -33,26 +39,13 @@ NETWORKS: dict[str, float | str | None] = {
     "residual-small": "time",
 }
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {"samples": {"16": 40}, "depths": [1, 2, 4], "fields": ["real"]},
-    "quick": {"samples": {"32": 400, "128": 40}, "depths": [1, 2, 4, 8, 16, 32]},
-    "full": {
-        "samples": {"32": 2000, "128": 300, "512": 20},
-        "depths": [1, 2, 4, 8, 16, 32, 64],
-    },
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
-    return {"networks": list(NETWORKS), "fields": ["real", "complex"]} | _SIZES[size]
-
-
-def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return grid(
-        network=settings["networks"],
-        field=settings["fields"],
-        width=[int(width) for width in settings["samples"]],
-    )
+_settings = by_size(
+    networks=list(NETWORKS),
+    fields=(["real"], ["real", "complex"], ["real", "complex"]),
+    # by width
+    samples=({"16": 40}, {"32": 400, "128": 40}, {"32": 2000, "128": 300, "512": 20}),
+    depths=([1, 2, 4], [1, 2, 4, 8, 16, 32], [1, 2, 4, 8, 16, 32, 64]),
+)
 
 
 def factors(network: str, depth: int) -> list[GaussianFactor | ResidualFactor]:
@@ -131,7 +124,7 @@ def _quality(dataset: Any) -> Finding:
         "The limit of infinite width holds: real entries to (0.5 + 0.15 L_eff)/N, complex ones to "
         "(1 + L_eff)^2/N^2, where L_eff <= N/4.",
         "free products",
-        Verdict.SUPPORTED if worst <= 1 else Verdict.NOT_SUPPORTED,
+        decided(worst <= 1),
         f"{cells} cells; largest misfit over what is allowed with four standard errors: "
         f"{worst:.2f}",
     )
@@ -146,9 +139,7 @@ def _falls(dataset: Any, name: str) -> Finding:
         part.standard_error.transpose("field", "width", "depth"),
     )
     limit = (part.limit - np.log(part.width)).isel(field=0, width=0).values
-    shown = ", ".join(f"{d}: {v:.4f}" for d, v in zip(part.depth.values, limit, strict=True))
-    text = f"{found.statistic}; limit by depth {shown}"
-    return Finding(found.sentence, found.reference, found.verdict, text)
+    return found.saying(f"; limit by depth {listed(part.depth.values, limit, '.4f')}")
 
 
 def _plateau(dataset: Any) -> Finding:
@@ -165,9 +156,7 @@ def _plateau(dataset: Any) -> Finding:
     return Finding(
         "Residual networks keep their rank as layers are added.",
         "Appendix C, at initialisation",
-        Verdict.SUPPORTED
-        if holds
-        else (Verdict.IN_PART if small < 0.05 else Verdict.NOT_SUPPORTED),
+        Verdict.IN_PART if small < 0.05 and not holds else decided(holds),
         f"the last doubling of the depth costs {small:.3f} nats with branches of variance 1/depth, "
         f"which tends to {limit:.4f} below log N, and {min(fixed):.3f} or more with branches of a "
         f"fixed variance (plain {last.get('plain', math.nan):.3f}); width {width}",
@@ -179,11 +168,10 @@ EXPERIMENT = Experiment(
     title="Effective rank of plain and residual networks before training, theory and simulation",
     reference="Appendix C",
     settings=_settings,
-    cells=_cells,
+    cells=over(network="networks", field="fields", width="samples"),
     compute=_compute,
     judge=_judge,
-    shown=("mean_rank", "standard_error", "limit", "misfit", "effective_depth"),
+    shown=columns("mean_rank standard_error limit misfit effective_depth"),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

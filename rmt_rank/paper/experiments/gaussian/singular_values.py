@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,15 @@ import numpy.typing as npt
 from scipy import stats
 
 from rmt_rank.metrics.spectrum import effective_rank
-from rmt_rank.paper.experiments.experiment import Arrays, Cell, Experiment, grid, run_experiment
-from rmt_rank.paper.experiments.findings import Finding, Verdict, judge_trend
+from rmt_rank.paper.experiments.experiment import (
+    Arrays,
+    Cell,
+    Experiment,
+    by_size,
+    columns,
+    over,
+)
+from rmt_rank.paper.experiments.findings import Finding, decided, judge_over
 from rmt_rank.simulation.products.sampling import sample_singular_values
 from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 from rmt_rank.theory.gaussian.fuss_catalan import singular_value_law
@@ -35,19 +41,11 @@ _FALSE_ALARM = 1e-6
 _ERRORS = 5
 _POINTS_PER_LEVEL = 4
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {"draws": {"8": 40, "16": 10}, "depths": [1, 2, 4]},
-    "quick": {"draws": {"32": 1000, "256": 20}, "depths": [1, 2, 4, 8]},
-    "full": {"draws": {"32": 1000, "256": 20}, "depths": [1, 2, 4, 8]},
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
-    return dict(_SIZES[size])
-
-
-def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return grid(width=map(int, settings["draws"]), depth=settings["depths"])
+_settings = by_size(
+    # by width
+    draws=({"8": 40, "16": 10}, {"32": 1000, "256": 20}, {"32": 1000, "256": 20}),
+    depths=([1, 2, 4], [1, 2, 4, 8], [1, 2, 4, 8]),
+)
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
@@ -116,11 +114,13 @@ def _judge(dataset: Any) -> list[Finding]:
     findings = [_matches(dataset.sel(width=width), width) for width in widths]
     findings.append(_closer(dataset.sel(width=widths[0]), dataset.sel(width=widths[-1])))
     findings += [
-        judge_trend(
+        judge_over(
             f"Deeper products have lower effective rank (width {width}).",
             _REFERENCE,
-            dataset["rank"].sel(width=width).transpose("repeat", "depth").values,
+            dataset.sel(width=width),
+            "rank",
             falls=True,
+            flag=None,
             comparisons=len(widths),
         )
         for width in widths
@@ -134,7 +134,7 @@ def _matches(part: Any, width: int) -> Finding:
     return Finding(
         f"Singular values of {width} x {width} products follow Eq. 5, to half a level.",
         _REFERENCE,
-        Verdict.SUPPORTED if holds else Verdict.NOT_SUPPORTED,
+        decided(holds),
         f"Kolmogorov's distance, by depth: {_by_depth(part)}; bounds are 1/(2 width) = "
         f"{0.5 / width:.4f} and sampling, false alarms {_FALSE_ALARM:g}",
     )
@@ -150,9 +150,7 @@ def _closer(narrow: Any, wide: Any) -> Finding:
     gap = float((narrow.mean_distance - wide.mean_distance).mean())
     parts = np.concatenate([part.mean_distance_error.values for part in (narrow, wide)])
     error = float(np.linalg.norm(parts)) / narrow.depth.size
-    verdict = Verdict.UNDECIDED
-    if abs(gap) > _ERRORS * error:
-        verdict = Verdict.SUPPORTED if gap > 0 else Verdict.NOT_SUPPORTED
+    verdict = decided(gap > _ERRORS * error, -gap > _ERRORS * error)
     distances = " and ".join(f"{float(part.mean_distance.mean()):.4f}" for part in (narrow, wide))
     return Finding(
         f"The match is closer at width {int(wide.width)} than at width {int(narrow.width)}.",
@@ -168,11 +166,10 @@ EXPERIMENT = Experiment(
     title="Singular values of random products against Eq. 5",
     reference=_REFERENCE,
     settings=_settings,
-    cells=_cells,
+    cells=over(width="draws", depth="depths"),
     compute=_compute,
     judge=_judge,
-    shown=("distance", "bound", "rank", "limit_rank"),
+    shown=columns("distance bound rank limit_rank"),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,16 +23,16 @@ from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
-    grid,
-    run_experiment,
+    by_size,
+    columns,
+    over,
     shared_seed,
 )
 from rmt_rank.paper.experiments.findings import Finding
 from rmt_rank.paper.experiments.landscapes.planes import (
-    almost_always_lower,
     anywhere_as_at_the_origin,
+    judge_planes,
     landscapes,
-    more_volume,
     positions,
     volumes,
 )
@@ -47,19 +46,15 @@ _REFERENCE = "Appendix I, Figure 12"
 DEEP, SHALLOW = "four layers", "two layers"
 _DEPTHS = {SHALLOW: 2, DEEP: 4}
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {"width": 6, "inputs": 12, "points": 7, "planes": 4, "plane_points": 5},
-    "quick": {"width": 32, "inputs": 128, "points": 51, "planes": 64, "plane_points": 7},
-    "full": {"width": 32, "inputs": 128, "points": 51, "planes": 600, "plane_points": 11},
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
-    return {"features": ["outputs", "activations"], "reaches": [1, 3], **_SIZES[size]}
-
-
-def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return grid(features=settings["features"], reach=settings["reaches"])
+_settings = by_size(
+    features=["outputs", "activations"],
+    reaches=[1, 3],
+    width=(6, 32, 32),
+    inputs=(12, 128, 128),
+    points=(7, 51, 51),
+    planes=(4, 64, 600),
+    plane_points=(5, 7, 11),
+)
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
@@ -122,24 +117,7 @@ def _judge(dataset: Any) -> list[Finding]:
     for features, reach in cases:
         part = dataset.sel(features=features, reach=reach)
         where = f"({features}, alpha and beta up to {reach})"
-        findings += [
-            more_volume(
-                f"The four-layer network has more parameter volume of low rank {where}.",
-                _REFERENCE,
-                part,
-                DEEP,
-                SHALLOW,
-                comparisons=len(cases),
-            ),
-            almost_always_lower(
-                f"The four-layer network almost always has the lower landscape {where}.",
-                "Appendix I",
-                part,
-                DEEP,
-                SHALLOW,
-                comparisons=len(cases),
-            ),
-        ]
+        findings += judge_planes(part, "four-layer", _REFERENCE, where, DEEP, SHALLOW, len(cases))
         findings += [
             anywhere_as_at_the_origin(
                 f"The mean rank of {network} over the plane is that at the origin {where}.",
@@ -158,11 +136,10 @@ EXPERIMENT = Experiment(
     title="Rank of the Gram matrix on random planes: ReLU networks of two layers and of four",
     reference=_REFERENCE,
     settings=_settings,
-    cells=_cells,
+    cells=over(features="features", reach="reaches"),
     compute=_compute,
     judge=_judge,
-    shown=("share", "mean_rank", "origin_rank", "lower"),
+    shown=columns("share mean_rank origin_rank lower"),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

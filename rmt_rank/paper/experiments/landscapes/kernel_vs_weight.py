@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,8 +19,22 @@ from scipy import stats
 
 from rmt_rank.metrics import matrix
 from rmt_rank.metrics.gram import gram_effective_rank
-from rmt_rank.paper.experiments.experiment import Arrays, Cell, Experiment, grid, run_experiment
-from rmt_rank.paper.experiments.findings import SIGNIFICANCE, Finding, Verdict, correlation
+from rmt_rank.paper.experiments.experiment import (
+    Arrays,
+    Cell,
+    Experiment,
+    by_size,
+    columns,
+    over,
+)
+from rmt_rank.paper.experiments.findings import (
+    SIGNIFICANCE,
+    Finding,
+    Verdict,
+    correlation,
+    decided,
+    listed,
+)
 from rmt_rank.paper.experiments.image_problems import images
 
 __all__ = ["EXPERIMENT", "Line", "line", "run", "verdict"]
@@ -39,19 +52,14 @@ _ONE_TO_ONE = 0.95
 _DICTATES = 0.5
 _RESAMPLES = 499
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {"width": 6, "images": 20, "depths": [1, 2, 4], "networks": 12},
-    "quick": {"width": 32, "images": 256, "depths": list(range(1, 17)), "networks": 50},
-    "full": {"width": 32, "images": 256, "depths": list(range(1, 17)), "networks": 200},
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
-    return {"data": "digits", "pixels": ["as they are", "centred"], **_SIZES[size]}
-
-
-def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return grid(pixels=settings["pixels"], depth=settings["depths"])
+_settings = by_size(
+    data="digits",
+    pixels=["as they are", "centred"],
+    width=(6, 32, 32),
+    images=(20, 256, 256),
+    depths=([1, 2, 4], list(range(1, 17)), list(range(1, 17))),
+    networks=(12, 50, 200),
+)
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
@@ -128,11 +136,9 @@ def _judge(dataset: Any) -> list[Finding]:
 def _linear(part: Any, pixels: str) -> Finding:
     found = line(part)
     low, high = _interval(math.sqrt(found.explained), part.gram_rank.size)
-    verdict = Verdict.UNDECIDED
-    if high**2 < _LINEAR:
-        verdict = Verdict.NOT_SUPPORTED
-    elif low**2 > _LINEAR:
-        verdict = Verdict.SUPPORTED if found.curved < _CURVED else Verdict.IN_PART
+    verdict = decided(low**2 > _LINEAR, high**2 < _LINEAR)
+    if verdict is Verdict.SUPPORTED and not found.curved < _CURVED:
+        verdict = Verdict.IN_PART
     text = (
         f"{part.gram_rank.size} networks: slope {found.slope:.4f} +- {found.slope_error:.4f}, "
         f"intercept {found.intercept:.4f} +- {found.intercept_error:.4f}; a line explains "
@@ -154,13 +160,11 @@ def _one_to_one(part: Any, pixels: str) -> Finding:
     pairs = zip(part.weight_rank.values, part.gram_rank.values, strict=True)
     inside = [correlation(weights, grams) for weights, grams in pairs]
     low, high = _interval(over_all, part.gram_rank.size)
-    verdict = Verdict.UNDECIDED
-    if high < _ONE_TO_ONE:
-        verdict = Verdict.NOT_SUPPORTED
-    elif low > _ONE_TO_ONE:
-        # depth moves both ranks, so one to one must also hold at a fixed depth
-        verdict = Verdict.SUPPORTED if np.median(inside) > _ONE_TO_ONE else Verdict.IN_PART
-    shown = ", ".join(f"{d}: {r:.2f}" for d, r in zip(part.depth.values, inside, strict=True))
+    verdict = decided(low > _ONE_TO_ONE, high < _ONE_TO_ONE)
+    # depth moves both ranks, so one to one must also hold at a fixed depth
+    if verdict is Verdict.SUPPORTED and not np.median(inside) > _ONE_TO_ONE:
+        verdict = Verdict.IN_PART
+    shown = listed(part.depth.values, inside, ".2f")
     text = (
         f"Spearman's correlation {over_all:.3f} ({low:.3f} to {high:.3f}) over all networks, "
         f"against {_ONE_TO_ONE:g}; among networks of one depth {shown}"
@@ -187,11 +191,7 @@ def _dictates(part: Any, name: str, pixels: str) -> Finding:
     stream = np.random.default_rng(0)
     again = [_between(stream.choice(values, values.shape[1], axis=1)) for _ in range(_RESAMPLES)]
     low, high = np.quantile(again, (SIGNIFICANCE / 2, 1 - SIGNIFICANCE / 2))
-    verdict = Verdict.UNDECIDED
-    if low > _DICTATES:
-        verdict = Verdict.SUPPORTED
-    elif high < _DICTATES:
-        verdict = Verdict.NOT_SUPPORTED
+    verdict = decided(low > _DICTATES, high < _DICTATES)
     what = {"weight_rank": "weight", "gram_rank": "kernel"}[name]
     return Finding(
         f"The number of layers dictates the rank of the {what} (pixels {pixels}).",
@@ -212,11 +212,10 @@ EXPERIMENT = Experiment(
     title="Rank of the linear kernel of images against the rank of the weight",
     reference=_REFERENCE,
     settings=_settings,
-    cells=_cells,
+    cells=over(pixels="pixels", depth="depths"),
     compute=_compute,
     judge=_judge,
-    shown=("weight_rank", "gram_rank"),
+    shown=columns("weight_rank gram_rank"),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

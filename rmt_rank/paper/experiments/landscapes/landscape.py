@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,14 +23,15 @@ from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
-    grid,
-    run_experiment,
+    by_size,
+    columns,
+    over,
     shared_seed,
 )
 from rmt_rank.paper.experiments.findings import Finding
 from rmt_rank.paper.experiments.landscapes.planes import (
-    almost_always_lower,
     anywhere_as_at_the_origin,
+    judge_planes,
     landscapes,
     more_volume,
     positions,
@@ -52,19 +52,13 @@ _FAIRER = {
     "one layer, first order": "the change of the two layers to first order",
 }
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {"width": 6, "points": 7, "planes": 4, "plane_points": 5},
-    "quick": {"width": 32, "points": 51, "planes": 64, "plane_points": 11},
-    "full": {"width": 32, "points": 51, "planes": 400, "plane_points": 11},
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
-    return {"reaches": [1, 3], **_SIZES[size]}
-
-
-def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return grid(reach=settings["reaches"])
+_settings = by_size(
+    reaches=[1, 3],
+    width=(6, 32, 32),
+    points=(7, 51, 51),
+    planes=(4, 64, 400),
+    plane_points=(5, 11, 11),
+)
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
@@ -134,24 +128,7 @@ def _judge(dataset: Any) -> list[Finding]:
     findings = []
     for reach in reaches:
         part, where = dataset.sel(reach=reach), f"(alpha and beta up to {reach})"
-        findings += [
-            more_volume(
-                f"The two-layer network has more parameter volume of low rank {where}.",
-                _REFERENCE,
-                part,
-                DEEP,
-                SHALLOW,
-                comparisons=len(reaches),
-            ),
-            almost_always_lower(
-                f"The two-layer network almost always has the lower landscape {where}.",
-                "Appendix I",
-                part,
-                DEEP,
-                SHALLOW,
-                comparisons=len(reaches),
-            ),
-        ]
+        findings += judge_planes(part, "two-layer", _REFERENCE, where, DEEP, SHALLOW, len(reaches))
         findings += [
             more_volume(
                 f"Two layers have more low-rank volume than one that takes {meaning} {where}.",
@@ -184,11 +161,10 @@ EXPERIMENT = Experiment(
     title="Rank of the weight on random planes: one layer against two",
     reference=_REFERENCE,
     settings=_settings,
-    cells=_cells,
+    cells=over(reach="reaches"),
     compute=_compute,
     judge=_judge,
-    shown=("share", "mean_rank", "origin_rank", "lower"),
+    shown=columns("share mean_rank origin_rank lower"),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

@@ -16,11 +16,12 @@ import numpy.typing as npt
 from scipy import stats
 
 from rmt_rank.paper.experiments.experiment import Arrays
-from rmt_rank.paper.experiments.findings import SIGNIFICANCE, Finding, Verdict
+from rmt_rank.paper.experiments.findings import SIGNIFICANCE, Finding, Verdict, decided
 
 __all__ = [
     "almost_always_lower",
     "anywhere_as_at_the_origin",
+    "judge_planes",
     "landscapes",
     "more_volume",
     "positions",
@@ -119,6 +120,27 @@ def volumes(ranks: Mapping[str, Array], deep: str, shallow: str) -> Arrays:
 # --- what it says -----------------------------------------------------------------------------
 
 
+def judge_planes(
+    dataset: Any, words: str, reference: str, where: str, deep: str, shallow: str, comparisons: int
+) -> list[Finding]:
+    """The paper's two sentences on planes: volume of low rank, and the lower landscape."""
+    pair = dataset, deep, shallow
+    return [
+        more_volume(
+            f"The {words} network has more parameter volume of low rank {where}.",
+            reference,
+            *pair,
+            comparisons=comparisons,
+        ),
+        almost_always_lower(
+            f"The {words} network almost always has the lower landscape {where}.",
+            "Appendix I",
+            *pair,
+            comparisons=comparisons,
+        ),
+    ]
+
+
 def more_volume(
     sentence: str, reference: str, dataset: Any, deep: str, shallow: str, *, comparisons: int = 1
 ) -> Finding:
@@ -165,9 +187,7 @@ def _above_zero(values: Array, level: float) -> tuple[Verdict, str]:
     # where all planes agree, only their number matters: the sign test
     same = np.ptp(values) == 0
     chance = 0.5**values.size if same else stats.t.sf(abs(mean) / error, values.size - 1)
-    verdict = Verdict.UNDECIDED
-    if mean != 0 and chance < level:
-        verdict = Verdict.SUPPORTED if mean > 0 else Verdict.NOT_SUPPORTED
+    verdict = decided(mean > 0 and chance < level, mean < 0 and chance < level)
     return verdict, f"difference {mean:+.3f} +- {error:.3f}"
 
 
@@ -185,11 +205,7 @@ def almost_always_lower(
     differences = np.ravel((ranks.sel(network=deep) - ranks.sel(network=shallow)).values)
     count, planes = int((differences < 0).sum()), differences.size
     interval = stats.binomtest(count, planes).proportion_ci(1 - 2 * SIGNIFICANCE / comparisons)
-    verdict = Verdict.UNDECIDED
-    if interval.low > _ALMOST:
-        verdict = Verdict.SUPPORTED
-    elif interval.high < _ALMOST:
-        verdict = Verdict.NOT_SUPPORTED
+    verdict = decided(interval.low > _ALMOST, interval.high < _ALMOST)
     points = float(dataset.lower.sel(network=shallow).mean())
     text = (
         f"mean rank over the plane lower on {count} of {planes} planes, {interval.low:.3f} to "
@@ -215,10 +231,6 @@ def anywhere_as_at_the_origin(
     rise = np.ravel((part.mean_rank - part.origin_rank).values)
     mean, error = float(rise.mean()), float(rise.std(ddof=1)) / math.sqrt(rise.size)
     reach = float(stats.t.isf(SIGNIFICANCE / comparisons, rise.size - 1)) * error
-    verdict = Verdict.UNDECIDED
-    if abs(mean) + reach < _SAME:
-        verdict = Verdict.SUPPORTED
-    elif abs(mean) - reach > _SAME:
-        verdict = Verdict.NOT_SUPPORTED
+    verdict = decided(abs(mean) + reach < _SAME, abs(mean) - reach > _SAME)
     text = f"mean over the plane less that at the origin {mean:+.4f} +- {error:.4f} nats"
     return Finding(sentence, reference, verdict, f"{text}, {rise.size} planes")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,9 @@ from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
-    grid,
-    run_experiment,
+    by_size,
+    columns,
+    over,
     shared_seed,
 )
 from rmt_rank.paper.experiments.findings import SIGNIFICANCE, Finding, Verdict, in_all
@@ -50,26 +50,14 @@ _ERRORS = 4
 # Rounding of ranks at infinite width.
 _ROUNDING = 1e-9
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "networks": 200,
-        "samples": 40,
-        "width": 16,
-        "depths": [1, 2, 4],
-        "activations": ["relu", "tanh"],
-    },
-    "quick": {"networks": 1024},
-    "full": {"networks": 4096},
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
-    paper = {"samples": 256, "width": 32, "depths": [1, 2, 4, 8, 16, 32]}
-    return paper | {"activations": list(_VARIANCE), "laws": ["normal", "uniform"]} | _SIZES[size]
-
-
-def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return grid(activation=settings["activations"], law=settings["laws"])
+_settings = by_size(
+    samples=(40, 256, 256),
+    width=(16, 32, 32),
+    depths=([1, 2, 4], [1, 2, 4, 8, 16, 32], [1, 2, 4, 8, 16, 32]),
+    activations=(["relu", "tanh"], list(_VARIANCE), list(_VARIANCE)),
+    laws=["normal", "uniform"],
+    networks=(200, 1024, 4096),
+)
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
@@ -146,9 +134,7 @@ def _judge(dataset: Any) -> list[Finding]:
         cases = {name: judged(dataset.sel(activation=name), tests) for name in names}
         whole = in_all(sentence, reference, {n: Finding("", "", *c) for n, c in cases.items()})
         numbers = "; ".join(f"{name} {text}" for name, (_, text) in cases.items())
-        findings.append(
-            Finding(sentence, reference, whole.verdict, f"{whole.statistic}. {numbers}")
-        )
+        findings.append(whole.saying(f". {numbers}"))
     return findings
 
 
@@ -296,11 +282,10 @@ EXPERIMENT = Experiment(
     title="Distribution of the rank of Gram matrices at initialisation",
     reference=_REFERENCE,
     settings=_settings,
-    cells=_cells,
+    cells=over(activation="activations", law="laws"),
     compute=_compute,
     judge=_judge,
-    shown=("rank", "predicted_mean", "predicted_error", "infinite_width", "input_rank"),
+    shown=columns("rank predicted_mean predicted_error infinite_width input_rank"),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

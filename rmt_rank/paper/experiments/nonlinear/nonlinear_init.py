@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from rmt_rank.paper.experiments.experiment import Arrays, Cell, Experiment, grid, run_experiment
-from rmt_rank.paper.experiments.findings import Finding, Verdict, judge_drops
+from rmt_rank.paper.experiments.experiment import (
+    Arrays,
+    Cell,
+    Experiment,
+    by_size,
+    columns,
+    over,
+)
+from rmt_rank.paper.experiments.findings import Finding, decided, judge_drops, listed
 from rmt_rank.simulation.means.expected_gram import gram_rank_by_formula
 from rmt_rank.simulation.products.random_features import sample_gram_effective_ranks
 from rmt_rank.theory.nonlinear.neural_kernel import neural_kernel_effective_rank
@@ -28,25 +34,15 @@ _ODD = ("identity", "tanh", "erf", "sine")
 
 _RATIO = 8
 
-# Samples by width.
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {"samples": {"16": 40}, "depths": [1, 2], "activations": ["identity", "relu"]},
-    "quick": {"samples": {"32": 400, "128": 24}, "depths": [1, 2, 4, 8]},
-    "full": {"samples": {"32": 4000, "128": 240, "512": 40}, "depths": [1, 2, 4, 8]},
-}
+_settings = by_size(
+    activations=(["identity", "relu"], list(_VARIANCE), list(_VARIANCE)),
+    # by width
+    samples=({"16": 40}, {"32": 400, "128": 24}, {"32": 4000, "128": 240, "512": 40}),
+    depths=([1, 2], [1, 2, 4, 8], [1, 2, 4, 8]),
+)
 
 # Inputs beyond which the kernel of infinite width is left out: it is a matrix of that side.
 _LARGEST_KERNEL = 1024
-
-
-def _settings(size: str) -> dict[str, Any]:
-    return {"activations": list(_VARIANCE)} | _SIZES[size]
-
-
-def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return grid(
-        activation=settings["activations"], width=[int(width) for width in settings["samples"]]
-    )
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
@@ -100,13 +96,11 @@ def _quality(name: str, part: Any) -> Finding:
     inside = part.depth <= part.width / 10
     z = (abs(part.misfit) / (part.allowed + 4 * part.standard_error)).where(inside)
     by_width = abs(part.misfit).where(inside).max("depth")
-    shown = ", ".join(
-        f"{n}: {v:.3f}" for n, v in zip(part.width.values, by_width.values, strict=True)
-    )
+    shown = listed(part.width.values, by_width.values)
     return Finding(
         f"The limit of comparable width holds to its stated error ({name}).",
         f"ours, {status}",
-        Verdict.SUPPORTED if float(z.max()) <= 1 else Verdict.NOT_SUPPORTED,
+        decided(float(z.max()) <= 1),
         f"largest misfit over the stated error with four standard errors {float(z.max()):.2f}; "
         f"largest misfit by width {shown}",
     )
@@ -128,7 +122,7 @@ def _infinite(name: str, part: Any) -> Finding:
     return Finding(
         f"It does so at infinite width ({name}).",
         "Observation 1; ours: for odd activations it never falls",
-        Verdict.NOT_SUPPORTED if least > -1e-9 else Verdict.SUPPORTED,
+        decided(not least > -1e-9),
         f"smallest change from depth to depth {least:+.2g} nat",
     )
 
@@ -138,11 +132,10 @@ EXPERIMENT = Experiment(
     title="Rank of Gram matrices of nonlinear networks before training, theory and simulation",
     reference="Observation 1, Figure 1",
     settings=_settings,
-    cells=_cells,
+    cells=over(activation="activations", width="samples"),
     compute=_compute,
     judge=_judge,
-    shown=("mean_rank", "standard_error", "limit", "misfit", "allowed", "infinite_width"),
+    shown=columns("mean_rank standard_error limit misfit allowed infinite_width"),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

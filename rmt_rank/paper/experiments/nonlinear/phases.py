@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from rmt_rank.paper.experiments.experiment import Arrays, Cell, Experiment, grid, run_experiment
-from rmt_rank.paper.experiments.findings import Finding, Verdict
+from rmt_rank.paper.experiments.experiment import (
+    Arrays,
+    Cell,
+    Experiment,
+    by_size,
+    columns,
+    over,
+)
+from rmt_rank.paper.experiments.findings import Finding, Verdict, decided
 from rmt_rank.theory.nonlinear.correlation_maps import correlations
 from rmt_rank.theory.nonlinear.phases import critical_weight_variance, phase
 
@@ -23,21 +29,15 @@ _NOTHING = 1e-9
 # Correlation of the two inputs that are followed; odd activations leave 0 unchanged.
 _START = 0.5
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {"activations": ["relu", "tanh"], "points": 5, "depths": [1, 4, 16]},
-    "quick": {"points": 41, "depths": [1, 2, 4, 8, 16, 32, 64]},
-    "full": {"points": 121, "depths": [1, 2, 4, 8, 16, 32, 64, 128]},
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
+_settings = by_size(
     # inputs of the paper's Figure 1; weight variances from least to most, in logarithms
-    common = {"samples": 256, "least": 0.25, "most": 4.0}
-    return common | {"activations": list(_ACTIVATIONS)} | _SIZES[size]
-
-
-def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return grid(activation=settings["activations"])
+    samples=256,
+    least=0.25,
+    most=4.0,
+    activations=(["relu", "tanh"], list(_ACTIVATIONS), list(_ACTIVATIONS)),
+    points=(5, 41, 121),
+    depths=([1, 4, 16], [1, 2, 4, 8, 16, 32, 64], [1, 2, 4, 8, 16, 32, 64, 128]),
+)
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, _seed: np.random.SeedSequence) -> Arrays:
@@ -85,11 +85,10 @@ def _loses(name: str, part: Any) -> Finding:
     """Verdict on the rank tending to 0: at all, some or none of the weight variances."""
     rank, count = part.limit_rank.values, part.weight_variance.size
     lost, kept = int(np.sum(rank < _NOTHING)), int(np.sum(part.frozen == 1))
-    verdict = Verdict.IN_PART if lost else Verdict.NOT_SUPPORTED
     return Finding(
         f"At infinite width depth takes all of the rank ({name}).",
         "ours, on Observation 1",
-        Verdict.SUPPORTED if lost == count else verdict,
+        Verdict.IN_PART if 0 < lost < count else decided(lost),
         f"of {count} weight variances from {float(part.weight_variance[0]):g} to "
         f"{float(part.weight_variance[-1]):g} the rank tends to 0 at {lost}, to a limit above it "
         f"at {count - lost - kept}, and stays near where the first layers left it at {kept}; "
@@ -102,11 +101,10 @@ EXPERIMENT = Experiment(
     title="What depth leaves of the rank at infinite width, by activation and weight variance",
     reference="Observation 1",
     settings=_settings,
-    cells=_cells,
+    cells=over(activation="activations"),
     compute=_compute,
     judge=_judge,
-    shown=("critical",),
+    shown=columns("critical"),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

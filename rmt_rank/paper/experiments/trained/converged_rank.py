@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,12 +25,13 @@ from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
-    best_rate,
+    by_size,
+    columns,
     grid,
-    run_experiment,
     shared_seed,
 )
 from rmt_rank.paper.experiments.trained.converged_rank_findings import IN_SPAN, REFERENCE, judge
+from rmt_rank.paper.experiments.trained.rates import best_rate
 from rmt_rank.theory.trained.least_squares import one_layer_effective_rank
 from rmt_rank.training.converged import converged_weight_distance
 from rmt_rank.training.ledger import Status
@@ -73,16 +73,14 @@ def _part(
 
 # The combinations left out take long: methods of first order at width 128 and more than two layers,
 # and width 512 beyond two layers.
-_SIZES: dict[str, list[dict[str, Any]]] = {
-    "tiny": [
-        _part([8], [1, 2, 3], ["gradient_descent", "lbfgs", "adam"], 1, 1000, [1.0, 0.5, 0.1])
-    ],
-    "quick": [
+_PARTS = (
+    [_part([8], [1, 2, 3], ["gradient_descent", "lbfgs", "adam"], 1, 1000, [1.0, 0.5, 0.1])],
+    [
         _part([32], [1], ["lbfgs"], 4, 500),
         _part([32], [2, 4, 8], ["lbfgs"], 2, 1500),
         _part([32], [2], ["gradient_descent", "adam"], 2, 4000),
     ],
-    "full": [
+    [
         _part([32], [1], [*IN_SPAN, "adam"], 6, 4000),
         _part([32], [2, 4, 8], [*IN_SPAN, "adam"], 4, 8000),
         _part([128], [1], ["gradient_descent", "lbfgs"], 4, 1000),
@@ -92,11 +90,10 @@ _SIZES: dict[str, list[dict[str, Any]]] = {
         _part([512], [1], ["lbfgs"], 2, 500),
         _part([512], [2], ["lbfgs"], 1, 1000, [1.0]),
     ],
-}
+)
 
 
-def _settings(size: str) -> dict[str, Any]:
-    return {"tolerance": 1e-4, "seeds": 2 if size == "tiny" else 4, "parts": _SIZES[size]}
+_settings = by_size(tolerance=1e-4, seeds=(2, 4, 4), parts=_PARTS)
 
 
 def _cells(settings: Mapping[str, Any]) -> list[Cell]:
@@ -197,20 +194,10 @@ EXPERIMENT = Experiment(
     cells=_cells,
     compute=_compute,
     judge=judge,
-    shown=(
-        "converged",
-        "weight_rank",
-        "minimal_rank",
-        "one_layer_rank",
-        "frozen_rank",
-        "unseen_share",
-        "small_start_share",
-        "distance",
-        "allowed",
-        "outside",
-        "loss",
+    shown=columns(
+        "converged weight_rank minimal_rank one_layer_rank frozen_rank unseen_share "
+        "small_start_share distance allowed outside loss"
     ),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

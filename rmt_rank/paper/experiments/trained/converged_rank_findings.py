@@ -16,6 +16,7 @@ from rmt_rank.paper.experiments.findings import (
     SIGNIFICANCE,
     Finding,
     Verdict,
+    decided,
     in_all,
     judge_converged,
 )
@@ -133,9 +134,9 @@ def _identity(dataset: Any, optimizers: list[str]) -> Finding:
     known = np.isfinite(distance)
     excess = (distance - allowed)[known]
     holds = (excess <= _ROUNDING) & (outside[known] <= _ROUNDING)
-    verdict = Verdict.IN_PART
-    if holds.all() or not holds.any():
-        verdict = Verdict.SUPPORTED if holds.all() else Verdict.NOT_SUPPORTED
+    verdict = decided(holds.all(), not holds.any())
+    if verdict is Verdict.UNDECIDED:
+        verdict = Verdict.IN_PART
     text = (
         f"{holds.sum()} of {holds.size} networks; outside the data at most "
         f"{outside[known].max():.2g} and at least {outside[known].min():.2g} of the weight; "
@@ -191,23 +192,22 @@ def _groups(dataset: Any, along: str, *keys: str) -> Iterator[tuple[str, Any]]:
             yield ", ".join(names), part
 
 
-def _depth(dataset: Any) -> Finding:
-    cases = {
+def _trends(dataset: Any, along: str, *keys: str) -> dict[str, Finding]:
+    return {
         name: judge_converged(
-            "", "", *_trend(part, "depth", "weight_rank"), part.depth.values, falls=True
+            "", "", *_trend(part, along, "weight_rank"), part[along].values, falls=True
         )
-        for name, part in _groups(dataset, "depth", "width", "task_share", "scale")
+        for name, part in _groups(dataset, along, *keys)
     }
+
+
+def _depth(dataset: Any) -> Finding:
+    cases = _trends(dataset, "depth", "width", "task_share", "scale")
     return in_all("At any one scale the rank falls with depth.", REFERENCE, cases)
 
 
 def _scale(dataset: Any) -> Finding:
-    cases = {
-        name: judge_converged(
-            "", "", *_trend(part, "scale", "weight_rank"), part.scale.values, falls=True
-        )
-        for name, part in _groups(dataset, "scale", "width", "task_share", "depth")
-    }
+    cases = _trends(dataset, "scale", "width", "task_share", "depth")
     found = in_all("At any one depth it falls with the scale of the start.", REFERENCE, cases)
     least = dataset.sel(optimizer="lbfgs").where(dataset.sel(optimizer="lbfgs").converged == 1)
     left = (least.weight_rank - least.minimal_rank).median(["problem", "seed", "task_share"])
@@ -216,5 +216,4 @@ def _scale(dataset: Any) -> Finding:
         row = left.sel(depth=depth).isel(width=0).dropna("scale")
         if row.size:
             ends.append(f"{depth}: {float(row.isel(scale=-1)):.2g} at {float(row.scale[-1]):g}")
-    text = f"{found.statistic}; above W* P at the least scale, by depth: {', '.join(ends)}"
-    return Finding(found.sentence, found.reference, found.verdict, text)
+    return found.saying(f"; above W* P at the least scale, by depth: {', '.join(ends)}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,17 +15,21 @@ from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
-    grid,
-    run_experiment,
+    by_size,
+    columns,
+    over,
     shared_seed,
 )
 from rmt_rank.paper.experiments.findings import (
     ENOUGH,
     Finding,
     Verdict,
+    decided,
     in_all,
-    judge_converged,
+    judge_each,
+    judge_over,
     judge_shift,
+    listed,
 )
 from rmt_rank.paper.experiments.trained.fitting import identity, references
 from rmt_rank.training.ledger import Status
@@ -41,65 +44,30 @@ Array = npt.NDArray[np.float64]
 # Ratio of the lower learning rate with which the best one is compared.
 _SLOWER = 4
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "width": 8,
-        "examples": 4,
-        "task_ranks": [1, 2, 4],
-        "depths": [1, 2, 3],
-        "problems": 1,
-        "draws": 8,
-        "slow_draws": 4,
-        "steps": 3000,
-    },
-    "quick": {
-        "width": 32,
-        "examples": 16,
-        "task_ranks": [4, 8, 16],
-        "depths": [1, 2, 4, 8],
-        "problems": 2,
-        "draws": 16,
-        "slow_draws": 8,
-        "steps": 10000,
-    },
-    "full": {
-        "width": 32,
-        "examples": 16,
-        "task_ranks": [4, 8, 16],
-        "depths": [1, 2, 4, 8, 16],
-        # hundreds of networks of depth 16 on a task of rank 16 take too long to converge
-        "deepest": {"16": 8},
-        "problems": 4,
-        "draws": 64,
-        "slow_draws": 8,
-        "steps": 20000,
-    },
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
-    common = {
-        "scale": 1.0,
-        "tolerance": 1e-3,
-        "rates": [0.4, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001],
-        "pilot_draws": 4,
-        "pilot_steps": 3000,
-        "dtype": "float32",
-        "deepest": {},
-    }
-    return common | _SIZES[size]
+_settings = by_size(
+    scale=1.0,
+    tolerance=1e-3,
+    rates=[0.4, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001],
+    pilot_draws=4,
+    pilot_steps=3000,
+    dtype="float32",
+    # hundreds of networks of depth 16 on a task of rank 16 take too long to converge
+    deepest=({}, {}, {"16": 8}),
+    width=(8, 32, 32),
+    examples=(4, 16, 16),
+    task_ranks=([1, 2, 4], [4, 8, 16], [4, 8, 16]),
+    depths=([1, 2, 3], [1, 2, 4, 8], [1, 2, 4, 8, 16]),
+    problems=(1, 2, 4),
+    draws=(8, 16, 64),
+    slow_draws=(4, 8, 8),
+    steps=(3000, 10000, 20000),
+)
 
 
 def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return [
-        cell
-        for cell in grid(
-            task_rank=settings["task_ranks"],
-            problem=range(settings["problems"]),
-            depth=settings["depths"],
-        )
-        if cell["depth"] <= settings["deepest"].get(str(cell["task_rank"]), cell["depth"])
-    ]
+    every = over(task_rank="task_ranks", problem="problems", depth="depths")(settings)
+    deepest = settings["deepest"]
+    return [c for c in every if c["depth"] <= deepest.get(str(c["task_rank"]), c["depth"])]
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
@@ -181,54 +149,38 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
 # --- what it says -----------------------------------------------------------------------------
 
 
-def _by_block(dataset: Any, name: str, along: str = "depth") -> npt.NDArray[Any]:
-    """Values with a row for each initialisation, a column for each level."""
-    others = [key for key in ("problem", "seed") if key in dataset[name].dims]
-    values = dataset[name].transpose(*others, along).values
-    return np.asarray(values.reshape(-1, values.shape[-1]))
-
-
 def _judge(dataset: Any) -> list[Finding]:
     depths, ranks = dataset.depth.values.tolist(), dataset.task_rank.values.tolist()
     dataset = dataset.assign(converged=dataset.converged == 1)
     by_rank = {rank: _computed(dataset.sel(task_rank=rank), "depth") for rank in ranks}
-    by_depth = {depth: _computed(dataset.sel(depth=depth), "task_rank") for depth in depths}
+    by_depth = {f"depth {d}": _computed(dataset.sel(depth=d), "task_rank") for d in depths}
     findings = []
     for rank, part in by_rank.items():
-        found = judge_converged(
+        found = judge_over(
             f"Deeper networks converge to Gram matrices of lower rank (task rank {rank}).",
             "Observation 2, Figure 2",
-            _by_block(part, "gram_rank"),
-            _by_block(part, "converged"),
-            part.depth.values.tolist(),
+            part,
+            "gram_rank",
             falls=True,
             comparisons=len(ranks),
         )
-        medians = _medians(part, "gram_rank")
-        pairs = zip(part.depth.values, medians, strict=True)
-        shown = ", ".join(f"{depth}: {median:.3f}" for depth, median in pairs)
-        text = (
-            f"{found.statistic}; medians by depth {shown}; the solution of least norm W* P, which "
-            f"does not depend on depth: {float(part.minimal_gram_rank.median()):.3f}"
+        medians = part.gram_rank.where(part.converged).median(("problem", "seed")).values
+        findings.append(
+            found.saying(
+                f"; medians by depth {listed(part.depth.values, medians)}; the solution of least "
+                "norm W* P, which does not depend on depth: "
+                f"{float(part.minimal_gram_rank.median()):.3f}"
+            )
         )
-        findings.append(Finding(found.sentence, found.reference, found.verdict, text))
     findings.append(_towards_the_task(by_rank))
     findings.append(
-        in_all(
+        judge_each(
             "The rank at convergence rises with the task rank.",
             "Section 3.1",
-            {
-                f"depth {depth}": judge_converged(
-                    "",
-                    "",
-                    _by_block(part, "gram_rank", "task_rank"),
-                    _by_block(part, "converged", "task_rank"),
-                    part.task_rank.values.tolist(),
-                    falls=False,
-                    comparisons=len(depths),
-                )
-                for depth, part in by_depth.items()
-            },
+            by_depth,
+            "gram_rank",
+            falls=False,
+            along="task_rank",
         )
     )
     findings += [_below_least_norm(rank, by_rank[rank], len(ranks)) for rank in ranks]
@@ -240,12 +192,6 @@ def _judge(dataset: Any) -> list[Finding]:
 def _computed(part: Any, along: str) -> Any:
     """Without the levels that have no cells."""
     return part.dropna(along, how="all", subset=["loss"])
-
-
-def _medians(part: Any, name: str) -> Array:
-    """Medians among converged runs, by depth."""
-    others = [key for key in part[name].dims if key != "depth"]
-    return np.asarray(part[name].where(part.converged).median(others).values)
 
 
 def _towards_the_task(by_rank: Mapping[int, Any]) -> Finding:
@@ -279,9 +225,7 @@ def _below_least_norm(rank: int, part: Any, comparisons: int) -> Finding:
     deepest = part.sel(depth=enough[-1])
     difference = deepest.identity_weight_rank - deepest.minimal_weight_rank
     found = judge_shift(sentence, reference, difference, comparisons=comparisons)
-    return Finding(
-        sentence, reference, found.verdict, f"at zero error, depth {enough[-1]}: {found.statistic}"
-    )
+    return found.saying(before=f"at zero error, depth {enough[-1]}: ")
 
 
 def _learning_rate(dataset: Any, depths: list[int]) -> Finding:
@@ -292,14 +236,13 @@ def _learning_rate(dataset: Any, depths: list[int]) -> Finding:
         )
         for depth in depths
     }
-    found = in_all(
+    return in_all(
         "A larger learning rate alone lowers the rank at zero error (the best one against a "
         "quarter of it, the same initial weights).",
         "ours: the paper takes the best rate of each depth",
         cases,
+        details=True,
     )
-    details = "; ".join(f"{name}: {case.statistic}" for name, case in cases.items())
-    return Finding(found.sentence, found.reference, found.verdict, f"{found.statistic} | {details}")
 
 
 def _identity_holds(dataset: Any) -> Finding:
@@ -313,7 +256,7 @@ def _identity_holds(dataset: Any) -> Finding:
     if ratio.size == 0:
         return Finding(sentence, "ours, proved", Verdict.UNDECIDED, "no run converged")
     # training in float32 moves conserved quantities by rounding: a percent of the bound is far more
-    verdict = Verdict.SUPPORTED if ratio.max() <= 1.01 else Verdict.NOT_SUPPORTED
+    verdict = decided(ratio.max() <= 1.01)
     largest = float(dataset.identity_error.where(dataset.converged).max())
     text = (
         f"{ratio.size} converged runs: relative error at most {largest:.2g}, and at most "
@@ -330,23 +273,11 @@ EXPERIMENT = Experiment(
     cells=_cells,
     compute=_compute,
     judge=_judge,
-    shown=(
-        "converged",
-        "initial_gram_rank",
-        "gram_rank",
-        "identity_gram_rank",
-        "task_gram_rank",
-        "minimal_gram_rank",
-        "weight_rank",
-        "identity_weight_rank",
-        "minimal_weight_rank",
-        "loss",
-        "steps",
-        "learning_rate",
-        "at_edge",
-        "diverged",
+    shown=columns(
+        "converged initial_gram_rank gram_rank identity_gram_rank task_gram_rank "
+        "minimal_gram_rank weight_rank identity_weight_rank minimal_weight_rank loss "
+        "steps learning_rate at_edge diverged"
     ),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

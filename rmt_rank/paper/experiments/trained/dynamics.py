@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,8 +22,9 @@ from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
-    grid,
-    run_experiment,
+    by_size,
+    columns,
+    over,
     shared_seed,
 )
 from rmt_rank.paper.experiments.image_problems import image_problem
@@ -41,55 +41,20 @@ Array = npt.NDArray[np.float64]
 # signal's size through ReLUs.
 _VARIANCES = {"pytorch": 1 / 3, "he": 2.0}
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "width": 12,
-        "examples": 40,
-        "held_out": 40,
-        "epochs": 120,
-        "learning_rates": [0.02],
-        "repeats": 2,
-        "kept": 8,
-    },
-    "quick": {
-        "width": 32,
-        "examples": 256,
-        "held_out": 256,
-        "epochs": 900,
-        "learning_rates": [0.01],
-        "repeats": 9,
-        "kept": 24,
-    },
-    "full": {
-        "width": 64,
-        "examples": 512,
-        "held_out": 256,
-        "epochs": 1800,
-        "learning_rates": [0.01, 0.005],
-        "repeats": 12,
-        "kept": 24,
-    },
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
-    return {
-        "data": "digits",
-        "activation": "relu",
-        "hidden": 3,
-        "expansions": [1, 4],
-        "initialisations": list(_VARIANCES),
-        **_SIZES[size],
-    }
-
-
-def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return grid(
-        initialisation=settings["initialisations"],
-        learning_rate=settings["learning_rates"],
-        expansion=settings["expansions"],
-        repeat=range(settings["repeats"]),
-    )
+_settings = by_size(
+    data="digits",
+    activation="relu",
+    hidden=3,
+    expansions=[1, 4],
+    initialisations=list(_VARIANCES),
+    width=(12, 32, 64),
+    examples=(40, 256, 512),
+    held_out=(40, 256, 256),
+    epochs=(120, 900, 1800),
+    learning_rates=([0.02], [0.01], [0.01, 0.005]),
+    repeats=(2, 9, 12),
+    kept=(8, 24, 24),
+)
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
@@ -217,19 +182,18 @@ EXPERIMENT = Experiment(
     title="Singular values over training, with and without over-parameterization",
     reference="Section 4.1, Figure 6",
     settings=_settings,
-    cells=_cells,
+    cells=over(
+        initialisation="initialisations",
+        learning_rate="learning_rates",
+        expansion="expansions",
+        repeat="repeats",
+    ),
     compute=_compute,
     judge=judge,
-    shown=(
-        "diverged",
-        "initial_gram_rank",
-        "final_gram_rank",
-        "final_loss",
-        "final_test_loss",
-        "final_accuracy",
-        "final_test_accuracy",
+    shown=columns(
+        "diverged initial_gram_rank final_gram_rank final_loss final_test_loss "
+        "final_accuracy final_test_accuracy"
     ),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

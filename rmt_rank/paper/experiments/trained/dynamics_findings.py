@@ -14,6 +14,7 @@ from rmt_rank.paper.experiments.findings import (
     SIGNIFICANCE,
     Finding,
     Verdict,
+    decided,
     in_all,
     judge_shift,
 )
@@ -108,9 +109,7 @@ def _shifts(dataset: Any, sentence: str, reference: str, difference: Any) -> Fin
     """One verdict on paired differences in all cases."""
     parts = dict(_cases(dataset))
     cases = {name: _shift(difference(part).values, len(parts)) for name, part in parts.items()}
-    found = in_all(sentence, reference, cases)
-    details = "; ".join(f"{name}: {case.statistic}" for name, case in cases.items())
-    return Finding(sentence, reference, found.verdict, f"{found.statistic} | {details}")
+    return in_all(sentence, reference, cases, details=True)
 
 
 def _shift(differences: Array, comparisons: int) -> Finding:
@@ -158,11 +157,7 @@ def _contracts(part: Any, expansion: int) -> list[Finding]:
     for name, paths in looked_at.items():
         cases = {case: _dip(path, len(paths)) for case, path in paths.items()}
         sentence = f"The rank of {name} first falls, then rises ({what})."
-        found = in_all(sentence, "Section 4.1, captions, Figure 12", cases)
-        details = "; ".join(f"{case}: {each.statistic}" for case, each in cases.items())
-        findings.append(
-            Finding(sentence, found.reference, found.verdict, f"{found.statistic} | {details}")
-        )
+        findings.append(in_all(sentence, "Section 4.1, captions, Figure 12", cases, details=True))
     return findings
 
 
@@ -181,11 +176,7 @@ def _dip(paths: Array, comparisons: int) -> Finding:
     more, less = (
         stats.binomtest(count, falls.size, alternative=way).pvalue for way in ("greater", "less")
     )
-    verdict = Verdict.UNDECIDED
-    if more < SIGNIFICANCE / comparisons:
-        verdict = Verdict.SUPPORTED
-    elif less < SIGNIFICANCE / comparisons:
-        verdict = Verdict.NOT_SUPPORTED
+    verdict = decided(more < SIGNIFICANCE / comparisons, less < SIGNIFICANCE / comparisons)
     text = (
         f"{count} of {falls.size} by {MARGIN:g} nats each, median fall {np.median(falls):.3g}, "
         f"rise {np.median(rises):.3g}"

@@ -23,9 +23,9 @@ from rmt_rank.networks.identities import (
     effective_weight,
 )
 from rmt_rank.networks.linear import LinearNetwork
-from rmt_rank.networks.problem import LeastSquaresProblem
-from rmt_rank.paper.experiments.experiment import Arrays
-from rmt_rank.paper.experiments.findings import ENOUGH
+from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
+from rmt_rank.paper.experiments.experiment import Arrays, columns
+from rmt_rank.paper.experiments.findings import ENOUGH, Finding, judge_over, listed
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult
 from rmt_rank.training.schedule import recording_schedule
@@ -35,37 +35,33 @@ from rmt_rank.training.train import train
 __all__ = [
     "SHOWN",
     "Fitted",
-    "blocks",
+    "change_beyond_two",
     "descend_and_fit",
     "fitted_depths",
     "identity",
+    "judge_fitted",
     "medians",
+    "problem_of",
     "references",
+    "train_to_the_end",
 ]
-__all__ += ["train_to_the_end"]
 
 Array = npt.NDArray[np.float64]
 
 # First columns of reports on such networks.
-SHOWN = (
-    "converged",
-    "fitted",
-    "diverged",
-    "initial_gram_rank",
-    "gram_rank",
-    "fitted_gram_rank",
-    "identity_gram_rank",
-    "minimal_gram_rank",
-    "weight_rank",
-    "fitted_weight_rank",
-    "identity_weight_rank",
-    "minimal_weight_rank",
-    "loss",
-    "fitted_loss",
-    "steps",
-    "learning_rate",
-    "at_edge",
+SHOWN = columns(
+    "converged fitted diverged initial_gram_rank gram_rank fitted_gram_rank identity_gram_rank "
+    "minimal_gram_rank weight_rank fitted_weight_rank identity_weight_rank minimal_weight_rank "
+    "loss fitted_loss steps learning_rate at_edge"
 )
+
+
+def problem_of(
+    settings: Mapping[str, Any], rng: np.random.SeedSequence, **options: Any
+) -> LeastSquaresProblem:
+    """The problem of an experiment with one width, task rank and number of examples."""
+    sizes = (settings[name] for name in ("width", "task_rank", "examples"))
+    return least_squares_problem(*sizes, rng=rng, **options)
 
 
 def references(problem: LeastSquaresProblem) -> dict[str, float]:
@@ -293,21 +289,31 @@ def _ends(result: TrainingResult, prefix: str) -> Arrays:
 # --- of datasets with depths and repeats -----------------------------------------------------
 
 
-def blocks(part: Any, name: str) -> Array:
-    """Values with a row for each repeat, a column for each depth."""
-    return np.asarray(part[name].transpose("repeat", "depth").values, dtype=np.float64)
-
-
 def medians(part: Any, name: str) -> str:
     """Medians over repeats, by depth, in words; of `fitted_...` among those that fit."""
     values = part[name]
     if name.startswith("fitted_"):
         values = values.where(part.fitted == 1)
-    shown = (
-        f"{depth}: -" if np.isnan(value) else f"{depth}: {value:.4g}"
-        for depth, value in zip(part.depth.values, values.median("repeat").values, strict=True)
+    return listed(part.depth.values, values.median("repeat").values, ".4g", missing="-")
+
+
+def judge_fitted(
+    sentence: str, reference: str, part: Any, name: str, *, falls: bool = True, comparisons: int = 1
+) -> Finding:
+    """Verdict on a trend over depth at zero training error, with medians; see `judge_over`."""
+    found = judge_over(
+        sentence, reference, part, name, falls=falls, flag="fitted", comparisons=comparisons
     )
-    return ", ".join(shown)
+    return found.saying(f"; medians by depth {medians(part, name)}")
+
+
+def change_beyond_two(part: Any, name: str) -> tuple[Any, int] | None:
+    """Change from two layers to the most that fit, and their number; None if too few fit."""
+    enough = fitted_depths(part)
+    if 2 not in enough or enough[-1] == 2:
+        return None
+    rank = part[name].where(part.fitted == 1)
+    return rank.sel(depth=enough[-1]) - rank.sel(depth=2), enough[-1]
 
 
 def fitted_depths(part: Any) -> list[int]:

@@ -18,7 +18,6 @@ far less noisy than one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,9 +30,9 @@ from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
-    best_rate,
-    grid,
-    run_experiment,
+    by_size,
+    columns,
+    over,
     shared_seed,
 )
 from rmt_rank.paper.experiments.findings import (
@@ -41,10 +40,12 @@ from rmt_rank.paper.experiments.findings import (
     SIGNIFICANCE,
     Finding,
     Verdict,
+    decided,
     in_all,
-    judge_converged,
+    judge_over,
     judge_shift,
 )
+from rmt_rank.paper.experiments.trained.rates import at_best_rate
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult
 from rmt_rank.training.train import train
@@ -56,52 +57,18 @@ Array = npt.NDArray[np.float64]
 # A difference counts as 0 if it is known to be below this share of the number that it corrects.
 _NEGLIGIBLE = 0.1
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "width": 6,
-        "task_ranks": [1, 5],
-        "examples": [3],
-        "scales": [1.0],
-        "depths": [1, 2, 3],
-        "repeats": 6,
-        "steps": 2000,
-    },
-    "quick": {
-        "width": 32,
-        "task_ranks": [2, 24],
-        "examples": [16],
-        "scales": [0.5, 1.0],
-        "depths": [1, 2, 4],
-        "repeats": 12,
-        "steps": 3000,
-    },
-    "full": {
-        "width": 32,
-        "task_ranks": [2, 8, 24],
-        "examples": [8, 16, 24],
-        "scales": [0.5, 1.0],
-        "depths": [1, 2, 4, 8],
-        "repeats": 12,
-        "steps": 12000,
-    },
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
-    return {
-        "tolerance": 1e-3,
-        "rates": [0.5, 0.3, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002],
-        "dtype": "float32",
-    } | _SIZES[size]
-
-
-def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return grid(
-        task_rank=settings["task_ranks"],
-        examples=settings["examples"],
-        scale=settings["scales"],
-        depth=settings["depths"],
-    )
+_settings = by_size(
+    tolerance=1e-3,
+    rates=[0.5, 0.3, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002],
+    dtype="float32",
+    width=(6, 32, 32),
+    task_ranks=([1, 5], [2, 24], [2, 8, 24]),
+    examples=([3], [16], [8, 16, 24]),
+    scales=([1.0], [0.5, 1.0], [0.5, 1.0]),
+    depths=([1, 2, 3], [1, 2, 4], [1, 2, 4, 8]),
+    repeats=(6, 12, 12),
+    steps=(2000, 3000, 12000),
+)
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
@@ -130,23 +97,13 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
         )
         for problem, stream in zip(problems, seed.spawn(len(problems)), strict=True)
     ]
-    best = best_rate(results)
-    rows = [
-        _row(problem, result, best.place) for problem, result in zip(problems, results, strict=True)
-    ]
-    arrays: Arrays = {
-        name: (("repeat",), np.array([row[name] for row in rows])) for name in rows[0]
-    }
-    arrays["learning_rate"] = ((), np.array(best.rate))
-    arrays["at_edge"] = ((), np.array(best.at_edge))
-    return arrays
+    return at_best_rate(problems, results, _row)
 
 
-def _row(problem: LeastSquaresProblem, result: TrainingResult, place: int) -> dict[str, Any]:
-    """Numbers of the network at one of the learning rates."""
-    here = {
-        name: values[place, 0] for name, (_, values) in result.arrays.items() if values.ndim > 1
-    }
+def _row(
+    problem: LeastSquaresProblem, result: TrainingResult, place: int, here: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Test errors of the network at one of the learning rates."""
     if problem.task is None:
         raise ValueError("problem must have a task")
     weight = np.full(problem.task.shape, np.nan)
@@ -157,11 +114,6 @@ def _row(problem: LeastSquaresProblem, result: TrainingResult, place: int) -> di
     least = np.sum((problem.minimum_norm_weight - problem.task) ** 2) / unit
     left_over = np.sum((weight @ outside) ** 2) / unit
     return {
-        "converged": here["status"] == Status.CONVERGED,
-        "diverged": here["status"] == Status.DIVERGED,
-        "loss": here["final_loss"],
-        "steps": here["taken"],
-        "weight_rank": here["final_effective_rank"],
         "test_error": np.sum((weight - problem.task) ** 2) / unit,
         "minimal_test_error": least,
         # what is left of the initial weights outside the data
@@ -171,11 +123,6 @@ def _row(problem: LeastSquaresProblem, result: TrainingResult, place: int) -> di
 
 
 # --- what it says -----------------------------------------------------------------------------
-
-
-def _blocks(part: Any, name: str) -> npt.NDArray[Any]:
-    """A row for each repeat, a column for each depth."""
-    return np.asarray(part[name].transpose("repeat", "depth").values.astype(np.float64))
 
 
 def _by_case(part: Any) -> dict[str, Any]:
@@ -191,8 +138,17 @@ def _judge(dataset: Any) -> list[Finding]:
     ranks = dataset.task_rank.values.tolist()
     by_rank = {rank: _by_case(dataset.sel(task_rank=rank)) for rank in ranks}
     findings = [_over_depth(rank, by_rank[rank], rank < ranks[-1]) for rank in ranks]
-    findings += [_against_one_layer(rank, by_rank[rank]) for rank in ranks]
-    findings += [_against_least_norm(rank, by_rank[rank]) for rank in ranks]
+    for other, words, reference in (
+        ("one layer", "one", "Section 4, Appendix C"),
+        (
+            "least norm",
+            "the least-norm solution W* P",
+            "ours: on average impossible, see the module",
+        ),
+    ):
+        for rank in ranks:
+            sentence = f"At task rank {rank} more layers generalise better than {words}."
+            findings.append(_paired(sentence, reference, by_rank[rank], other))
     findings.append(_mean_error(dataset))
     if dataset.scale.size > 1:
         findings += [_small_scale(rank, dataset.sel(task_rank=rank)) for rank in ranks]
@@ -203,14 +159,8 @@ def _over_depth(rank: int, cases: Mapping[str, Any], low: bool) -> Finding:
     """The paper's claim, as a trend over depth."""
     judged, details = {}, []
     for name, part in cases.items():
-        judged[name] = judge_converged(
-            "",
-            "",
-            _blocks(part, "mean_test_error"),
-            _blocks(part, "converged") == 1,
-            part.depth.values.tolist(),
-            falls=low,
-            comparisons=len(cases),
+        judged[name] = judge_over(
+            "", "", part, "mean_test_error", falls=low, comparisons=len(cases)
         )
         medians = part.mean_test_error.where(part.converged == 1).median("repeat").values
         pairs = zip(part.depth.values, medians, strict=True)
@@ -222,8 +172,7 @@ def _over_depth(rank: int, cases: Mapping[str, Any], low: bool) -> Finding:
         "Section 4, Appendix C",
         judged,
     )
-    text = f"{found.statistic} (Page's test) | {'; '.join(details)}"
-    return Finding(found.sentence, found.reference, found.verdict, text)
+    return found.saying(f" (Page's test) | {'; '.join(details)}")
 
 
 def _pairs(part: Any, depth: int, reference: str) -> Array | None:
@@ -251,27 +200,7 @@ def _paired(sentence: str, reference: str, cases: Mapping[str, Any], against: st
                 judged[case] = Finding("", "", Verdict.UNDECIDED, "")
             else:
                 judged[case] = judge_shift("", "", pairs, comparisons=len(cases) * len(deeper))
-    found = in_all(sentence, reference, judged)
-    text = f"{found.statistic} (Wilcoxon's test over problems)"
-    return Finding(sentence, reference, found.verdict, text)
-
-
-def _against_one_layer(rank: int, cases: Mapping[str, Any]) -> Finding:
-    return _paired(
-        f"At task rank {rank} more layers generalise better than one.",
-        "Section 4, Appendix C",
-        cases,
-        "one layer",
-    )
-
-
-def _against_least_norm(rank: int, cases: Mapping[str, Any]) -> Finding:
-    return _paired(
-        f"At task rank {rank} more layers generalise better than the least-norm solution W* P.",
-        "ours: on average impossible, see the module",
-        cases,
-        "least norm",
-    )
+    return in_all(sentence, reference, judged).saying(" (Wilcoxon's test over problems)")
 
 
 def _mean_error(dataset: Any) -> Finding:
@@ -285,11 +214,8 @@ def _mean_error(dataset: Any) -> Finding:
     mean, error = rest.mean(), rest.std(ddof=1) / np.sqrt(rest.size)
     half = float(stats.t.ppf(1 - SIGNIFICANCE / 2, rest.size - 1)) * error
     left = float(dataset.left_over.where(dataset.converged == 1).mean())
-    verdict = Verdict.UNDECIDED
-    if abs(mean) > half:
-        verdict = Verdict.NOT_SUPPORTED
-    elif half < _NEGLIGIBLE * left:
-        verdict = Verdict.SUPPORTED
+    fails = abs(mean) > half
+    verdict = decided(not fails and half < _NEGLIGIBLE * left, fails)
     text = (
         f"{rest.size} converged runs: mean difference {mean:+.2g}, 99 % confidence interval of "
         f"half width {half:.2g}; mean of what is left {left:.2g}"
@@ -327,23 +253,13 @@ EXPERIMENT = Experiment(
     title="Test error over depth, task rank, initial scale and number of examples",
     reference="Section 4, Appendix C",
     settings=_settings,
-    cells=_cells,
+    cells=over(task_rank="task_ranks", examples="examples", scale="scales", depth="depths"),
     compute=_compute,
     judge=_judge,
-    shown=(
-        "converged",
-        "diverged",
-        "test_error",
-        "mean_test_error",
-        "minimal_test_error",
-        "left_over",
-        "weight_rank",
-        "loss",
-        "steps",
-        "learning_rate",
-        "at_edge",
+    shown=columns(
+        "converged diverged test_error mean_test_error minimal_test_error left_over "
+        "weight_rank loss steps learning_rate at_edge"
     ),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,12 @@ from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
-    grid,
-    run_experiment,
+    by_size,
+    columns,
+    over,
     shared_seed,
 )
-from rmt_rank.paper.experiments.findings import Finding, in_all, judge_converged, judge_trend
+from rmt_rank.paper.experiments.findings import Finding, judge_each, judge_over, listed
 from rmt_rank.paper.experiments.image_problems import image_problem
 from rmt_rank.paper.experiments.trained.gram_blocks import (
     agreement,
@@ -43,46 +43,18 @@ _REFERENCE = "Observation 2, Figure 3"
 # what SIREN takes for sin(omega x), where omega is 1 if the weights have it in them.
 _VARIANCES = {"relu": 2.0, "tanh": 1.0, "gelu": 2.0, "sine": 2.0, "identity": 1.0}
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "width": 16,
-        "examples": 60,
-        "held_out": 40,
-        "depths": [1, 2, 4],
-        "repeats": 2,
-        "tolerance": 0.1,
-        "learning_rate": 0.01,
-        "steps": 200,
-    },
-    "quick": {
-        "width": 32,
-        "examples": 256,
-        "held_out": 256,
-        "depths": [1, 2, 4, 8],
-        "repeats": 9,
-        "tolerance": 0.01,
-        "learning_rate": 0.003,
-        "steps": 1500,
-    },
-    "full": {
-        "width": 64,
-        "examples": 1024,
-        "held_out": 256,
-        "depths": [1, 2, 4, 8],
-        "repeats": 9,
-        "tolerance": 0.001,
-        "learning_rate": 0.002,
-        "steps": 3000,
-    },
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
-    return {"data": "digits", "activations": list(_VARIANCES), **_SIZES[size]}
-
-
-def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return grid(activation=settings["activations"], depth=settings["depths"])
+_settings = by_size(
+    data="digits",
+    activations=list(_VARIANCES),
+    width=(16, 32, 64),
+    examples=(60, 256, 1024),
+    held_out=(40, 256, 256),
+    depths=([1, 2, 4], [1, 2, 4, 8], [1, 2, 4, 8]),
+    repeats=(2, 9, 9),
+    tolerance=(0.1, 0.01, 0.001),
+    learning_rate=(0.01, 0.003, 0.002),
+    steps=(200, 1500, 3000),
+)
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
@@ -155,11 +127,9 @@ def _one(
 
 
 def _judge(dataset: Any) -> list[Finding]:
-    findings = [
-        _falls(dataset.sel(activation=name), name, dataset.activation.size)
-        for name in dataset.activation.values.tolist()
-    ]
-    findings.append(_before(dataset))
+    parts = {name: dataset.sel(activation=name) for name in dataset.activation.values.tolist()}
+    findings = [_falls(part, name, len(parts)) for name, part in parts.items()]
+    findings.append(_before(parts))
     for variable, sentence, reference in (
         (
             "block_share",
@@ -178,90 +148,49 @@ def _judge(dataset: Any) -> list[Finding]:
             "ours: whether blocks are classes",
         ),
     ):
-        findings.append(_blocks(dataset, variable, sentence, reference))
+        findings.append(_blocks(parts, variable, sentence, reference))
     return findings
-
-
-def _rows(part: Any, name: str) -> Any:
-    """Values with a row for each repeat, a column for each depth."""
-    return part[name].transpose("repeat", "depth").values
 
 
 def _medians(part: Any, name: str) -> str:
     """By depth, among the runs that converged."""
     values = part[name].where(part.converged == 1).median("repeat").values
-    pairs = zip(part.depth.values, values, strict=True)
-    return ", ".join(f"{depth}: {value:.3g}" for depth, value in pairs)
-
-
-def _trend(
-    part: Any, name: str, sentence: str, reference: str, *, falls: bool, comparisons: int
-) -> Finding:
-    found = judge_converged(
-        sentence,
-        reference,
-        _rows(part, name),
-        _rows(part, "converged") == 1,
-        part.depth.values.tolist(),
-        falls=falls,
-        comparisons=comparisons,
-    )
-    text = f"{found.statistic}; medians by depth {_medians(part, name)}"
-    return Finding(sentence, reference, found.verdict, text)
+    return listed(part.depth.values, values, ".3g")
 
 
 def _falls(part: Any, name: str, comparisons: int) -> Finding:
-    found = _trend(
-        part,
-        "gram_rank",
+    found = judge_over(
         f"Deeper networks learn Gram matrices of lower rank ({name}).",
         _REFERENCE,
+        part,
+        "gram_rank",
         falls=True,
         comparisons=comparisons,
     )
-    text = (
-        f"{found.statistic}; before training {_medians(part, 'initial_gram_rank')}; loss at most "
-        f"{float(part.loss.max()):.2g}; held-out accuracy {_medians(part, 'test_accuracy')}"
+    return found.saying(
+        f"; medians by depth {_medians(part, 'gram_rank')}; before training "
+        f"{_medians(part, 'initial_gram_rank')}; loss at most {float(part.loss.max()):.2g}; "
+        f"held-out accuracy {_medians(part, 'test_accuracy')}"
     )
-    return Finding(found.sentence, found.reference, found.verdict, text)
 
 
-def _before(dataset: Any) -> Finding:
-    cases = {
-        name: judge_trend(
-            "",
-            "",
-            _rows(dataset.sel(activation=name), "initial_gram_rank"),
-            falls=True,
-            comparisons=dataset.activation.size,
-        )
-        for name in dataset.activation.values.tolist()
-    }
-    return in_all(
+def _before(parts: Mapping[str, Any]) -> Finding:
+    return judge_each(
         "Before training, deeper networks have Gram matrices of lower rank.",
         "Observation 1",
-        cases,
+        parts,
+        "initial_gram_rank",
+        falls=True,
+        flag=None,
     )
 
 
-def _blocks(dataset: Any, variable: str, sentence: str, reference: str) -> Finding:
-    cases = {
-        name: _trend(
-            dataset.sel(activation=name),
-            variable,
-            "",
-            "",
-            falls=False,
-            comparisons=dataset.activation.size,
-        )
-        for name in dataset.activation.values.tolist()
-    }
-    found = in_all(sentence, reference, cases)
-    details = "; ".join(
-        f"{name}, medians by depth {_medians(dataset.sel(activation=name), variable)}"
-        for name in cases
+def _blocks(parts: Mapping[str, Any], variable: str, sentence: str, reference: str) -> Finding:
+    details = (
+        f"{name}, medians by depth {_medians(part, variable)}" for name, part in parts.items()
     )
-    return Finding(sentence, reference, found.verdict, f"{found.statistic} | {details}")
+    found = judge_each(sentence, reference, parts, variable, falls=False)
+    return found.saying(f" | {'; '.join(details)}")
 
 
 EXPERIMENT = Experiment(
@@ -269,25 +198,14 @@ EXPERIMENT = Experiment(
     title="Gram matrices of trained networks, over activations and depth",
     reference=_REFERENCE,
     settings=_settings,
-    cells=_cells,
+    cells=over(activation="activations", depth="depths"),
     compute=_compute,
     judge=_judge,
-    shown=(
-        "converged",
-        "initial_gram_rank",
-        "gram_rank",
-        "initial_block_share",
-        "block_share",
-        "initial_class_share",
-        "class_share",
-        "initial_agreement",
-        "agreement",
-        "loss",
-        "accuracy",
-        "test_accuracy",
-        "steps",
+    shown=columns(
+        "converged initial_gram_rank gram_rank initial_block_share block_share "
+        "initial_class_share class_share initial_agreement agreement loss accuracy "
+        "test_accuracy steps"
     ),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

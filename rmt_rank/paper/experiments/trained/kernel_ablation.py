@@ -9,7 +9,7 @@ singular values.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial, reduce
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -17,23 +17,29 @@ import numpy.typing as npt
 
 from rmt_rank.metrics.gram import KERNELS, gram_effective_rank
 from rmt_rank.networks.linear import LinearNetwork
-from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
+from rmt_rank.networks.problem import LeastSquaresProblem
 from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
-    grid,
-    run_experiment,
+    by_size,
+    columns,
+    over,
     shared_seed,
 )
 from rmt_rank.paper.experiments.findings import (
     Finding,
     in_all,
-    judge_converged,
+    judge_each,
     judge_shift,
-    judge_trend,
 )
-from rmt_rank.paper.experiments.trained.fitting import blocks, descend_and_fit, fitted_depths
+from rmt_rank.paper.experiments.trained.fitting import (
+    change_beyond_two,
+    descend_and_fit,
+    judge_fitted,
+    medians,
+    problem_of,
+)
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult
 
@@ -45,59 +51,24 @@ _REFERENCE = "captions, Figure 10"
 
 _OPTIONS: dict[str, dict[str, Any]] = {"polynomial": {"degree": 2}}
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "width": 8,
-        "task_rank": 6,
-        "examples": 6,
-        "held_out": 32,
-        "depths": [1, 2, 3],
-        "repeats": 3,
-        "steps": 150,
-        "last_steps": 1000,
-        "last_depth": 3,
-    },
-    "quick": {
-        "width": 32,
-        "task_rank": 24,
-        "examples": 24,
-        "held_out": 256,
-        "depths": [1, 2, 4, 8],
-        "repeats": 5,
-        "steps": 2000,
-        "last_steps": 5000,
-        "last_depth": 4,
-    },
-    "full": {
-        "width": 32,
-        "task_rank": 24,
-        "examples": 24,
-        "held_out": 256,
-        "depths": [1, 2, 4, 8, 16, 32],
-        "repeats": 9,
-        "steps": 4000,
-        "last_steps": 20000,
-        "last_depth": 8,
-    },
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
-    return {"kernels": list(KERNELS), "tolerance": 1e-5} | _SIZES[size]
-
-
-def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return grid(depth=settings["depths"], repeat=range(settings["repeats"]))
+_settings = by_size(
+    kernels=list(KERNELS),
+    tolerance=1e-5,
+    width=(8, 32, 32),
+    task_rank=(6, 24, 24),
+    examples=(6, 24, 24),
+    held_out=(32, 256, 256),
+    depths=([1, 2, 3], [1, 2, 4, 8], [1, 2, 4, 8, 16, 32]),
+    repeats=(3, 5, 9),
+    steps=(150, 2000, 4000),
+    last_steps=(1000, 5000, 20000),
+    last_depth=(3, 4, 8),
+)
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
-    problem = least_squares_problem(
-        settings["width"],
-        settings["task_rank"],
-        settings["examples"],
-        rng=shared_seed(seed, problem=cell["repeat"]),
-        test_examples=settings["held_out"],
-    )
+    shared = shared_seed(seed, problem=cell["repeat"])
+    problem = problem_of(settings, shared, test_examples=settings["held_out"])
     weights, found = _trained(
         problem, cell["depth"], settings, shared_seed(seed, weights=cell["repeat"])
     )
@@ -155,44 +126,29 @@ def _judge(dataset: Any) -> list[Finding]:
     return findings
 
 
-def _medians(part: Any, name: str) -> str:
-    values = part[name]
-    if name == "fitted_rank":
-        values = values.where(part.fitted == 1)
-    pairs = zip(part.depth.values, values.median("repeat").values, strict=True)
-    return ", ".join(f"{d}: -" if np.isnan(v) else f"{d}: {v:.4g}" for d, v in pairs)
-
-
 def _at_zero_error(kernel: str, part: Any, comparisons: int) -> Finding:
-    found = judge_converged(
+    found = judge_fitted(
         f"Deeper networks have Gram matrices of lower rank at zero training error ({kernel}).",
         _REFERENCE,
-        blocks(part, "fitted_rank"),
-        blocks(part, "fitted") == 1,
-        part.depth.values.tolist(),
-        falls=True,
+        part,
+        "fitted_rank",
         comparisons=comparisons,
     )
-    text = (
-        f"{found.statistic}; medians by depth {_medians(part, 'fitted_rank')}; after gradient "
-        f"descent {_medians(part, 'trained_rank')}; before training "
-        f"{_medians(part, 'initial_rank')}; the solution of least norm W* P, which does "
+    return found.saying(
+        f"; after gradient descent {medians(part, 'trained_rank')}; before training "
+        f"{medians(part, 'initial_rank')}; the solution of least norm W* P, which does "
         f"not depend on depth: {float(part.minimal_rank.median()):.4g}"
     )
-    return Finding(found.sentence, found.reference, found.verdict, text)
 
 
 def _before(parts: Mapping[str, Any]) -> Finding:
-    cases = {
-        kernel: judge_trend(
-            "", "", blocks(part, "initial_rank"), falls=True, comparisons=len(parts)
-        )
-        for kernel, part in parts.items()
-    }
-    return in_all(
+    return judge_each(
         "Before training, deeper networks have Gram matrices of lower rank under every kernel.",
         _REFERENCE,
-        cases,
+        parts,
+        "initial_rank",
+        falls=True,
+        flag=None,
     )
 
 
@@ -200,13 +156,11 @@ def _beyond_two(parts: Mapping[str, Any]) -> Finding:
     """Verdict on the trend beyond that from one layer to two."""
     cases, shown = {}, []
     for kernel, part in parts.items():
-        enough = fitted_depths(part)
-        if 2 in enough and enough[-1] > 2:
-            rank = part.fitted_rank.where(part.fitted == 1)
-            change = rank.sel(depth=enough[-1]) - rank.sel(depth=2)
+        further = change_beyond_two(part, "fitted_rank")
+        if further is not None:
+            change, depth = further
             cases[kernel] = judge_shift("", "", change, comparisons=len(parts))
-            middle = float(change.median())
-            shown.append(f"{kernel}, depth {enough[-1]} less depth 2: {middle:+.3g}")
+            shown.append(f"{kernel}, depth {depth} less depth 2: {float(change.median()):+.3g}")
     found = in_all(
         "Under every kernel the rank falls on beyond two layers, at zero training error.",
         "ours",
@@ -221,23 +175,13 @@ EXPERIMENT = Experiment(
     title="Rank of the Gram matrix over depth, under several kernels",
     reference=_REFERENCE,
     settings=_settings,
-    cells=_cells,
+    cells=over(depth="depths", repeat="repeats"),
     compute=_compute,
     judge=_judge,
-    shown=(
-        "converged",
-        "fitted",
-        "diverged",
-        "initial_rank",
-        "trained_rank",
-        "fitted_rank",
-        "minimal_rank",
-        "task_rank",
-        "loss",
-        "fitted_loss",
-        "learning_rate",
+    shown=columns(
+        "converged fitted diverged initial_rank trained_rank fitted_rank minimal_rank "
+        "task_rank loss fitted_loss learning_rate"
     ),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

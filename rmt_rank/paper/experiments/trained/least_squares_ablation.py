@@ -9,7 +9,7 @@ less test error than the solution of least norm, W* P; see
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,9 @@ from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
-    grid,
-    run_experiment,
+    by_size,
+    columns,
+    over,
     shared_seed,
 )
 from rmt_rank.paper.experiments.findings import (
@@ -30,63 +31,32 @@ from rmt_rank.paper.experiments.findings import (
     Verdict,
     correlation,
     in_all,
-    judge_converged,
     judge_correlation,
     judge_shift,
 )
-from rmt_rank.paper.experiments.trained.fitting import SHOWN, blocks, medians, train_to_the_end
+from rmt_rank.paper.experiments.trained.fitting import (
+    SHOWN,
+    judge_fitted,
+    medians,
+    train_to_the_end,
+)
 
 __all__ = ["EXPERIMENT", "run", "verdict"]
 
 _REFERENCE = "second revision, Figure 9"
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "width": 8,
-        "task_ranks": [7, 2],
-        "examples": 6,
-        "test_examples": 100,
-        "depths": [1, 2, 3],
-        "repeats": 3,
-        "steps": 150,
-        "last_steps": 1000,
-        "last_depth": 3,
-    },
-    "quick": {
-        "width": 32,
-        "task_ranks": [30, 16, 4],
-        "examples": 24,
-        "test_examples": 1000,
-        "depths": [1, 2, 4, 8],
-        "repeats": 5,
-        "steps": 2000,
-        "last_steps": 5000,
-        "last_depth": 4,
-    },
-    "full": {
-        "width": 32,
-        "task_ranks": [30, 16, 4],
-        "examples": 24,
-        "test_examples": 1000,
-        "depths": [1, 2, 4, 8, 16],
-        "repeats": 20,
-        "steps": 4000,
-        "last_steps": 5000,
-        "last_depth": 8,
-    },
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
-    return {"tolerance": 1e-5} | _SIZES[size]
-
-
-def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return grid(
-        task_rank=settings["task_ranks"],
-        depth=settings["depths"],
-        repeat=range(settings["repeats"]),
-    )
+_settings = by_size(
+    tolerance=1e-5,
+    width=(8, 32, 32),
+    task_ranks=([7, 2], [30, 16, 4], [30, 16, 4]),
+    examples=(6, 24, 24),
+    test_examples=(100, 1000, 1000),
+    depths=([1, 2, 3], [1, 2, 4, 8], [1, 2, 4, 8, 16]),
+    repeats=(3, 5, 20),
+    steps=(150, 2000, 4000),
+    last_steps=(1000, 5000, 5000),
+    last_depth=(3, 4, 8),
+)
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
@@ -119,26 +89,21 @@ def _judge(dataset: Any) -> list[Finding]:
     return findings
 
 
-def _fitted(part: Any, name: str) -> tuple[Any, Any, list[int]]:
-    """Values, which of them count, and the depths."""
-    return blocks(part, name), blocks(part, "fitted") == 1, part.depth.values.tolist()
-
-
 def _generalisation(rank: int, part: Any, *, low: bool) -> Finding:
-    found = judge_converged(
+    found = judge_fitted(
         f"At task rank {rank} {'deeper' if low else 'shallower'} models generalise better.",
         _REFERENCE,
-        *_fitted(part, "fitted_test_loss"),
+        part,
+        "fitted_test_loss",
         falls=low,
         comparisons=2,
     )
-    text = (
-        f"test loss at zero training error, {found.statistic}; medians by depth "
-        f"{medians(part, 'fitted_test_loss')}; the solution of least norm "
-        f"{float(part.minimal_test_loss.median()):.4g}; where gradient descent ended "
-        f"{medians(part, 'test_loss')}, at training losses {medians(part, 'loss')}"
+    return found.saying(
+        f"; the solution of least norm {float(part.minimal_test_loss.median()):.4g}; where "
+        f"gradient descent ended {medians(part, 'test_loss')}, at training losses "
+        f"{medians(part, 'loss')}",
+        before="test loss at zero training error, ",
     )
-    return Finding(found.sentence, found.reference, found.verdict, text)
 
 
 def _against_least_norm(parts: Mapping[int, Any]) -> Finding:
@@ -156,22 +121,20 @@ def _against_least_norm(parts: Mapping[int, Any]) -> Finding:
         cases,
     )
     text = "; ".join(f"{name}: {case.statistic}" for name, case in cases.items())
-    return Finding(found.sentence, found.reference, found.verdict, text)
+    return replace(found, statistic=text)
 
 
 def _rank(rank: int, part: Any, comparisons: int) -> Finding:
-    found = judge_converged(
+    found = judge_fitted(
         f"Effective rank of the weight falls with depth (task rank {rank}).",
         _REFERENCE,
-        *_fitted(part, "fitted_weight_rank"),
-        falls=True,
+        part,
+        "fitted_weight_rank",
         comparisons=comparisons,
     )
-    text = (
-        f"{found.statistic}; medians by depth {medians(part, 'fitted_weight_rank')}; the solution "
-        f"of least norm {float(part.minimal_weight_rank.median()):.4g}"
+    return found.saying(
+        f"; the solution of least norm {float(part.minimal_weight_rank.median()):.4g}"
     )
-    return Finding(found.sentence, found.reference, found.verdict, text)
 
 
 def _threshold(dataset: Any, tau: float) -> Finding:
@@ -201,12 +164,11 @@ def _sensitive(dataset: Any) -> Finding:
     by_depth = abs(counts.isel(depth=-1) - counts.isel(depth=0)).median("threshold")
     # a number for each repeat
     found = judge_shift(sentence, _REFERENCE, (by_depth - by_threshold).median("task_rank"))
-    text = (
-        f"change with depth, from {enough[0]} to {enough[-1]} layers, less that with the "
-        f"threshold: {found.statistic}; medians {float(by_depth.median()):.3g} and "
-        f"{float(by_threshold.median()):.3g}"
+    return found.saying(
+        f"; medians {float(by_depth.median()):.3g} and {float(by_threshold.median()):.3g}",
+        before=f"change with depth, from {enough[0]} to {enough[-1]} layers, less that with the "
+        "threshold: ",
     )
-    return Finding(sentence, _REFERENCE, found.verdict, text)
 
 
 EXPERIMENT = Experiment(
@@ -214,11 +176,10 @@ EXPERIMENT = Experiment(
     title="Rank, training and test loss over depth, for tasks of high and low rank",
     reference=_REFERENCE,
     settings=_settings,
-    cells=_cells,
+    cells=over(task_rank="task_ranks", depth="depths", repeat="repeats"),
     compute=_compute,
     judge=_judge,
-    shown=(*SHOWN, "fitted_threshold_rank", "test_loss", "fitted_test_loss", "minimal_test_loss"),
+    shown=SHOWN + columns("fitted_threshold_rank test_loss fitted_test_loss minimal_test_loss"),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
 from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
-    best_rate,
+    by_size,
+    columns,
     grid,
-    run_experiment,
     shared_seed,
 )
 from rmt_rank.paper.experiments.findings import (
     Finding,
-    Verdict,
+    decided,
     in_all,
-    judge_converged,
+    judge_over,
     judge_shift,
-    judge_trend,
+    listed,
 )
 from rmt_rank.paper.experiments.trained.fitting import identity, references
+from rmt_rank.paper.experiments.trained.rates import at_best_rate
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult
 from rmt_rank.training.train import train
@@ -49,39 +48,23 @@ _RATES: dict[str, list[float] | None] = {
     "random_search": None,
 }
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "width": 6,
-        "examples": 3,
-        "task_ranks": [1],
-        "depths": [1, 2, 3],
-        "repeats": 3,
-        "steps": {"lbfgs": 200, "cma_es": 600, "random_search": 1000, "others": 2000},
-    },
-    "quick": {
-        "width": 32,
-        "examples": 16,
-        "task_ranks": [4],
-        "depths": [1, 2, 4],
-        "repeats": 5,
-        "steps": {"lbfgs": 1000, "cma_es": 3000, "random_search": 10000, "others": 3000},
-    },
-    "full": {
-        "width": 32,
-        "examples": 16,
-        "task_ranks": [4],
-        "depths": [1, 2, 4, 8, 16],
-        "repeats": 5,
-        "steps": {"lbfgs": 2000, "cma_es": 6000, "random_search": 100000, "others": 6000},
-    },
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
+_settings = by_size(
+    scale=1.0,
     # CMA-ES comes near a solution as others do, and takes long to come nearer
-    tolerance = {"cma_es": 1e-2, "others": 1e-3}
-    common = {"scale": 1.0, "tolerance": tolerance, "rates": _RATES, "deepest": {"cma_es": 8}}
-    return common | _SIZES[size]
+    tolerance={"cma_es": 1e-2, "others": 1e-3},
+    rates=_RATES,
+    deepest={"cma_es": 8},
+    width=(6, 32, 32),
+    examples=(3, 16, 16),
+    task_ranks=([1], [4], [4]),
+    depths=([1, 2, 3], [1, 2, 4], [1, 2, 4, 8, 16]),
+    repeats=(3, 5, 5),
+    steps=(
+        {"lbfgs": 200, "cma_es": 600, "random_search": 1000, "others": 2000},
+        {"lbfgs": 1000, "cma_es": 3000, "random_search": 10000, "others": 3000},
+        {"lbfgs": 2000, "cma_es": 6000, "random_search": 100000, "others": 6000},
+    ),
+)
 
 
 def _of(setting: Mapping[str, Any], optimizer: str) -> Any:
@@ -90,15 +73,10 @@ def _of(setting: Mapping[str, Any], optimizer: str) -> Any:
 
 
 def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return [
-        cell
-        for cell in grid(
-            optimizer=settings["rates"],
-            task_rank=settings["task_ranks"],
-            depth=settings["depths"],
-        )
-        if cell["depth"] <= settings["deepest"].get(cell["optimizer"], cell["depth"])
-    ]
+    rates, ranks, depths = (settings[name] for name in ("rates", "task_ranks", "depths"))
+    every = grid(optimizer=rates, task_rank=ranks, depth=depths)
+    deepest = settings["deepest"]
+    return [c for c in every if c["depth"] <= deepest.get(c["optimizer"], c["depth"])]
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
@@ -128,23 +106,13 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
         )
         for repeat, problem in enumerate(problems)
     ]
-    best = best_rate(results)
-    rows = [
-        _row(problem, result, best.place) for problem, result in zip(problems, results, strict=True)
-    ]
-    arrays: Arrays = {
-        name: (("repeat",), np.array([row[name] for row in rows])) for name in rows[0]
-    }
-    arrays["learning_rate"] = ((), np.array(best.rate))
-    arrays["at_edge"] = ((), np.array(best.at_edge))
-    return arrays
+    return at_best_rate(problems, results, _row)
 
 
-def _row(problem: LeastSquaresProblem, result: TrainingResult, place: int) -> dict[str, Any]:
-    """Numbers of the network at one of the learning rates."""
-    here = {
-        name: values[place, 0] for name, (_, values) in result.arrays.items() if values.ndim > 1
-    }
+def _row(
+    problem: LeastSquaresProblem, result: TrainingResult, place: int, here: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Ranks of the network at one of the learning rates, and how far it moved."""
     moved = np.nan
     if here["status"] != Status.DIVERGED:
         first, initial = result.weights[0][place, 0], result.initial_weights[0][place, 0]
@@ -159,25 +127,15 @@ def _row(problem: LeastSquaresProblem, result: TrainingResult, place: int) -> di
         references(problem)
         | at_zero
         | {
-            "converged": here["status"] == Status.CONVERGED,
-            "diverged": here["status"] == Status.DIVERGED,
-            "steps": here["taken"],
-            "loss": here["final_loss"],
             "zero_loss": float(problem.loss(np.zeros((problem.outputs, problem.features)))),
             "initial_gram_rank": here["gram_effective_rank"][0],
             "gram_rank": here["final_gram_effective_rank"],
-            "weight_rank": here["final_effective_rank"],
             "moved_outside": moved,
         }
     )
 
 
 # --- what it says -----------------------------------------------------------------------------
-
-
-def _blocks(part: Any, name: str) -> npt.NDArray[Any]:
-    """A row for each repeat, a column for each depth."""
-    return np.asarray(part[name].transpose("repeat", "depth").values.astype(np.float64))
 
 
 def _judge(dataset: Any) -> list[Finding]:
@@ -205,55 +163,48 @@ def _judge(dataset: Any) -> list[Finding]:
 
 def _bias(part: Any, name: str, comparisons: int) -> Finding:
     part = part.dropna("depth", how="all", subset=["loss"])
-    found = judge_converged(
+    found = judge_over(
         f"{name}: lower rank with depth.",
         "Observation 3, Figure 4",
-        _blocks(part, "gram_rank"),
-        _blocks(part, "converged") == 1,
-        part.depth.values.tolist(),
+        part,
+        "gram_rank",
         falls=True,
         comparisons=comparisons,
     )
     medians = part.gram_rank.where(part.converged == 1).median("repeat").values
-    shown = _listed(part.depth.values, medians)
-    text = (
-        f"{found.statistic}; medians by depth {shown}; least-norm solution, which does not "
-        f"depend on depth: {float(part.minimal_gram_rank.median()):.3f}"
+    return found.saying(
+        f"; medians by depth {listed(part.depth.values, medians)}; least-norm solution, which does "
+        f"not depend on depth: {float(part.minimal_gram_rank.median()):.3f}"
     )
-    return Finding(found.sentence, found.reference, found.verdict, text)
-
-
-def _listed(depths: Any, values: Any) -> str:
-    return ", ".join(f"{d}: {v:.3f}" for d, v in zip(depths, values, strict=True))
 
 
 def _random_search(part: Any) -> list[Finding]:
-    found = judge_trend(
+    found = judge_over(
         "random_search: lower rank with depth.",
         "Observation 3, Figure 4",
-        _blocks(part, "gram_rank"),
+        part,
+        "gram_rank",
         falls=True,
+        flag=None,
     )
-    ranks = _listed(part.depth.values, part.gram_rank.median("repeat").values)
-    initial = _listed(part.depth.values, part.initial_gram_rank.median("repeat").values)
-    text = f"{found.statistic}; medians by depth {ranks}, of a first draw {initial}"
+    ranks = listed(part.depth.values, part.gram_rank.median("repeat").values)
+    initial = listed(part.depth.values, part.initial_gram_rank.median("repeat").values)
     fits = judge_shift(
         "The best of random search explains the data better than the weight 0 does.",
         "ours: the paper does not train random search to zero error",
         part.loss - part.zero_loss,
     )
-    share = _listed(part.depth.values, (part.loss / part.zero_loss).median("repeat").values)
-    fit = f"{fits.statistic}; median loss by depth, in units of that of 0: {share}"
+    share = listed(part.depth.values, (part.loss / part.zero_loss).median("repeat").values)
     return [
-        Finding(found.sentence, found.reference, found.verdict, text),
-        Finding(fits.sentence, fits.reference, fits.verdict, fit),
+        found.saying(f"; medians by depth {ranks}, of a first draw {initial}"),
+        fits.saying(f"; median loss by depth, in units of that of 0: {share}"),
     ]
 
 
 def _against_gradient_descent(part: Any, trained: list[str]) -> Finding:
     """Paired differences: the same problems and initial weights."""
     reference = part.sel(optimizer="gradient_descent")
-    cases, details = {}, []
+    cases = {}
     for name in trained:
         if name == "gradient_descent":
             continue
@@ -265,14 +216,12 @@ def _against_gradient_descent(part: Any, trained: list[str]) -> Finding:
             (other.gram_rank - reference.gram_rank).where(both),
             comparisons=len(trained) - 1,
         )
-        details.append(f"{name}: {cases[name].statistic}")
-    found = in_all(
+    return in_all(
         "Optimizers converge to lower rank than gradient descent does, from the same weights.",
         "ours: what of the rank is the optimizer's doing",
         cases,
+        details=True,
     )
-    text = f"{found.statistic} | {'; '.join(details)}"
-    return Finding(found.sentence, found.reference, found.verdict, text)
 
 
 def _span(dataset: Any) -> Finding:
@@ -287,7 +236,7 @@ def _span(dataset: Any) -> Finding:
         "Gradient descent, momentum, Nesterov and L-BFGS leave W_1 outside the data as it was "
         "(Adam and CMA-ES do not).",
         "ours, proved",
-        Verdict.SUPPORTED if still else Verdict.NOT_SUPPORTED,
+        decided(still),
         "largest relative change: " + ", ".join(f"{k} {v:.1g}" for k, v in moved.items()),
     )
 
@@ -300,23 +249,11 @@ EXPERIMENT = Experiment(
     cells=_cells,
     compute=_compute,
     judge=_judge,
-    shown=(
-        "converged",
-        "diverged",
-        "loss",
-        "steps",
-        "initial_gram_rank",
-        "gram_rank",
-        "identity_gram_rank",
-        "minimal_gram_rank",
-        "weight_rank",
-        "identity_weight_rank",
-        "minimal_weight_rank",
-        "moved_outside",
-        "learning_rate",
-        "at_edge",
+    shown=columns(
+        "converged diverged loss steps initial_gram_rank gram_rank identity_gram_rank "
+        "minimal_gram_rank weight_rank identity_weight_rank minimal_weight_rank "
+        "moved_outside learning_rate at_edge"
     ),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

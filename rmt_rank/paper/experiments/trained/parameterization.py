@@ -6,39 +6,38 @@ Every network is measured where gradient descent ends, and at zero training erro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rmt_rank.networks.linear import LinearNetwork
-from rmt_rank.networks.problem import least_squares_problem
 from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
-    grid,
-    run_experiment,
+    by_size,
+    over,
     shared_seed,
 )
 from rmt_rank.paper.experiments.findings import (
     Finding,
     Verdict,
-    judge_converged,
+    blocks,
     judge_shift,
     judge_trend,
 )
 from rmt_rank.paper.experiments.trained.fitting import (
     SHOWN,
-    blocks,
+    change_beyond_two,
     fitted_depths,
+    judge_fitted,
     medians,
+    problem_of,
     train_to_the_end,
 )
 
 __all__ = ["EXPERIMENT", "run", "verdict"]
-__all__ += ["train_to_the_end", "verdict"]
 
 Array = npt.NDArray[np.float64]
 
@@ -48,63 +47,24 @@ _INITIALISATIONS = {
     "marginals": "all weights begin with the entries of that product",
 }
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "width": 8,
-        "task_rank": 6,
-        "examples": 6,
-        "depths": [1, 2, 3],
-        "as_depth": 3,
-        "repeats": 3,
-        "steps": 150,
-        "last_steps": 1000,
-        "last_depth": 3,
-    },
-    "quick": {
-        "width": 32,
-        "task_rank": 24,
-        "examples": 24,
-        "depths": [1, 2, 4, 8],
-        "as_depth": 32,
-        "repeats": 5,
-        "steps": 2000,
-        "last_steps": 5000,
-        "last_depth": 4,
-    },
-    "full": {
-        "width": 32,
-        "task_rank": 24,
-        "examples": 24,
-        "depths": [1, 2, 4, 8, 16, 32],
-        "as_depth": 32,
-        "repeats": 9,
-        "steps": 4000,
-        "last_steps": 20000,
-        "last_depth": 8,
-    },
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
-    return {"initialisations": list(_INITIALISATIONS), "tolerance": 1e-5} | _SIZES[size]
-
-
-def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return grid(
-        initialisation=settings["initialisations"],
-        depth=settings["depths"],
-        repeat=range(settings["repeats"]),
-    )
+_settings = by_size(
+    initialisations=list(_INITIALISATIONS),
+    tolerance=1e-5,
+    width=(8, 32, 32),
+    task_rank=(6, 24, 24),
+    examples=(6, 24, 24),
+    depths=([1, 2, 3], [1, 2, 4, 8], [1, 2, 4, 8, 16, 32]),
+    as_depth=(3, 32, 32),
+    repeats=(3, 5, 9),
+    steps=(150, 2000, 4000),
+    last_steps=(1000, 5000, 20000),
+    last_depth=(3, 4, 8),
+)
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
     repeat, initialisation = cell["repeat"], cell["initialisation"]
-    problem = least_squares_problem(
-        settings["width"],
-        settings["task_rank"],
-        settings["examples"],
-        rng=shared_seed(seed, problem=repeat),
-    )
+    problem = problem_of(settings, shared_seed(seed, problem=repeat))
     as_depth = None if initialisation == "normal" else settings["as_depth"]
     return train_to_the_end(
         problem,
@@ -144,30 +104,25 @@ def _after_descent(name: str, part: Any, comparisons: int) -> Finding:
         complete=float(part.converged.astype(float).mean()),
         comparisons=comparisons,
     )
-    text = (
-        f"{found.statistic}; medians by depth {medians(part, 'gram_rank')}; where they began "
+    return found.saying(
+        f"; medians by depth {medians(part, 'gram_rank')}; where they began "
         f"{medians(part, 'initial_gram_rank')}; loss {medians(part, 'loss')}"
     )
-    return Finding(found.sentence, found.reference, found.verdict, text)
 
 
 def _at_zero_error(name: str, part: Any, comparisons: int) -> Finding:
-    found = judge_converged(
+    found = judge_fitted(
         f"Deeper networks have Gram matrices of lower rank at zero training error "
         f"({_INITIALISATIONS[name]}).",
         "Observation 4, Figure 5",
-        blocks(part, "fitted_gram_rank"),
-        blocks(part, "fitted") == 1,
-        part.depth.values.tolist(),
-        falls=True,
+        part,
+        "fitted_gram_rank",
         comparisons=comparisons,
     )
-    text = (
-        f"{found.statistic}; medians by depth {medians(part, 'fitted_gram_rank')}; by the "
-        f"identity {medians(part, 'identity_gram_rank')}; the solution of least norm W* P, which "
-        f"does not depend on depth: {float(part.minimal_gram_rank.median()):.4g}"
+    return found.saying(
+        f"; by the identity {medians(part, 'identity_gram_rank')}; the solution of least norm "
+        f"W* P, which does not depend on depth: {float(part.minimal_gram_rank.median()):.4g}"
     )
-    return Finding(found.sentence, found.reference, found.verdict, text)
 
 
 def _reads_lower(dataset: Any) -> Finding:
@@ -189,14 +144,11 @@ def _beyond_two(name: str, part: Any, comparisons: int) -> Finding:
         f"The Gram matrix's rank falls on beyond two layers, at zero training error "
         f"({_INITIALISATIONS[name]})."
     )
-    enough = fitted_depths(part)
-    if 2 not in enough or enough[-1] == 2:
+    further = change_beyond_two(part, "fitted_gram_rank")
+    if further is None:
         return Finding(sentence, "ours", Verdict.UNDECIDED, "too few runs converged")
-    rank = part.fitted_gram_rank.where(part.fitted == 1)
-    change = rank.sel(depth=enough[-1]) - rank.sel(depth=2)
-    found = judge_shift(sentence, "ours", change, comparisons=comparisons)
-    text = f"depth {enough[-1]} less depth 2: {found.statistic}"
-    return Finding(sentence, "ours", found.verdict, text)
+    found = judge_shift(sentence, "ours", further[0], comparisons=comparisons)
+    return found.saying(before=f"depth {further[1]} less depth 2: ")
 
 
 def _below_least_norm(name: str, part: Any, comparisons: int) -> Finding:
@@ -211,13 +163,12 @@ def _below_least_norm(name: str, part: Any, comparisons: int) -> Finding:
         deepest.fitted == 1
     )
     found = judge_shift(sentence, reference, difference, comparisons=comparisons)
-    text = (
-        f"depth {enough[-1]}: {found.statistic}; medians by depth "
-        f"{medians(part, 'fitted_weight_rank')}; by the identity "
+    return found.saying(
+        f"; medians by depth {medians(part, 'fitted_weight_rank')}; by the identity "
         f"{medians(part, 'identity_weight_rank')}; W* P "
-        f"{float(part.minimal_weight_rank.median()):.4g}"
+        f"{float(part.minimal_weight_rank.median()):.4g}",
+        before=f"depth {enough[-1]}: ",
     )
-    return Finding(sentence, reference, found.verdict, text)
 
 
 EXPERIMENT = Experiment(
@@ -225,11 +176,10 @@ EXPERIMENT = Experiment(
     title="Rank from initialisation to convergence, with default and with low-rank initial weights",
     reference="Observation 4, Figure 5",
     settings=_settings,
-    cells=_cells,
+    cells=over(initialisation="initialisations", depth="depths", repeat="repeats"),
     compute=_compute,
     judge=_judge,
     shown=SHOWN,
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rmt_rank.networks.linear import LinearNetwork
-from rmt_rank.networks.problem import least_squares_problem
 from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
-    grid,
-    run_experiment,
+    by_size,
+    columns,
+    over,
     shared_seed,
 )
 from rmt_rank.paper.experiments.findings import (
     Finding,
     correlation,
     in_all,
-    judge_converged,
     judge_correlation,
     judge_shift,
 )
-from rmt_rank.paper.experiments.trained.fitting import SHOWN, blocks, medians, train_to_the_end
+from rmt_rank.paper.experiments.trained.fitting import (
+    SHOWN,
+    judge_fitted,
+    problem_of,
+    train_to_the_end,
+)
 
 __all__ = ["EXPERIMENT", "run", "verdict"]
 
@@ -44,55 +47,21 @@ _MEASURES = {
     "nuclear_norm": "nuclear norm",
 }
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "width": 8,
-        "task_rank": 6,
-        "examples": 6,
-        "depths": [1, 2, 3],
-        "repeats": 4,
-        "steps": 150,
-        "last_steps": 1000,
-        "last_depth": 3,
-    },
-    "quick": {
-        "width": 32,
-        "task_rank": 24,
-        "examples": 24,
-        "depths": [1, 2, 4, 8],
-        "repeats": 8,
-        "steps": 4000,
-        "last_steps": 5000,
-        "last_depth": 8,
-    },
-    "full": {
-        "width": 32,
-        "task_rank": 24,
-        "examples": 24,
-        "depths": [1, 2, 4, 8, 16, 32],
-        "repeats": 9,
-        "steps": 4000,
-        "last_steps": 5000,
-        "last_depth": 8,
-    },
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
-    return {"tolerance": 1e-5} | _SIZES[size]
-
-
-def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return grid(depth=settings["depths"], repeat=range(settings["repeats"]))
+_settings = by_size(
+    tolerance=1e-5,
+    width=(8, 32, 32),
+    task_rank=(6, 24, 24),
+    examples=(6, 24, 24),
+    depths=([1, 2, 3], [1, 2, 4, 8], [1, 2, 4, 8, 16, 32]),
+    repeats=(4, 8, 9),
+    steps=(150, 4000, 4000),
+    last_steps=(1000, 5000, 5000),
+    last_depth=(3, 8, 8),
+)
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
-    problem = least_squares_problem(
-        settings["width"],
-        settings["task_rank"],
-        settings["examples"],
-        rng=shared_seed(seed, problem=cell["repeat"]),
-    )
+    problem = problem_of(settings, shared_seed(seed, problem=cell["repeat"]))
     network = LinearNetwork((settings["width"],) * (cell["depth"] + 1))
     return train_to_the_end(problem, network, settings, seed)
 
@@ -124,17 +93,13 @@ def _judge(dataset: Any) -> list[Finding]:
 
 
 def _falls(dataset: Any, name: str) -> Finding:
-    found = judge_converged(
+    return judge_fitted(
         f"The {_MEASURES[name]} of the weight falls with depth, at zero training error.",
         _REFERENCE,
-        blocks(dataset, f"fitted_{name}"),
-        blocks(dataset, "fitted") == 1,
-        dataset.depth.values.tolist(),
-        falls=True,
+        dataset,
+        f"fitted_{name}",
         comparisons=len(_MEASURES),
     )
-    text = f"{found.statistic}; medians by depth {medians(dataset, f'fitted_{name}')}"
-    return Finding(found.sentence, found.reference, found.verdict, text)
 
 
 def _through_training(dataset: Any, first: str, second: str) -> Array:
@@ -157,11 +122,10 @@ def _magnitude(dataset: Any) -> Finding:
         "ours, on Appendix D, which says that it can be any number, by scale",
         rank - size,
     )
-    text = (
-        f"correlation with effective rank less that with the Frobenius norm, {found.statistic}; "
-        f"medians {np.median(rank):.2f} and {np.median(size):.2f}"
+    return found.saying(
+        f"; medians {np.median(rank):.2f} and {np.median(size):.2f}",
+        before="correlation with effective rank less that with the Frobenius norm, ",
     )
-    return Finding(found.sentence, found.reference, found.verdict, text)
 
 
 EXPERIMENT = Experiment(
@@ -169,17 +133,11 @@ EXPERIMENT = Experiment(
     title="Effective, threshold and stable rank and the nuclear norm through training, over depth",
     reference=_REFERENCE,
     settings=_settings,
-    cells=_cells,
+    cells=over(depth="depths", repeat="repeats"),
     compute=_compute,
     judge=_judge,
-    shown=(
-        *SHOWN,
-        "fitted_threshold_rank",
-        "fitted_stable_rank",
-        "fitted_nuclear_norm",
-        "fitted_frobenius_norm",
-    ),
+    shown=SHOWN
+    + columns("fitted_threshold_rank fitted_stable_rank fitted_nuclear_norm fitted_frobenius_norm"),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

@@ -9,34 +9,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from rmt_rank.networks.linear import LinearNetwork
-from rmt_rank.networks.problem import least_squares_problem
 from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
-    grid,
-    run_experiment,
+    by_size,
+    over,
     shared_seed,
 )
 from rmt_rank.paper.experiments.findings import (
     ENOUGH,
     Finding,
     Verdict,
-    judge_converged,
+    judge_over,
     judge_shift,
-    judge_trend,
+    listed,
 )
 from rmt_rank.paper.experiments.trained.fitting import (
     SHOWN,
-    blocks,
     fitted_depths,
+    judge_fitted,
     medians,
+    problem_of,
     train_to_the_end,
 )
 
@@ -55,59 +54,22 @@ _NETWORKS = {
     "residual-batch-norm": "residual networks with batch normalisation",
 }
 
-_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "width": 6,
-        "task_rank": 2,
-        "examples": 4,
-        "depths": [1, 2, 3],
-        "repeats": 2,
-        "steps": 60,
-        "last_steps": 1000,
-        "last_depth": 2,
-    },
-    "quick": {
-        "width": 32,
-        "task_rank": 4,
-        "examples": 16,
-        "depths": [1, 2, 4, 8],
-        "repeats": 3,
-        "steps": 1000,
-        "last_steps": 500,
-        "last_depth": 8,
-    },
-    "full": {
-        "width": 32,
-        "task_rank": 4,
-        "examples": 16,
-        "depths": [1, 2, 4, 8, 16, 32],
-        "repeats": 10,
-        "steps": 2000,
-        "last_steps": 5000,
-        "last_depth": 16,
-    },
-}
-
-
-def _settings(size: str) -> dict[str, Any]:
-    return {"networks": list(_NETWORKS), "tolerance": 1e-4} | _SIZES[size]
-
-
-def _cells(settings: Mapping[str, Any]) -> list[Cell]:
-    return grid(
-        network=settings["networks"],
-        depth=settings["depths"],
-        repeat=range(settings["repeats"]),
-    )
+_settings = by_size(
+    networks=list(_NETWORKS),
+    tolerance=1e-4,
+    width=(6, 32, 32),
+    task_rank=(2, 4, 4),
+    examples=(4, 16, 16),
+    depths=([1, 2, 3], [1, 2, 4, 8], [1, 2, 4, 8, 16, 32]),
+    repeats=(2, 3, 10),
+    steps=(60, 1000, 2000),
+    last_steps=(1000, 500, 5000),
+    last_depth=(2, 8, 16),
+)
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
-    problem = least_squares_problem(
-        settings["width"],
-        settings["task_rank"],
-        settings["examples"],
-        rng=shared_seed(seed, problem=cell["repeat"]),
-    )
+    problem = problem_of(settings, shared_seed(seed, problem=cell["repeat"]))
     network, depth = cell["network"], cell["depth"]
     shape = LinearNetwork(
         (settings["width"],) * (depth + 1),
@@ -149,21 +111,18 @@ def _later(dataset: Any) -> int:
 
 
 def _falls(name: str, part: Any) -> Finding:
-    found = judge_converged(
+    found = judge_fitted(
         f"Rank falls with depth at zero training error ({_NETWORKS[name]}).",
         _REFERENCE,
-        blocks(part, "fitted_weight_rank"),
-        blocks(part, "fitted") == 1,
-        part.depth.values.tolist(),
-        falls=True,
+        part,
+        "fitted_weight_rank",
         comparisons=len(_NETWORKS),
     )
-    text = (
-        f"{found.statistic}; medians by depth {medians(part, 'fitted_weight_rank')}; the solution "
-        f"of least norm {float(part.minimal_weight_rank.median()):.4g}; where gradient descent "
-        f"ended {medians(part, 'weight_rank')}, at training losses {medians(part, 'loss')}"
+    return found.saying(
+        f"; the solution of least norm {float(part.minimal_weight_rank.median()):.4g}; where "
+        f"gradient descent ended {medians(part, 'weight_rank')}, at training losses "
+        f"{medians(part, 'loss')}"
     )
-    return Finding(found.sentence, found.reference, found.verdict, text)
 
 
 def _stays(name: str, part: Any, plain: Any, first: int, comparisons: int) -> Finding:
@@ -177,15 +136,16 @@ def _stays(name: str, part: Any, plain: Any, first: int, comparisons: int) -> Fi
         return Finding(sentence, _REFERENCE, Verdict.UNDECIDED, text)
     fall = _fall(part, first, enough[-1])
     found = judge_shift(sentence, _REFERENCE, fall - _MARGIN, comparisons=comparisons)
-    text = (
+    words = (
         f"fall from depth {first} to {enough[-1]}, median {float(fall.median()):.3f}, less "
-        f"{_MARGIN:g}: {found.statistic}"
+        f"{_MARGIN:g}: "
     )
+    text = ""
     shared = [d for d in fitted_depths(plain) if first < d <= enough[-1]]
     if shared and first in fitted_depths(plain):
         other = float(_fall(plain, first, shared[-1]).median())
-        text += f"; plain networks fall by {other:.3f} to depth {shared[-1]}"
-    return Finding(sentence, _REFERENCE, found.verdict, text)
+        text = f"; plain networks fall by {other:.3f} to depth {shared[-1]}"
+    return found.saying(text, before=words)
 
 
 def _fall(part: Any, first: int, last: int) -> Any:
@@ -196,36 +156,37 @@ def _fall(part: Any, first: int, last: int) -> Any:
 def _unstable(parts: Mapping[str, Any]) -> Finding:
     """Verdict on outputs growing with depth without normalisation, and the effect on training."""
     part, normalised = parts["residual"], parts["residual-batch-norm"]
-    found = judge_trend(
+    found = judge_over(
         "The output of residual networks without batch normalisation grows with depth.",
         _REFERENCE,
-        blocks(part, "initial_loss"),
+        part,
+        "initial_loss",
         falls=False,
+        flag=None,
     )
-    text = f"initial loss, {found.statistic}"
+    text = ""
     for name, each in (("without", part), ("with", normalised)):
         rates = medians(each, "learning_rate")
         share = each.fitted.astype(float).mean("repeat").values
-        fitted = ", ".join(
-            f"{d}: {s:.0%}" for d, s in zip(each.depth.values.tolist(), share, strict=True)
-        )
+        fitted = listed(each.depth.values, share, ".0%")
         text += (
             f"; {name} batch normalisation: medians by depth {medians(each, 'initial_loss')}, "
             f"best learning rate {rates}, zero training error {fitted}"
         )
-    return Finding(found.sentence, found.reference, found.verdict, text)
+    return found.saying(text, before="initial loss, ")
 
 
 def _at_initialisation(name: str, part: Any, comparisons: int) -> Finding:
-    found = judge_trend(
+    found = judge_over(
         f"Before training, too, rank falls with depth ({_NETWORKS[name]}).",
         "ours: proved for infinite width at a fixed variance of the branches",
-        blocks(part, "initial_weight_rank"),
+        part,
+        "initial_weight_rank",
         falls=True,
+        flag=None,
         comparisons=comparisons,
     )
-    text = f"{found.statistic}; medians by depth {medians(part, 'initial_weight_rank')}"
-    return Finding(found.sentence, found.reference, found.verdict, text)
+    return found.saying(f"; medians by depth {medians(part, 'initial_weight_rank')}")
 
 
 EXPERIMENT = Experiment(
@@ -233,11 +194,10 @@ EXPERIMENT = Experiment(
     title="Rank of plain and residual networks, with and without batch normalisation, over depth",
     reference=_REFERENCE,
     settings=_settings,
-    cells=_cells,
+    cells=over(network="networks", depth="depths", repeat="repeats"),
     compute=_compute,
     judge=_judge,
     shown=("initial_weight_rank", "initial_loss", *SHOWN),
 )
 
-# the experiment as Python functions, see `run_experiment`
-run, verdict = partial(run_experiment, EXPERIMENT), EXPERIMENT.judge
+run, verdict = EXPERIMENT.run, EXPERIMENT.judge

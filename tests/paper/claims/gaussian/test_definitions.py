@@ -15,8 +15,14 @@ def evidence(name, seed=0):
     return {line.check: line.verdict for line in claim.check(context)}
 
 
-@pytest.mark.parametrize("name", [claim.name for claim in CLAIMS])
-@pytest.mark.parametrize("seed", range(5))
+def seeds(name):
+    # one claim spends its time on quadrature, which does not depend on the seed
+    return range(1 if name == "metrics.errata.two-normals" else 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "seed"), [(claim.name, seed) for claim in CLAIMS for seed in seeds(claim.name)]
+)
 def test_the_claims_hold(name, seed):
     verdicts = set(evidence(name, seed).values())
     expected = {Verdict.HOLDS}

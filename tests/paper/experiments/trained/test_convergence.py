@@ -49,13 +49,6 @@ def test_a_tiny_run(tiny):
     assert tiny.task_gram_rank.sel(task_rank=1).max() < 1e-10
 
 
-def test_resuming_gives_the_same_numbers(tiny, tiny_runs, tmp_path):
-    folder = tiny_runs.folder("convergence", tmp_path / "run")
-    (folder / "task_rank-2_problem-0_depth-2.npz").unlink()
-    again = convergence.run("tiny", folder=folder)
-    assert again.drop_vars("seconds").identical(tiny.drop_vars("seconds"))
-
-
 def test_identity_by_hand():
     problem = least_squares_problem(6, 2, 3, rng=0)
     result = train(problem, 2, learning_rate=0.1, seeds=2, tolerance=1e-9, record=1, rng=0)
@@ -179,8 +172,3 @@ def test_the_identity_of_networks_that_diverged_is_not_asked_for():
     for values in fitting.identity(problem, result).values():
         assert np.isnan(values[0]).all()
         assert np.isfinite(values[1]).all()
-
-
-def test_errors():
-    with pytest.raises(ValueError, match="size must be one of"):
-        convergence.run("large")

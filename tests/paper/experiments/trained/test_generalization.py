@@ -57,13 +57,6 @@ def test_a_tiny_run(tiny):
     assert (abs(product) <= bound).all()
 
 
-def test_resuming_gives_the_same_numbers(tiny, tiny_runs, tmp_path):
-    folder = tiny_runs.folder("generalization", tmp_path / "run")
-    (folder / "task_rank-5_examples-3_scale-1.0_depth-3.npz").unlink()
-    again = generalization.run("tiny", folder=folder)
-    assert again.drop_vars("seconds").identical(tiny.drop_vars("seconds"))
-
-
 @pytest.mark.parametrize("sign", [1, -1])
 def test_over_depth(made, sign):
     made["mean_test_error"] = 0 * made.test_error - sign * made.depth
@@ -153,8 +146,3 @@ def test_the_other_sign_trains_alike():
     # what the loss leaves in the span is of the order of its root, 3e-5, times the weight's size
     assert np.mean(errors) == pytest.approx(least + left_over, abs=1e-3)
     assert abs(errors[0] - errors[1]) > 0.1
-
-
-def test_errors():
-    with pytest.raises(ValueError, match="size must be one of"):
-        generalization.run("large")

@@ -9,11 +9,6 @@ from rmt_rank.paper.experiments.trained import least_squares_ablation
 xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 
 
-@pytest.fixture
-def folder(tiny_runs, tmp_path):
-    return tiny_runs.folder("least-squares-ablation", tmp_path / "run")
-
-
 @pytest.fixture(scope="module")
 def tiny(tiny_runs):
     return tiny_runs("least-squares-ablation")
@@ -47,12 +42,6 @@ def test_a_tiny_run(tiny):
     assert (least > 0).all()
     # counts at a lower threshold are at least as high
     assert (tiny.threshold_rank.diff("threshold") <= 0).all()
-
-
-def test_resuming_gives_the_same_numbers(tiny, folder):
-    (folder / "task_rank-2_depth-3_repeat-0.npz").unlink()
-    again = least_squares_ablation.run("tiny", folder=folder)
-    assert again.drop_vars("seconds").identical(tiny.drop_vars("seconds"))
 
 
 @pytest.mark.parametrize(
@@ -108,8 +97,3 @@ def test_sensitive(made, by_threshold, by_depth, expected):
     assert of(made, "Threshold rank is sensitive") is expected
     made["fitted"] = made.fitted & (made.depth == 1)
     assert of(made, "Threshold rank is sensitive") is Verdict.UNDECIDED
-
-
-def test_errors():
-    with pytest.raises(ValueError, match="size must be"):
-        least_squares_ablation.run("huge")

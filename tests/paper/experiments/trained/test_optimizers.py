@@ -42,13 +42,6 @@ def test_a_tiny_run(tiny):
     assert (tiny.learning_rate.isnull() == tiny.optimizer.isin(["lbfgs", "random_search"])).all()
 
 
-def test_resuming_gives_the_same_numbers(tiny, tiny_runs, tmp_path):
-    folder = tiny_runs.folder("optimizers", tmp_path / "run")
-    (folder / "optimizer-cma_es_task_rank-1_depth-2.npz").unlink()
-    again = optimizers.run("tiny", folder=folder)
-    assert again.drop_vars("seconds").identical(tiny.drop_vars("seconds"))
-
-
 def test_depth(tiny):
     dataset = more(tiny)
     falling = dataset.gram_rank * 0 - dataset.depth
@@ -114,8 +107,3 @@ def test_depths_that_are_not_run_are_not_named(tiny):
     dataset = dataset.where(there)
     assert "left out" not in of(dataset, "cma_es").statistic
     assert of(dataset, "cma_es").verdict is Verdict.UNDECIDED
-
-
-def test_errors():
-    with pytest.raises(ValueError, match="size must be one of"):
-        optimizers.run("large")

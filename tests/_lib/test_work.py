@@ -1,13 +1,14 @@
-"""Worker processes of commands: when they exit, and when they do not."""
+"""Items of work: loaded or computed, and kept; worker processes, and when they exit."""
 
 import os
 import signal
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from rmt_rank.paper.experiments.workers import processes
+from rmt_rank._lib import work
+from rmt_rank._lib.work import completed, processes
 
 pytest.importorskip("xarray", reason="xarray is not installed")
 
@@ -53,7 +54,7 @@ def test_a_worker_in_a_long_call_ends_with_its_parent(start):
     script = """
 import os, signal, time
 import numpy
-from rmt_rank.paper.experiments.workers import processes
+from rmt_rank._lib.work import processes
 if __name__ == "__main__":
     with processes(2) as pool:
         ones = numpy.ones(2**20)
@@ -100,3 +101,51 @@ def test_workers_of_others_are_left_alone():
         with pytest.raises(ZeroDivisionError), processes(2) as other:
             other.submit(divmod, 1, 0).result()
         assert mine.submit(sum, [1, 2]).result() == 3
+
+
+class Failing:
+    """An executor whose second item ends in an error, all others being done by then."""
+
+    def __init__(self):
+        self.futures = []
+
+    def submit(self, function, *arguments):
+        future = Future()
+        future.set_running_or_notify_cancel()
+        if len(self.futures) == 1:
+            future.set_exception(ArithmeticError("no convergence"))
+        else:
+            future.set_result(function(*arguments))
+        self.futures.append(future)
+        return future
+
+
+def test_items_that_are_done_are_loaded_first_and_only_the_others_computed():
+    kept, told, computed = {3: 30}, [], []
+
+    def compute(item):
+        computed.append(item)
+        return 10 * item
+
+    found = completed(
+        range(1, 5), compute, kept.get, kept.__setitem__, progress=lambda *both: told.append(both)
+    )
+    assert list(found) == [(3, 30), (1, 10), (2, 20), (4, 40)]
+    assert computed == [1, 2, 4]
+    assert kept == {1: 10, 2: 20, 3: 30, 4: 40}
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_finished_items_are_kept_when_another_fails(monkeypatch):
+    kept, executor = {}, Failing()
+    with pytest.raises(ArithmeticError, match="no convergence"):
+        list(completed(range(6), str, kept.get, kept.__setitem__, executor))
+    assert kept == {item: str(item) for item in (0, 2, 3, 4, 5)}
+    # no more than so many are submitted before a result is waited for
+    kept.clear()
+    monkeypatch.setattr(work, "_IN_FLIGHT", 2)
+    executor = Failing()
+    with pytest.raises(ArithmeticError, match="no convergence"):
+        list(completed(range(6), str, kept.get, kept.__setitem__, executor))
+    assert len(executor.futures) == 2
+    assert kept == {0: "0"}

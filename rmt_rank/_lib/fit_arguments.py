@@ -1,0 +1,60 @@
+"""Arguments of the fits of laws with one shape, as `scipy.stats.rv_continuous.fit` has them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from rmt_rank._lib.validation import real, real_array
+
+__all__ = ["fit_arguments"]
+
+Array = npt.NDArray[np.float64]
+
+
+def fit_arguments(
+    shape: str, data: Any, args: tuple[Any, ...], kwds: dict[str, Any]
+) -> tuple[Any, tuple[float, ...]]:
+    """Check the arguments of a fit with one shape; `kwds` become floats in place.
+
+    Values at floc are left out with a warning if the likelihood is maximised.
+    """
+    fixed = {"f0", f"f{shape}", f"fix_{shape}", "fscale"}
+    for name, value in kwds.items():
+        if name in fixed | {shape, "scale"}:
+            kwds[name] = real(name, value, above=0)
+        elif name in ("floc", "loc"):
+            kwds[name] = real(name, value)
+    args = tuple(real(shape, value, above=0) for value in args)
+    if isinstance(data, stats.CensoredData):
+        return data, args
+    values = real_array("data", data).ravel()
+    if str(kwds.get("method", "mle")).lower() == "mle" and "floc" in kwds:
+        values = _above(values, kwds["floc"])
+    if not fixed & kwds.keys() and np.all(values == values[0]):
+        raise ValueError(
+            f"data must hold two different values, or {shape} or scale must be fixed, got "
+            f"{values.size} times {float(values[0])!r}"
+        )
+    return values, args
+
+
+def _above(values: Array, loc: float) -> Array:
+    """Values above loc; values at loc are left out with a warning, values below are refused."""
+    if (below := values[values < loc]).size:
+        raise ValueError(f"data must be >= floc = {loc!r}, got {float(below[0])!r}")
+    kept = values[values > loc]
+    if kept.size == 0:
+        raise ValueError(f"data must hold values above floc = {loc!r}, got none of {values.size}")
+    if kept.size < values.size:
+        warnings.warn(
+            f"{values.size - kept.size} of {values.size} data are exactly {loc:g}, where the "
+            "density may be infinite: they are left out of the fit",
+            UserWarning,
+            stacklevel=4,
+        )
+    return kept
