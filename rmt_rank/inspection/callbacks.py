@@ -57,8 +57,8 @@ def log_ranks(
     >>> for name, value in found.items():
     ...     print(name, round(value, 3))
     rank/a/effective_rank 3.689
-    rank/a/deficit_gaussian -0.219
-    rank/mean_deficit_gaussian -0.219
+    rank/a/deficit_gaussian -0.224
+    rank/mean_deficit_gaussian -0.224
     """
     start = string("prefix", prefix)
     found: dict[str, float] = {}

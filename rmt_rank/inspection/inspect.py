@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from rmt_rank._lib.random import RNG, streams
 from rmt_rank._lib.validation import boolean, integer, shown
+from rmt_rank.inspection import location
 from rmt_rank.inspection.compare import Comparison, compare
 from rmt_rank.inspection.matrices import NamedMatrix, matrices
 from rmt_rank.inspection.nulls import null_of, resolve
@@ -26,6 +27,8 @@ __all__ = ["inspect"]
 
 # Null models that depend on more than the matrix.
 _INIT, _CHECKPOINT = "init", "checkpoint"
+# Smallest side of a matrix whose deficit is located.
+_SMALLEST_LOCATED = 4
 # Initialisations of PyTorch's classes, by the law of their entries.
 _LAWS = {"uniform": "uniform", "normal": "gaussian", "orthogonal": "orthogonal"}
 
@@ -39,6 +42,7 @@ def inspect(
     groups: Mapping[str, int] | None = None,
     select: Callable[[str], bool] | None = None,
     draws: int | None = None,
+    locate: bool = True,
     rng: RNG = 0,
     progress: Callable[[str, float], None] | None = None,
 ) -> Inspection:
@@ -68,6 +72,9 @@ def inspect(
     draws : int, optional
         Number of random matrices for each null model, at least 8.  By default formulas are used
         where they hold, and as many draws as are cheap elsewhere.
+    locate : bool, default True
+        Whether to say where each deficit sits: in spikes beyond the bulk of the spectrum, in the
+        bulk, in a heavy tail, or none.  Sides below 4 have no answer.
     rng : {int, None, SeedSequence, BitGenerator, Generator}, default 0
         Source of randomness of the null models that are drawn.
     progress : callable, optional
@@ -106,13 +113,13 @@ def inspect(
     noise gaussian -0.002 False
     noise shuffle -0.002 False
     signal gaussian 0.36 True
-    signal shuffle 0.328 True
+    signal shuffle 0.329 True
     """
     names = _names(nulls, initial)
     count = None if draws is None else integer("draws", draws, at_least=8, at_most=10**6)
     if select is not None and not callable(select):
         raise TypeError(f"select must be callable, got {shown(select)}")
-    with_embeddings = boolean("embeddings", embeddings)
+    with_embeddings, located = boolean("embeddings", embeddings), boolean("locate", locate)
     random = streams(rng)
 
     def read(each: Any) -> Iterator[tuple[NamedMatrix | Skipped, float]]:
@@ -148,12 +155,12 @@ def inspect(
                 continue
             if progress is not None:
                 progress(found.name, (step + share) / len(sources))
-            report = _report(found, names, count, stream, first.get(found.name))
+            report = _report(found, names, count, stream, first.get(found.name), located)
             reports.append(replace(report, step=step))
             if several and step == 0 and len(sources) > 1:
                 earliest[found.name] = found.matrix
             elif (before := earliest.get(found.name)) is not None:
-                change = _change(found, before, names, count, stream)
+                change = _change(found, before, names, count, stream, located)
                 if change is not None:
                     reports.append(replace(change, step=step))
     return Inspection(tuple(reports), tuple(skipped), names, _labels(sources))
@@ -208,6 +215,7 @@ def _report(
     draws: int | None,
     stream: np.random.Generator,
     initial: npt.NDArray[Any] | None,
+    located: bool,
 ) -> MatrixReport:
     matrix = _wide(found.matrix)
     values = np.asarray(np.linalg.svd(matrix, compute_uv=False), dtype=np.float64)
@@ -236,7 +244,21 @@ def _report(
         values,
         rank,
         tuple(comparisons),
+        *_place(values, matrix, stream, located),
     )
+
+
+def _place(
+    values: npt.NDArray[np.float64],
+    matrix: npt.NDArray[np.inexact],
+    stream: np.random.Generator,
+    located: bool,
+) -> tuple[str, int | None]:
+    if not located or min(matrix.shape) < _SMALLEST_LOCATED:
+        return "", None
+    field = "complex" if np.iscomplexobj(matrix) else "real"
+    found = location.locate(values, matrix.shape, field=field, rng=stream)
+    return found.where, found.spikes
 
 
 def _wide(matrix: npt.NDArray[Any]) -> npt.NDArray[np.inexact]:
@@ -271,6 +293,7 @@ def _change(
     names: Sequence[str],
     draws: int | None,
     stream: np.random.Generator,
+    located: bool,
 ) -> MatrixReport | None:
     """The matrix less that of the first checkpoint, under null models that need nothing else."""
     if before.shape != found.matrix.shape:
@@ -280,4 +303,4 @@ def _change(
         return None
     changed = replace(found, name=f"{found.name} (change)", kind="change", matrix=change)
     usable = [name for name in names if name not in (_INIT, _CHECKPOINT)]
-    return _report(changed, usable, draws, stream, None)
+    return _report(changed, usable, draws, stream, None, located)

@@ -118,7 +118,10 @@ def test_rank_pattern():
     pattern = inspect(layers()).rank_pattern()
     assert set(pattern) == {"random", "low"}
     assert pattern["random"] == 1
-    assert pattern["low"] > 5
+    # the number of planted directions, all of them beyond the bulk
+    assert pattern["low"] == 5
+    # without places, the dimensions that are lacking
+    assert inspect(layers(), locate=False).rank_pattern()["low"] > 5
 
 
 def test_plot():
