@@ -139,7 +139,7 @@ class _Kernel:
 
 
 class _CupyOfTheHost(types.ModuleType):
-    """What is used of CuPy beside its array API: one device, with much memory."""
+    """The functions of CuPy that are used beside its array API: one device, with much memory."""
 
     def __init__(self):
         super().__init__("cupy")
