@@ -142,3 +142,22 @@ def test_claims_that_draw_matrices_are_known():
         code = inspect.getsource(claim.check)
         if "context.xp" in code or "context.chain(" in code:
             assert verify._draws(claim), claim.name
+
+
+@pytest.mark.gpu
+def test_commands_on_a_device(library, tmp_path, capsys):
+    library("cupy")
+    pytest.importorskip("xarray", reason="xarray is not installed")
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).standard_normal((40, 50)))
+    file = tmp_path / "grid.toml"
+    file.write_text(TOML)
+    cupy = ["--backend", "cupy"]
+    assert run(["measure", str(tmp_path / "a.npy"), *cupy]) == 0
+    assert run(["study", "run", str(file), *cupy]) == 0
+    assert run(["experiment", "init-pdf", "--tiny", *cupy]) == 0
+    assert (
+        run(["verify", "theorem1.finite-width", "--widths", "8,200", "--samples", "64", *cupy]) == 0
+    )
+    assert UNUSED not in capsys.readouterr().err
+    assert run(["study", "run", str(file), "--out", str(tmp_path / "host")]) == 0
+    assert UNUSED in capsys.readouterr().err

@@ -42,7 +42,7 @@ _BLOCK_WORK, _FUSED_WORK, _DEVICE_WORK = 2**23, 2**33, 2**30
 
 
 class Engine(NamedTuple):
-    """What computes the blocks of a store.
+    """The library and the loops that compute the blocks of a store.
 
     Attributes
     ----------
