@@ -24,9 +24,11 @@ from rmt_rank._lib.array import (
 )
 from rmt_rank._lib.entry import guarded
 from rmt_rank._lib.errors import BackendUnavailableError
-from rmt_rank._lib.matrix_files import UNPACKED, UNPACKED_RATIO, Member, members, reason, too_large
+from rmt_rank._lib.matrix_files import Member, members
+from rmt_rank._lib.npz import UNPACKED, UNPACKED_RATIO
 from rmt_rank._lib.output import Output, refuse_same, write_outputs
 from rmt_rank._lib.paths import path_option
+from rmt_rank._lib.reasons import reason, too_large
 from rmt_rank._lib.text import Parser, named, shown
 from rmt_rank._lib.validation import real
 from rmt_rank.commands.backend import add_backend, chosen_backend
