@@ -1,6 +1,7 @@
 # The public names and where they are: `__init__.py` reads this file, and so do type checkers.
 
 from . import data, exact, metrics, networks, nonlinear, paper, study, theory
+from .inspection.features import inspect_features
 from .inspection.inspect import inspect
 from .metrics.gram import gram_effective_rank, gram_matrix
 from .metrics.matrix import effective_rank, effective_rank_gradient, rank_measures
@@ -42,6 +43,7 @@ __all__ = [
     "gram_effective_rank",
     "gram_matrix",
     "inspect",
+    "inspect_features",
     "limit_effective_rank",
     "limit_measures",
     "metrics",

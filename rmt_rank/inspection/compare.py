@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from rmt_rank.inspection.nulls import Null
 
@@ -14,6 +14,8 @@ __all__ = ["Comparison", "compare"]
 
 # Deviations below this are rounding of an entropy.
 _ROUNDING = 1e-9
+# Half the width of the interval that holds 95 % of a standard normal variable.
+_NORMAL = float(special.ndtri(0.975))
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ def compare(effective_rank: float, null: Null) -> Comparison:
         p = 1.0 if abs(deficit) < _ROUNDING else 0.0
         z, half = math.nan, 0.0
     elif null.draws is None or null.exact:
-        z, half = deficit / scale, float(stats.norm.ppf(0.975)) * scale
-        p = 2 * float(stats.norm.sf(abs(z)))
+        z, half = deficit / scale, _NORMAL * scale
+        p = 2 * float(special.ndtr(-abs(z)))
         if null.draws is not None:
             # two-sided, with the matrix itself among the draws: at least 2/(draws + 1)
             below = int(np.searchsorted(null.draws, effective_rank, side="right"))
@@ -81,9 +83,9 @@ def compare(effective_rank: float, null: Null) -> Comparison:
     else:
         # few draws, whose deviation is estimated: Student's t, as for a predicted observation
         z = deficit / scale
-        student = stats.t(null.draws.size - 1)
-        half = float(student.ppf(0.975)) * scale
-        p = 2 * float(student.sf(abs(z)))
+        freedom = null.draws.size - 1
+        half = float(special.stdtrit(freedom, 0.975)) * scale
+        p = 2 * float(special.stdtr(freedom, -abs(z)))
     return Comparison(
         null.name,
         effective_rank,

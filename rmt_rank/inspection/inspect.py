@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from rmt_rank.inspection.compare import Comparison, compare
 from rmt_rank.inspection.matrices import NamedMatrix, matrices
 from rmt_rank.inspection.nulls import null_of, resolve
 from rmt_rank.inspection.result import Inspection, MatrixReport
-from rmt_rank.inspection.tensor import Skipped
+from rmt_rank.inspection.tensor import Skipped, Tensor
 from rmt_rank.inspection.tensors import tensors
 from rmt_rank.metrics import spectrum
 
@@ -39,7 +40,7 @@ def inspect(
     select: Callable[[str], bool] | None = None,
     draws: int | None = None,
     rng: RNG = 0,
-    progress: Callable[[str, int], None] | None = None,
+    progress: Callable[[str, float], None] | None = None,
 ) -> Inspection:
     """Compare the effective rank of every matrix of a model with null models.
 
@@ -70,7 +71,7 @@ def inspect(
     rng : {int, None, SeedSequence, BitGenerator, Generator}, default 0
         Source of randomness of the null models that are drawn.
     progress : callable, optional
-        Called with the name of a matrix and the number of matrices so far.
+        Called with the name of a matrix and the share of the work before it, from 0 to 1.
 
     Returns
     -------
@@ -114,21 +115,30 @@ def inspect(
     with_embeddings = boolean("embeddings", embeddings)
     random = streams(rng)
 
-    def read(each: Any) -> Iterator[NamedMatrix | Skipped]:
-        for found in matrices(tensors(each), embeddings=with_embeddings, groups=groups):
-            if isinstance(found, Skipped) or select is None or select(found.name):
-                yield found
+    def read(each: Any) -> Iterator[tuple[NamedMatrix | Skipped, float]]:
+        known = list(tensors(each))
+        before = _shares(known)
+        for found in matrices(known, embeddings=with_embeddings, groups=groups):
+            if isinstance(found, Skipped):
+                yield found, 0.0
+            elif select is None or select(found.name):
+                yield found, before[found.tensor]
 
     several = isinstance(source, list | tuple)
     sources = list(source) if several else [source]
     if not sources:
         raise ValueError("source must not be an empty list")
-    first = _kept(read(initial)) if initial is not None else {}
+    first: dict[str, npt.NDArray[Any]] = {}
     earliest: dict[str, npt.NDArray[Any]] = {}
     reports: list[MatrixReport] = []
     skipped: list[Skipped] = []
+    for found, _ in read(initial) if initial is not None else ():
+        if isinstance(found, NamedMatrix):
+            first[found.name] = found.matrix
+        elif found.error:
+            skipped.append(found)
     for step, each in enumerate(sources):
-        for found in read(each):
+        for found, share in read(each):
             stream = next(random)
             if isinstance(found, Skipped):
                 skipped.append(found)
@@ -137,7 +147,7 @@ def inspect(
                 skipped.append(Skipped(found.name, *why))
                 continue
             if progress is not None:
-                progress(found.name, len(reports) + 1)
+                progress(found.name, (step + share) / len(sources))
             report = _report(found, names, count, stream, first.get(found.name))
             reports.append(replace(report, step=step))
             if several and step == 0 and len(sources) > 1:
@@ -173,8 +183,12 @@ def _labels(sources: Sequence[Any]) -> tuple[str, ...]:
     )
 
 
-def _kept(found: Iterator[NamedMatrix | Skipped]) -> dict[str, npt.NDArray[Any]]:
-    return {each.name: each.matrix for each in found if isinstance(each, NamedMatrix)}
+def _shares(known: Sequence[Tensor | Skipped]) -> dict[str, float]:
+    """Share of the work before each tensor; a decomposition of N entries takes about N^1.5."""
+    work = {each.name: math.prod(each.shape) ** 1.5 for each in known if isinstance(each, Tensor)}
+    total = sum(work.values()) or 1.0
+    sums = itertools.accumulate(work.values(), initial=0.0)
+    return {name: before / total for name, before in zip(work, sums, strict=False)}
 
 
 def _why_not(matrix: npt.NDArray[Any]) -> tuple[str, bool] | None:

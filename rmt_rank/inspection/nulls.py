@@ -64,7 +64,7 @@ _KURTOSIS = {
 # leave out in standard deviations, is at most 0.1 (docs/inspect.md has the measurements).
 SMALLEST_SIDE, MOST_KURTOSIS = 32, 0.1
 # Draws below the smallest side, and else: as many as this number of operations allows.
-_DRAWS, _FEWEST, _MOST, _WORK = 4096, 8, 256, 10**8
+_DRAWS, _FEWEST, _MOST, _WORK = 4096, 8, 16, 10**8
 # Entries that are drawn at once.
 _BATCH = 2**20
 # Steps of Sinkhorn's iteration; norms of six rows with very unequal columns then have six digits.
@@ -220,8 +220,9 @@ def _shuffled(
                 return _formula("shuffle", (p, n), "real", kurtosis, strength)
 
     def draw(count: int) -> npt.NDArray[np.inexact]:
-        each = np.broadcast_to(matrix.ravel(), (count, p * n))
-        return stream.permuted(each, axis=1).reshape(count, p, n)
+        # one row at a time, which stays in the processor's cache
+        rows = [stream.permutation(matrix.ravel()) for _ in range(count)]
+        return np.reshape(rows, (count, p, n))
 
     return _drawn("shuffle", draw, (p, n), draws)
 

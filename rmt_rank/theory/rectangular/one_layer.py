@@ -97,12 +97,18 @@ class EntryStatistics:
         shifts = []
         for index, a in enumerate((laws.power, laws.entropy)):
             if t <= 1:
-                shifts.append(float(np.polynomial.polynomial.polyval(t, a) - a[0]))
+                shifts.append(_series(a, t) - float(a[0]))
             else:
-                shifts.append(values[index] - float(np.polynomial.polynomial.polyval(1 / t, a)))
+                shifts.append(values[index] - _series(a, 1 / t))
         T, Q = laws.mean_power, laws.mean_entropy
         moved = T + shifts[0] / rows, Q + shifts[1] / rows
         return math.log(moved[0] / T) - moved[1] / moved[0] + Q / T
+
+
+def _series(a: Array, t: float) -> float:
+    """Sum of a_j t^j, 0 <= t <= 1, without terms below 1e-20 of the largest a_j."""
+    terms = a.size if t > 0.99 else 2 + int(46 / -math.log(max(t, 1e-20)))
+    return float(np.polynomial.polynomial.polyval(t, a[:terms]))
 
 
 @dataclass(frozen=True)
