@@ -24,6 +24,7 @@ from rmt_rank._lib.text import Parser, named, shown
 from rmt_rank._lib.validation import integer
 from rmt_rank.commands.inspect_table import summary
 from rmt_rank.commands.run import DONE, FAILED, USAGE, add_options, guarded_run, json_rows
+from rmt_rank.inspection.chains import attention_products
 from rmt_rank.inspection.inspect import inspect
 from rmt_rank.inspection.nulls import ALIASES, NULLS
 from rmt_rank.inspection.result import COLUMNS, Inspection
@@ -89,7 +90,14 @@ def _run(options: argparse.Namespace, prog: str) -> int:
         "embeddings": options.embeddings,
         "draws": draws,
         "rng": options.seed,
+        "products": options.products,
+        "heads": options.heads,
+        "kv_heads": options.kv_heads,
     }
+    if options.heads is not None:
+        attention_products([], options.heads, kv_heads=options.kv_heads)
+    elif options.kv_heads is not None:
+        raise ValueError("--kv-heads needs --heads")
     if options.initial is not None:
         options.initial.stat()
     if options.filter:
@@ -275,6 +283,15 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--initial", type=path_option, metavar="PATH", help="compare with these initial weights"
     )
     parser.add_argument("--embeddings", action="store_true", help="inspect embedding tables, too")
+    parser.add_argument(
+        "--products",
+        action="store_true",
+        help="compare products of consecutive layers, too, and with --heads those of attention",
+    )
+    parser.add_argument("--heads", type=int, metavar="n", help="number of attention heads")
+    parser.add_argument(
+        "--kv-heads", type=int, metavar="n", help="heads of keys and values, if they are fewer"
+    )
     parser.add_argument(
         "--filter",
         action="append",

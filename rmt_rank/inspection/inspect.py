@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import os
@@ -15,8 +16,14 @@ import numpy.typing as npt
 from rmt_rank._lib.random import RNG, streams
 from rmt_rank._lib.validation import boolean, integer, shown
 from rmt_rank.inspection import location
+from rmt_rank.inspection.chains import Named, attention_products
 from rmt_rank.inspection.compare import Comparison, compare
 from rmt_rank.inspection.matrices import NamedMatrix, matrices
+from rmt_rank.inspection.model_products import (
+    find_products,
+    product_reports,
+    require_products,
+)
 from rmt_rank.inspection.nulls import null_of, resolve
 from rmt_rank.inspection.result import Inspection, MatrixReport
 from rmt_rank.inspection.tensor import Skipped, Tensor
@@ -43,6 +50,9 @@ def inspect(
     select: Callable[[str], bool] | None = None,
     draws: int | None = None,
     locate: bool = True,
+    products: bool | Sequence[Sequence[str]] = False,
+    heads: int | None = None,
+    kv_heads: int | None = None,
     rng: RNG = 0,
     progress: Callable[[str, float], None] | None = None,
 ) -> Inspection:
@@ -75,6 +85,14 @@ def inspect(
     locate : bool, default True
         Whether to say where each deficit sits: in spikes beyond the bulk of the spectrum, in the
         bulk, in a heavy tail, or none.  Sides below 4 have no answer.
+    products : bool or sequence of sequences of str, default False
+        True: compare products of layers, too, consecutive dense layers of a block and, with
+        `heads`, the products of queries and keys and of values and outputs.  Or lists of names of
+        matrices in the sequence in which they are multiplied: the last acts first.  A product has
+        one more null model, "haar": its factors with their singular values, independently rotated;
+        a deficit against it comes from the alignment of the factors alone.
+    heads, kv_heads : int, optional
+        Number of attention heads, and of those of keys and values if that is smaller.
     rng : {int, None, SeedSequence, BitGenerator, Generator}, default 0
         Source of randomness of the null models that are drawn.
     progress : callable, optional
@@ -131,6 +149,10 @@ def inspect(
             elif select is None or select(found.name):
                 yield found, before[found.tensor]
 
+    asked = require_products(products)
+    if heads is not None:
+        attention_products([], heads, kv_heads=kv_heads)
+    usable = [name for name in names if name not in (_INIT, _CHECKPOINT)]
     several = isinstance(source, list | tuple)
     sources = list(source) if several else [source]
     if not sources:
@@ -145,6 +167,7 @@ def inspect(
         elif found.error:
             skipped.append(found)
     for step, each in enumerate(sources):
+        known: list[Named] = []
         for found, share in read(each):
             stream = next(random)
             if isinstance(found, Skipped):
@@ -155,6 +178,7 @@ def inspect(
                 continue
             if progress is not None:
                 progress(found.name, (step + share) / len(sources))
+            known.append(Named(found.name, found.kind, _shape(found.matrix)))
             report = _report(found, names, count, stream, first.get(found.name), located)
             reports.append(replace(report, step=step))
             if several and step == 0 and len(sources) > 1:
@@ -163,7 +187,29 @@ def inspect(
                 change = _change(found, before, names, count, stream, located)
                 if change is not None:
                     reports.append(replace(change, step=step))
-    return Inspection(tuple(reports), tuple(skipped), names, _labels(sources))
+        chains = find_products(asked, known, heads, kv_heads)
+        again = functools.partial(_only_matrices, read, each)
+        for product in product_reports(chains, again, usable or ["gaussian"], count, next(random)):
+            if isinstance(product, Skipped):
+                skipped.append(product)
+            else:
+                reports.append(replace(product, step=step))
+    everything = dict.fromkeys(row.null for report in reports for row in report.comparisons)
+    shown_nulls = tuple(dict.fromkeys([*names, *everything]))
+    return Inspection(tuple(reports), tuple(skipped), shown_nulls, _labels(sources))
+
+
+def _only_matrices(
+    read: Callable[[Any], Iterator[tuple[NamedMatrix | Skipped, float]]], source: Any
+) -> Iterator[NamedMatrix]:
+    for found, _ in read(source):
+        if isinstance(found, NamedMatrix) and _why_not(found.matrix) is None:
+            yield found
+
+
+def _shape(matrix: npt.NDArray[Any]) -> tuple[int, int]:
+    rows, columns = matrix.shape
+    return rows, columns
 
 
 def _names(nulls: Sequence[str], initial: Any) -> tuple[str, ...]:

@@ -80,6 +80,46 @@ def test_checkpoints_and_changes():
     assert change.kind == "change"
 
 
+def network(seed=7):
+    rng = np.random.default_rng(seed)
+    weights = {
+        "block.fc1.weight": rng.normal(size=(48, 32)),
+        "block.fc2.weight": rng.normal(size=(32, 48)),
+    }
+    for name in ("q", "k", "v"):
+        weights[f"attn.{name}_proj.weight"] = rng.normal(size=(16 if name == "k" else 32, 32))
+    weights["attn.v_proj.weight"] = rng.normal(size=(16, 32))
+    weights["attn.o_proj.weight"] = rng.normal(size=(32, 32))
+    return weights
+
+
+def test_products():
+    weights = network()
+    # the query of head 1 is aligned with its key, which heads 0 and 1 share
+    weights["attn.q_proj.weight"][8:16] = weights["attn.k_proj.weight"][:8]
+    found = inspect(weights, products=True, heads=4, kv_heads=2)
+    products = {each.name: each for each in found.matrices if each.kind == "product"}
+    assert len(products) == 1 + 2 * 4
+    assert found.nulls == ("gaussian", "shuffle", "haar")
+    layers_product = products["block.fc2.weight @ block.fc1.weight"]
+    full = weights["block.fc2.weight"] @ weights["block.fc1.weight"]
+    assert layers_product.effective_rank == pytest.approx(float(effective_rank(full)), abs=1e-9)
+    rows = {(row["name"], row["null"]): row for row in found.rows()}
+    p = {
+        head: rows[next(n for n in products if f"head {head} query-key" in n), "haar"]["p"]
+        for head in range(4)
+    }
+    assert p[1] < 1e-4
+    assert min(p[0], p[2], p[3]) > 1e-4
+
+
+def test_listed_products():
+    names = ["block.fc2.weight", "block.fc1.weight"]
+    found = inspect(network(), products=[names, ["block.fc1.weight", "nothing"]])
+    assert [each.name for each in found.matrices if each.kind == "product"] == [" @ ".join(names)]
+    assert "got 'nothing'" in found.errors[0].why
+
+
 def test_initial_weights():
     start = layers(5)
     found = inspect(layers(6), nulls=["gaussian"], initial=start)
@@ -140,6 +180,10 @@ def test_plot():
         ({"nulls": ["checkpoint"]}, ValueError, "needs initial="),
         ({"nulls": []}, ValueError, "nulls must name a null model"),
         ({"draws": 7}, ValueError, "draws"),
+        ({"products": "all"}, TypeError, "products must be a boolean or lists of names"),
+        ({"products": [["a"]]}, TypeError, "at least two names"),
+        ({"heads": 0}, ValueError, "heads"),
+        ({"heads": 4, "kv_heads": 3}, ValueError, "kv_heads must divide heads"),
         ({"select": "a"}, TypeError, "select must be callable"),
         ({"rng": "a"}, TypeError, "rng"),
     ],
