@@ -43,16 +43,25 @@ def _convolutions(
     chain, axes = maps.chain, len(maps.chain.kernel)
     many = [i for i, kernel in enumerate(chain.kernels) if max(kernel) > 1]
     strided = many[-1] if many else 0
-    x = functional.pad(
-        x,
-        _outer_padding(layer),
-        mode="constant" if layer.padding_mode == "zeros" else layer.padding_mode,
-    )
+    # the first convolution pads by itself, which takes no memory, if it has all taps and no link
+    direct = layer.padding_mode == "zeros" and chain.kernels[0] == chain.kernel
+    direct = direct and not chain.linked[0]
+    if not direct:
+        mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
+        x = functional.pad(x, _outer_padding(layer), mode=mode)
     for i, factor in enumerate(factors):
         stride = layer.stride if i == strided else (1,) * axes
         y = CONVOLUTIONS[axes](
-            x, factor, stride=stride, dilation=layer.dilation, groups=layer.groups
+            x,
+            factor,
+            stride=stride,
+            padding=layer.padding if direct and i == 0 else 0,
+            dilation=layer.dilation,
+            groups=layer.groups,
         )
+        if not chain.linked[i]:
+            x = _joined(y, maps, i, y)
+            continue
         window = []
         for size, dilation, step, count in zip(
             chain.kernels[i], layer.dilation, stride, y.shape[-axes:], strict=True

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from rmt_rank._lib.names import did_you_mean
 from rmt_rank._lib.validation import boolean, instance, sequence, shown
@@ -115,8 +116,12 @@ def overparameterize(
 
 
 def parameter_count(model: nn.Module) -> int:
-    """Return the number of parameters, shared ones counted once."""
-    return sum(parameter.numel() for parameter in model.parameters())
+    """Return the number of parameters, shared ones counted once and lazy ones not."""
+    return sum(
+        parameter.numel()
+        for parameter in model.parameters()
+        if not isinstance(parameter, UninitializedParameter)
+    )
 
 
 def _joined(path: str, name: str) -> str:

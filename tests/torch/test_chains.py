@@ -1,6 +1,7 @@
 """Random chains: what layers compute, factor by factor, as a product and collapsed."""
 
 import copy
+from itertools import pairwise
 
 import hypothesis.strategies as st
 import numpy as np
@@ -59,8 +60,7 @@ def test_kernels_compose_by_the_definition(data):
 def test_the_order_of_products_is_the_cheapest_and_changes_nothing(widths, seed):
     generator = torch.Generator().manual_seed(seed)
     matrices = [
-        torch.randn(b, a, generator=generator, dtype=torch.float64)
-        for a, b in zip(widths, widths[1:], strict=False)
+        torch.randn(b, a, generator=generator, dtype=torch.float64) for a, b in pairwise(widths)
     ]
 
     def least(start, end):
