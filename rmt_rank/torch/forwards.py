@@ -24,22 +24,23 @@ def factor_by_factor(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """Return the output of a Linear or Conv layer, computed by one factor after another."""
     factors = originals(layer, "weight")
     maps = cast(Factors, layer.parametrizations["weight"][0])
-    if isinstance(layer, nn.Linear):
-        for i, factor in enumerate(factors):
-            x = _joined(functional.linear(x, factor), maps, i, x)
-    else:
-        x = _convolutions(cast(nn.Conv2d, layer), maps, factors, x)
-    if layer.bias is None:
-        return x
-    bias = cast(torch.Tensor, layer.bias).to(x.dtype)
-    axes = len(maps.chain.kernel)
-    return x + (bias.reshape(-1, *[1] * axes) if axes else bias)
+    # the last factor has no link and no norm, so that it can add the bias
+    biases = [None] * (len(factors) - 1) + [cast("torch.Tensor | None", layer.bias)]
+    if not isinstance(layer, nn.Linear):
+        return _convolutions(cast(nn.Conv2d, layer), maps, factors, biases, x)
+    for i, (factor, bias) in enumerate(zip(factors, biases, strict=True)):
+        x = _joined(functional.linear(x, factor, bias), maps, i, x)
+    return x
 
 
 def _convolutions(
-    layer: nn.Conv2d, maps: Factors, factors: tuple[torch.Tensor, ...], x: torch.Tensor
+    layer: nn.Conv2d,
+    maps: Factors,
+    factors: tuple[torch.Tensor, ...],
+    biases: list[torch.Tensor | None],
+    x: torch.Tensor,
 ) -> torch.Tensor:
-    """Return the output of a convolution without its bias."""
+    """Return the output of a convolution."""
     chain, axes = maps.chain, len(maps.chain.kernel)
     many = [i for i, kernel in enumerate(chain.kernels) if max(kernel) > 1]
     strided = many[-1] if many else 0
@@ -54,6 +55,7 @@ def _convolutions(
         y = CONVOLUTIONS[axes](
             x,
             factor,
+            biases[i],
             stride=stride,
             padding=layer.padding if direct and i == 0 else 0,
             dilation=layer.dilation,
