@@ -117,7 +117,7 @@ def layers(draw):
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.data())
 def test_collapse_is_what_was_computed(data):
     torch.manual_seed(data.draw(st.integers(0, 99)))

@@ -149,9 +149,9 @@ def test_a_single_layer_is_expanded():
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8])
 def test_the_variance_is_that_of_the_own_initialisation_at_every_depth(depth):
-    layers = [OverparamLinear(32, 32, depth=depth) for _ in range(400)]
+    layers = [OverparamLinear(32, 32, depth=depth) for _ in range(200)]
     values = [float(32 * layer.weight.detach().square().mean()) for layer in layers]
-    # nn.Linear draws entries of variance 1/(3 fan-in).  The mean of 400 independent layers is
+    # nn.Linear draws entries of variance 1/(3 fan-in).  The mean of 200 independent layers is
     # within 5 standard errors of it but for one in a million.
     error = torch.tensor(values).std().item() / math.sqrt(len(values))
     assert abs(sum(values) / len(values) - 1 / 3) < 5 * error
