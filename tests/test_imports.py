@@ -29,6 +29,7 @@ ORDER = [
     {"simulation.means"},
     {"simulation.study"},
     {"training"},
+    {"inspection"},
     {"paper.experiments"},
     {"paper.claims", "paper.figures"},
     {"torch"},
