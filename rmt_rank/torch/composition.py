@@ -7,7 +7,7 @@ computes them), the kernel of the whole is
     W[o, i, t] = sum over h and s + u = t of W_2[o, h, s] W_1[h, i, u],
 
 which is exact only if nothing is padded in between.  A stride, a dilation and the padding of the
-input do not change it: see `rmt_rank/torch/activation.py`.
+input do not change it: see `rmt_rank/torch/forwards.py`.
 """
 
 from __future__ import annotations
