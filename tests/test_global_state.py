@@ -96,6 +96,9 @@ def searched():
 CALLS = {
     "baseline": lambda: rr.baseline((64, 16), rng=0).value,
     "depth_for": lambda: rr.depth_for(16, 64),
+    "inspect": lambda: [row["deficit"] for row in rr.inspect(MATRIX).rows()],
+    "inspect_features": lambda: [row["deficit"] for row in rr.inspect_features(MATRIX).rows()],
+    "tracy_widom": lambda: rr.theory.tracy_widom(1).cdf([-1.0, 0.5]),
     "rankme": lambda: rr.metrics.rankme(MATRIX),
     "reptrix_rankme": lambda: rr.metrics.reptrix_rankme(MATRIX),
     "srank": lambda: rr.metrics.srank(MATRIX),

@@ -131,7 +131,8 @@ class NonlinearNetwork:
 
     def parameters(self, weights: Sequence[Any]) -> Any:
         """Parameters (..., size) of the given weights."""
-        return namespace_of(weights[0]).concat(flat_weights(self, weights), axis=-1)
+        parts = flat_weights(self, weights)
+        return namespace_of(weights[0]).concat(parts, axis=-1)
 
     def effective_weights(self, parameters: Any) -> list[Any]:
         """E_1, ..., E_d, shapes (..., n_l, n_(l-1)): the product of each layer's weights."""
