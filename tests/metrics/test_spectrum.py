@@ -286,6 +286,26 @@ def test_nearly_rank_one_in_single_precision():
     np.testing.assert_allclose(found, expected, rtol=20 * np.finfo(np.float32).eps)
 
 
+@pytest.mark.parametrize("order", [0, 0.3, 1.2, 2, 7, np.inf])
+def test_orders_of_shares_with_eps_follow_the_definition(order):
+    stack, eps = np.array([[4.0, 1.0, 0.0], [2.0, 2.0, 1.0], [0.0, 1.0, 9.0]]), 1e-3
+    p = stack / np.sum(stack, axis=-1, keepdims=True) + eps
+    if order == np.inf:
+        expected = -np.log(np.max(p, axis=-1))
+    else:
+        expected = np.log(np.sum(p**order, axis=-1)) / (1 - order)
+    found = spectrum.effective_rank(stack, order=order, eps=eps)
+    # some twenty roundings, of logarithms that 1/(1 - order) multiplies by 5
+    np.testing.assert_allclose(found, expected, rtol=100 * np.finfo(float).eps)
+
+
+def test_the_largest_condition_number():
+    largest = np.finfo(float).max
+    # 1.5/largest is subnormal, and has 51 bits
+    found = spectrum.condition_number(np.array([1, 1.5 / largest]))
+    assert found == pytest.approx(largest / 1.5, rel=1e-15)
+
+
 def test_energy_rank_of_all():
     assert spectrum.energy_rank(np.ones(7), 0) == 7
     assert spectrum.energy_rank([1.0, 1e-17], 0) == 1  # the sum in floats is full at one
