@@ -184,6 +184,8 @@ def test_odd_features(kernel, options):
     assert np.isfinite(bad[0])
     assert np.isnan(bad[1:]).all()
     assert np.isnan(rmt_rank.gram_matrix(odd[2], kernel, **options)[1]).all()
+    # LAPACK raises on a nan from three rows
+    assert np.isnan(rmt_rank.gram_effective_rank(np.full((4, 3), np.nan), kernel, **options))
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e200])

@@ -127,6 +127,7 @@ def test_zero_empty_and_not_finite(make, name):
     result = to_numpy(measure(make(odd)))
     assert result[0] == zero
     assert np.isnan(result[1:3]).all()
+    assert np.isnan(to_numpy(measure(make(odd[2]))))
     assert result[3] == pytest.approx(definition(odd[3]))
     assert to_numpy(measure(make(np.zeros((2, 0))))).tolist() == [zero, zero]
 
