@@ -160,6 +160,14 @@ def test_measures_have_the_units_of_the_features(kernel):
         assert large.nuclear_norm[0, 0] == pytest.approx(expected, rel=1e-13)
 
 
+def test_parallel_samples_have_angles_without_rounding():
+    x = np.random.default_rng(0).normal(size=(20, 7))
+    same = rmt_rank.gram_matrix(np.concatenate([x, 3 * x]), "arccosine", order=0)
+    np.testing.assert_array_equal(np.diag(same[20:]), 1)
+    opposite = rmt_rank.gram_matrix(np.concatenate([x, -3 * x]), "arccosine", order=0)
+    np.testing.assert_array_equal(np.diag(opposite[20:]), 0)
+
+
 def test_equal_samples_of_many_features_have_distance_0():
     x = np.random.default_rng(0).normal(size=(8, 1001))
     x[4:] = x[:4]
@@ -178,6 +186,7 @@ def test_odd_features(kernel, options):
     assert rmt_rank.gram_matrix(np.ones((0, 3)), kernel, **options).shape == (0, 0)
     assert rmt_rank.gram_matrix(np.ones((0, 4, 3)), kernel, **options).shape == (0, 4, 4)
     assert rmt_rank.gram_effective_rank(np.ones((0, 4, 3)), kernel, **options).shape == (0,)
+    assert rmt_rank.gram_effective_rank(np.ones((0, 3)), kernel, **options) == -np.inf
     assert rmt_rank.gram_matrix(np.ones((2, 0)), kernel, **options).shape == (2, 2)
     odd = np.stack([x, np.full((3, 2), np.nan), np.array([[1.0, 2.0], [np.inf, 1.0], [0.0, 1.0]])])
     bad = rmt_rank.gram_effective_rank(odd, kernel, **options)
