@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := $(shell find rmt_rank -name '*.py' -o -name '*.cuh' -o -name py.typed)
 
-.PHONY: verify test check pytest test-slow benchmark gpu reference docs readme clean
+.PHONY: verify test check pytest test-slow benchmark gpu reference docs preprint readme clean
 
 verify: $(VENV)/installed
 	$(BIN)/python -P -m rmt_rank.verify theorem1
@@ -49,6 +49,11 @@ readme: $(VENV)/bare
 docs: $(VENV)/documented $(VENV)/installed
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
+# the paper, by Typst; a second, and nothing of the package is needed
+preprint: $(VENV)/typeset
+	$(BIN)/python -P -c 'import typst; typst.compile("docs/preprint/main.typ", \
+		output="docs/preprint/preprint.pdf")'
+
 $(VENV)/created:
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --upgrade 'pip>=25.1'
@@ -69,6 +74,10 @@ $(VENV)/developed: $(VENV)/depended
 
 $(VENV)/documented: $(VENV)/depended
 	$(PIP) install --group docs
+	touch $@
+
+$(VENV)/typeset: pyproject.toml | $(VENV)/created
+	$(PIP) install --group preprint
 	touch $@
 
 $(VENV)/bare: pyproject.toml $(SOURCES) | $(VENV)/created

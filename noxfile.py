@@ -1,6 +1,7 @@
 """Sessions for environments other than .venv: `nox --list` shows them.
 
-What runs in .venv is a target of the Makefile; the sessions lint, docs and readme call it.
+What runs in .venv is a target of the Makefile, which the sessions lint, docs, preprint and readme
+call.
 """
 
 from pathlib import Path
@@ -64,6 +65,12 @@ def lint(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error (make docs)."""
     session.run("make", "docs", external=True)
+
+
+@nox.session(venv_backend="none")
+def preprint(session: nox.Session) -> None:
+    """Typeset the paper in docs/preprint (make preprint)."""
+    session.run("make", "preprint", external=True)
 
 
 @nox.session(venv_backend="none")

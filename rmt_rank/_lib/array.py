@@ -20,8 +20,8 @@ import numpy.typing as npt
 from rmt_rank._lib.errors import BackendUnavailableError
 from rmt_rank._lib.validation import choice, shown
 
-__all__ = ["BACKENDS", "CudaDevice", "cuda_device", "cuda_module", "default_namespace"]
-__all__ += ["makes_random_numbers", "namespace"]
+__all__ = ["BACKENDS", "CudaDevice", "backend_of", "cuda_device", "cuda_devices", "cuda_module"]
+__all__ += ["default_namespace", "free_memory", "makes_random_numbers", "namespace"]
 __all__ += ["absolute", "erf", "in_full_precision", "inf_as_nan", "jordan_wielandt", "known"]
 __all__ += ["matmul", "namespace_of", "namespace_or_default", "nan_where", "svdvals", "to_numpy"]
 __all__ += ["without_autocast"]
@@ -74,7 +74,7 @@ def namespace(backend: str) -> ModuleType:
     if backend == "cupy":
         cuda = importlib.import_module("cupy").cuda
         try:
-            devices = cuda.runtime.getDeviceCount()
+            devices = cuda_devices()
         except cuda.runtime.CUDARuntimeError as error:
             raise BackendUnavailableError(
                 f"backend 'cupy' was asked for, but CUDA does not start here ({error})"
@@ -89,6 +89,28 @@ def namespace(backend: str) -> ModuleType:
 def makes_random_numbers(xp: ModuleType) -> bool:
     """Return whether the library itself draws Gaussian numbers, on its device."""
     return bool(array_api_compat.is_cupy_namespace(xp))
+
+
+def backend_of(xp: ModuleType) -> str:
+    """Return the name of the library that a namespace wraps, one of `BACKENDS` if it is there."""
+    if array_api_compat.is_numpy_namespace(xp):
+        return "numpy"
+    return "cupy" if array_api_compat.is_cupy_namespace(xp) else xp.__name__.rpartition(".")[2]
+
+
+def free_memory(xp: ModuleType) -> float | None:
+    """Bytes that CuPy can allocate on the current device; None for libraries on the host."""
+    if not array_api_compat.is_cupy_namespace(xp):
+        return None
+    cupy = importlib.import_module("cupy")
+    # CuPy keeps what was freed, for its own use
+    free: int = cupy.cuda.runtime.memGetInfo()[0]
+    return float(free + cupy.get_default_memory_pool().free_bytes())
+
+
+def cuda_devices() -> int:
+    """Return the number of CUDA devices, by CuPy."""
+    return int(importlib.import_module("cupy").cuda.runtime.getDeviceCount())
 
 
 class CudaDevice(NamedTuple):

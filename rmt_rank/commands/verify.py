@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from rmt_rank import __version__
-from rmt_rank._lib.array import BACKENDS, makes_random_numbers, namespace
+from rmt_rank._lib.array import BACKENDS, backend_of, makes_random_numbers, namespace
 from rmt_rank._lib.errors import BackendUnavailableError
 from rmt_rank._lib.output import Output, refuse_same
 from rmt_rank._lib.paths import path_option
@@ -21,6 +21,7 @@ from rmt_rank._lib.random import FIELDS
 from rmt_rank._lib.text import Parser, shown
 from rmt_rank._lib.validation import integer, real
 from rmt_rank._lib.work import processes
+from rmt_rank.commands.backend import add_backend, chosen_backend
 from rmt_rank.commands.run import DONE, FAILED, INTERRUPTED, USAGE, add_options
 from rmt_rank.commands.verify_output import figure_formats, write_figure, write_json
 from rmt_rank.commands.verify_report import Report
@@ -37,6 +38,11 @@ _WIDTHS = "32,64,256"
 # More claims than this are checked by as many processes as there are processors, which start in
 # some three seconds; a group of claims takes less than a minute.
 _MANY = 20
+# Claims that draw matrices with the array library of --backend, by the beginning of their names.
+_DRAWING = (
+    *("theorem1.finite-width", "theorem1.errata.statement", "limits.", "singular-values."),
+    *("finite-width.", "nonlinear-init."),
+)
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank.verify") -> int:
@@ -50,6 +56,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank
         parser.error("name a claim, for example theorem1; --list shows them all")
     try:
         claims = select(options.claims)
+        backend = chosen_backend(options, prog, hint=any(map(_draws, claims)))
         context = Context(
             depths=_numbers("--depths", options.depths),
             widths=[int(width) for width in _numbers("--widths", options.widths, whole=True)],
@@ -57,9 +64,9 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank
             field=options.field,
             digits=_within("--digits", options.digits, 10, 200),
             seed=integer("--seed", options.seed, at_least=0),
-            xp=namespace(options.backend),
+            xp=namespace(backend),
         )
-        options.jobs = _jobs(options, claims)
+        options.jobs = _jobs(options, claims, context)
         if options.figure is not None or any(map(_samples, claims)):
             _require_feasible(context)
         outputs = [
@@ -99,8 +106,8 @@ def _report(
     with report:
         try:
             with processes(options.jobs, len(claims)) as executor:
-                report.header(claims, context, options.backend)
-                waiting = _submit(executor, claims, context, options.backend)
+                report.header(claims, context, backend_of(context.xp))
+                waiting = _submit(executor, claims, context)
                 for claim, lines in zip(claims, waiting, strict=True):
                     report.start(claim)
                     for line in lines:
@@ -139,18 +146,29 @@ class _Checked(NamedTuple):
 
 
 def _submit(
-    executor: Executor | None, claims: list[Claim], context: Context, backend: str
+    executor: Executor | None, claims: list[Claim], context: Context
 ) -> Iterator[Iterator[Evidence]]:
-    """Yield the lines of each claim, as they are found, or whole from a worker."""
+    """Yield the lines of each claim, as they are found, or whole from a worker.
+
+    Claims that draw matrices on a device are checked in this process, so that one computes there.
+    """
     if executor is None:
         for claim in claims:
             yield _lines(claim, context)
         return
     # neither modules nor functions of this process go to another one
     settings = replace(context, xp=None, progress=None, chains={})  # type: ignore[arg-type]
-    futures = [executor.submit(_check, claim.name, settings, backend) for claim in claims]
-    for done, future in enumerate(futures):
+    here = makes_random_numbers(context.xp)
+    backend = "numpy" if here else backend_of(context.xp)
+    futures = [
+        None if here and _draws(claim) else executor.submit(_check, claim.name, settings, backend)
+        for claim in claims
+    ]
+    for done, (claim, future) in enumerate(zip(claims, futures, strict=True)):
         context.progress("claims", done, len(claims))
+        if future is None:
+            yield _lines(claim, context)
+            continue
         found = future.result()
         context.chains.update(found.chains)
         yield iter(found.lines)
@@ -175,11 +193,12 @@ def _lines(claim: Claim, context: Context) -> Iterator[Evidence]:
         yield broken(error)
 
 
-def _jobs(options: argparse.Namespace, claims: list[Claim]) -> int:
-    """Number of processes: as given, or the processors for many claims on the host."""
+def _jobs(options: argparse.Namespace, claims: list[Claim], context: Context) -> int:
+    """Number of processes: as given, or the processors for many claims, or beside a device."""
     if options.jobs is not None:
         return integer("--jobs", options.jobs, at_least=1)
-    if len(claims) > _MANY and options.backend == "numpy":
+    many = len(claims) > _MANY and backend_of(context.xp) == "numpy"
+    if many or (makes_random_numbers(context.xp) and len(claims) > 1):
         return os.cpu_count() or 1
     return 1
 
@@ -203,15 +222,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--field", choices=FIELDS, default="real", help="entries of the matrices")
     parser.add_argument("--digits", default="30", metavar="d", help="digits of quadrature (30)")
-    parser.add_argument(
-        "--backend", choices=BACKENDS, default="numpy", help="array library of the matrices"
-    )
+    add_backend(parser, BACKENDS)
     add_options(parser, "--json", "--quiet", "--seed")
     add_options(
         parser,
         "--jobs",
         default=None,
-        help=f"processes (1; as many as processors for more than {_MANY} claims)",
+        help=f"processes (1; as many as processors for more than {_MANY} claims, and with cupy)",
     )
     parser.add_argument(
         "--figure",
@@ -221,6 +238,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"rmt_rank {__version__}")
     return parser
+
+
+def _draws(claim: Claim) -> bool:
+    """Return whether the claim draws matrices with the array library of --backend."""
+    return claim.name.startswith(_DRAWING)
 
 
 def _samples(claim: Claim) -> bool:
@@ -234,7 +256,7 @@ def _require_feasible(context: Context) -> None:
         depth, samples = context.whole_depths()[-1], context.samples_at(width)
         try:
             chain = new_chain(width, depth, samples, field=context.field)
-            require_room(chain, samples, on_device=makes_random_numbers(context.xp))
+            require_room(chain, samples, xp=context.xp, depths=len(context.whole_depths()))
         except ValueError as error:
             raise ValueError(f"--widths and --depths must allow Monte Carlo: {error}") from error
 

@@ -62,6 +62,7 @@ from rmt_rank.exact.gaussian.threshold import (
     certify_turning,
     turning_threshold,
 )
+from rmt_rank.exact.gaussian.tracy_widom import tracy_widom
 from rmt_rank.exact.nonlinear.conjugate_kernel import (
     conjugate_kernel_entropy,
     linear_kernel_entropy,
@@ -136,5 +137,6 @@ __all__ = [
     "singular_value",
     "singular_values",
     "trace_covariance",
+    "tracy_widom",
     "turning_threshold",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._lib.array import default_namespace, makes_random_numbers, namespace_or_default
+from rmt_rank._lib.array import default_namespace, namespace_or_default
 from rmt_rank._lib.random import RNG
 from rmt_rank._lib.validation import boolean, integer
 from rmt_rank.simulation.means.controls import Controls
@@ -29,7 +29,6 @@ from rmt_rank.simulation.means.statistics import Statistic, statistic
 from rmt_rank.simulation.means.target import FIRST_SAMPLES, Target, TargetWarning
 from rmt_rank.simulation.products.blocks import chain_blocks, in_threads, require_room
 from rmt_rank.simulation.products.chain import LARGEST_SIZE, Chain, new_chain, threads
-from rmt_rank.simulation.products.fused.engine import is_fused
 
 __all__ = ["estimate", "monte_carlo"]
 
@@ -202,8 +201,7 @@ def monte_carlo(
     target = until if isinstance(until, Target) else None
     most = until.most if isinstance(until, Target) else until
     xp = namespace_or_default(xp)
-    on_device, fused = makes_random_numbers(xp), is_fused(chain, xp, xp.float64)
-    require_room(chain, most, log=chosen.log, on_device=on_device, fused=fused)
+    require_room(chain, most, xp=xp, log=chosen.log)
     controlled = control_variates and chain.method == "triangular"
     # refuse a bad rng before the controls are computed
     work = chain_blocks(

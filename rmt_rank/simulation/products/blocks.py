@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rmt_rank._lib.array import makes_random_numbers, namespace_or_default
+from rmt_rank._lib.array import free_memory, makes_random_numbers, namespace_or_default
 from rmt_rank._lib.blas import one_blas_thread
 from rmt_rank._lib.random import RNG, streams
 from rmt_rank._lib.validation import require_memory
@@ -104,13 +104,15 @@ def require_room(
     chain: Chain,
     size: int,
     *,
-    on_device: bool = False,
+    xp: ModuleType | None = None,
+    dtype: Any = None,
     log: bool = False,
     kept: bool = False,
-    fused: bool = False,
     depths: int = 1,
 ) -> None:
     """Refuse chains that do not fit into memory, before they are computed.
+
+    The memory is that of the library's device, if it draws its own numbers there.
 
     Parameters
     ----------
@@ -118,8 +120,8 @@ def require_room(
         What is sampled.
     size : int
         Number of products.
-    on_device, fused : bool
-        As in `block_sizes`.
+    xp, dtype
+        As in `sample_singular_values`.
     log : bool
         Whether logarithms of singular values are wanted.
     kept : bool
@@ -132,16 +134,18 @@ def require_room(
     ValueError
         If the memory needed is more than there is.
     """
+    xp = namespace_or_default(xp)
+    fused = is_fused(chain, xp, xp.float64 if dtype is None else dtype)
     dense = chain.method == "dense"
     largest = max(m * n for m, n in pairwise(chain.widths)) if dense else chain.width**2
-    block = min(size, _block_size(chain, on_device, fused)) * largest
+    block = min(size, _block_size(chain, makes_random_numbers(xp), fused)) * largest
     matrices = _LOG_MATRICES if log else _MATRICES
     if fused:
         block, matrices = block // chain.width, _FUSED_NUMBERS * depths
     results = 2 * 8 * size * chain.width if kept else 0  # the parts, and their concatenation
     name = "width" if len(set(chain.widths)) == 1 else "widths"
     nbytes = matrices * (8 if chain.field == "real" else 16) * block
-    require_memory("size" if results > nbytes else name, nbytes + results)
+    require_memory("size" if results > nbytes else name, nbytes + results, free_memory(xp))
 
 
 def in_threads(work: Iterator[Callable[[], Block]], workers: int) -> Generator[Block]:

@@ -9,12 +9,11 @@ from typing import Any
 
 import array_api_compat
 
-from rmt_rank._lib.array import default_namespace, makes_random_numbers, namespace_or_default
+from rmt_rank._lib.array import default_namespace, namespace_or_default
 from rmt_rank._lib.random import RNG
 from rmt_rank._lib.validation import boolean, integer, shown
 from rmt_rank.simulation.products.blocks import chain_blocks, in_threads, require_room
 from rmt_rank.simulation.products.chain import LARGEST_SIZE, new_chain, precision, threads
-from rmt_rank.simulation.products.fused.engine import is_fused
 
 __all__ = ["sample_singular_values"]
 
@@ -109,8 +108,7 @@ def sample_singular_values(
     _require_device(xp, device)
     own = dtype == xp.float64 and xp is default_namespace() and not return_log
     chain = new_chain(width, depth, size, field=field, method=method, numpy_doubles=own)
-    on_device, fused = makes_random_numbers(xp), is_fused(chain, xp, dtype)
-    require_room(chain, size, on_device=on_device, log=return_log, kept=True, fused=fused)
+    require_room(chain, size, xp=xp, dtype=dtype, log=return_log, kept=True)
     depths = (chain.depth,)
     blocks = chain_blocks(
         chain, depths, size, rng=rng, xp=xp, device=device, dtype=dtype, log=return_log

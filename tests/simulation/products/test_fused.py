@@ -14,7 +14,6 @@ import rmt_rank as rr
 from rmt_rank._lib.array import CudaDevice, default_namespace, to_numpy
 from rmt_rank._lib.random import streams
 from rmt_rank.metrics.spectrum import effective_rank
-from rmt_rank.simulation.products import blocks, sampling
 from rmt_rank.simulation.products.bidiagonal import bidiagonal_singular_values
 from rmt_rank.simulation.products.fused import device, engine
 from rmt_rank.simulation.products.fused.host import compiler, host_kernels, host_library
@@ -416,77 +415,43 @@ def test_estimates_on_a_device(library, field):
 # The way to the device, which is the host's compiler here
 
 
-class Kernel:
-    """A kernel with CuPy's interface that runs on the host and checks the launch."""
-
-    max_dynamic_shared_size_bytes = 0
-
-    def __init__(self, name, options):
-        defined = dict(each[2:].split("=") for each in options if each.startswith("-D"))
-        field = "complex" if defined["COMPLEX"] == "1" else "real"
-        self.variant = Variant(int(defined["WIDTH"]), field, defined["LOGS"] == "1")
-        self.name, self.defined = name, defined
-
-    def __call__(self, grid, block, arguments, shared_mem=0):
-        outside, *rest = arguments
-        assert shared_mem == self.max_dynamic_shared_size_bytes <= H200.shared_memory_of_block
-        assert block[0] <= 128
-        if self.name == "chains":
-            lanes = int(self.defined["LANES"])
-            places = grid[0] * block[0] // lanes
-            depths = rest[3]
-            if depths > 1 or self.defined["PLACE_OUTSIDE"] == "1":
-                assert outside.size == 2 * places * self.variant.matrix_doubles
-        host_kernels(self.variant, 1, "-O1").launch(self.name, 0, tuple(rest), copies=False)
-
-
-H200 = CudaDevice(0, 132, 2048, 233_472, 232_448)
-
-
-@pytest.fixture
-def simulated_device(monkeypatch):
-    """NumPy in place of CuPy, a host in place of a device."""
-    for module in (engine, blocks, sampling):
-        monkeypatch.setattr(module, "makes_random_numbers", lambda _xp: True)
-    monkeypatch.setattr("rmt_rank.simulation.means.estimate.makes_random_numbers", lambda _xp: True)
-    monkeypatch.setattr(device, "cuda_device", lambda: H200)
-    monkeypatch.setattr(device, "_kernel", lambda _device, name, options: Kernel(name, options))
-
-
-@pytest.mark.usefixtures("simulated_device")
-def test_samples_come_from_the_kernel():
+def test_samples_come_from_the_kernel(simulated_device):
+    xp = simulated_device
     key = int(next(streams(3)).integers(2**64, dtype=np.uint64))
-    found = rr.sample_singular_values(8, 4, 30, rng=3)
+    found = rr.sample_singular_values(8, 4, 30, rng=3, xp=xp)
     np.testing.assert_array_equal(found, unscaled(chains(8, 4, 30, key=key)))
-    logs = rr.sample_singular_values(6, 3, 30, rng=3, field="complex", return_log=True)
+    logs = rr.sample_singular_values(6, 3, 30, rng=3, field="complex", xp=xp, return_log=True)
     expected = chains(6, 3, 30, key=key, field="complex", log=True).values[0]
     np.testing.assert_array_equal(logs, expected)
 
 
-@pytest.mark.usefixtures("simulated_device")
-def test_estimate_uses_the_kernel():
-    found = rr.estimate("effective_rank", 8, 4, samples=4000, rng=1)
-    expected = rr.sample_singular_values(8, 4, 4000, rng=1)
-    plain = rr.estimate("effective_rank", 8, 4, samples=4000, rng=1, control_variates=False)
+def test_estimate_uses_the_kernel(simulated_device):
+    options = {"samples": 4000, "rng": 1, "xp": simulated_device}
+    found = rr.estimate("effective_rank", 8, 4, **options)
+    expected = rr.sample_singular_values(8, 4, 4000, rng=1, xp=simulated_device)
+    plain = rr.estimate("effective_rank", 8, 4, **options, control_variates=False)
     assert plain.value == pytest.approx(effective_rank(expected).mean(), rel=1e-12)
     assert abs(found.value - plain.value) < 5 * plain.error
     # the variance is divided by 2.5, as on the host
     assert found.error < 0.7 * plain.error
 
 
-@pytest.mark.usefixtures("simulated_device")
 @pytest.mark.parametrize("shape", [(4, 8, 8), (3, 130, 130), (2, 5, 9)])
-def test_batches_of_matrices(shape):
-    xp = default_namespace()
+def test_batches_of_matrices(simulated_device, shape):
     a = np.random.default_rng(0).standard_normal(shape)
     expected = np.linalg.svd(a, compute_uv=False)
     allowed = 4 * max(shape) * EPS * expected.max()
-    np.testing.assert_allclose(engine.fused_singular_values(xp, a), expected, atol=allowed)
+    np.testing.assert_allclose(
+        engine.fused_singular_values(simulated_device, a), expected, atol=allowed
+    )
+
+
+CARDS = [CudaDevice(0, 132, 2048, 233_472, 232_448), CudaDevice(0, 84, 1536, 102_400, 101_376)]
 
 
 @pytest.mark.parametrize("field", ["real", "complex"])
 @pytest.mark.parametrize("width", [1, 8, 9, 32, 33, 64, 112, 128])
-@pytest.mark.parametrize("card", [H200, CudaDevice(0, 84, 1536, 102_400, 101_376)])
+@pytest.mark.parametrize("card", CARDS)
 def test_launches_fit_the_card(monkeypatch, card, width, field):
     launched = []
 
