@@ -218,7 +218,7 @@ def _squared_distances(xp: Any, x: Any) -> Any:
 def _sums_of_distances(xp: Any, x: Any) -> Any:
     """|x-y|_1, one block of features at a time: memory is a few times that of the result."""
     samples, features = x.shape[-2:]
-    block = max(1, _BLOCK_SIZE // max(1, samples * samples))
+    block = max(1, _BLOCK_SIZE // samples**2)
     total = xp.zeros((*x.shape[:-1], samples), dtype=x.dtype, device=array_api_compat.device(x))
     for i in range(0, features, block):
         part = x[..., i : min(i + block, features)]

@@ -123,6 +123,58 @@ def test_own_kernel():
     )
 
 
+def of_each(x):
+    """Return a kernel of one's own."""
+    return x @ np.swapaxes(x, -1, -2)
+
+
+@pytest.mark.parametrize("kernel", [*gram.KERNELS, of_each])
+def test_a_stack_has_the_ranks_of_its_features(kernel):
+    # scales so far apart that each needs its own
+    stack = np.stack([FEATURES, 1e-150 * FEATURES**2]).reshape(2, 1, 12, 5)
+    found = rmt_rank.gram_effective_rank(stack, kernel, stack=True)
+    expected = [[rmt_rank.gram_effective_rank(x, kernel) for x in part] for part in stack]
+    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-12)
+    assert rmt_rank.gram_matrix(stack, kernel, stack=True).shape == (2, 1, 12, 12)
+    empty = rmt_rank.gram_effective_rank(np.ones((2, 1, 0, 5)), kernel, stack=True)
+    assert np.array_equal(empty, [[-np.inf], [-np.inf]])
+
+
+def test_default_options():
+    found = rmt_rank.gram_matrix(FEATURES, "polynomial")
+    expected = rmt_rank.gram_matrix(FEATURES, "polynomial", gamma=1 / 5, degree=3, coef0=1)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("kernel", gram.KERNELS)
+def test_measures_have_the_units_of_the_features(kernel):
+    power = {"linear": 2, "arccosine": 2, "euclidean": 1}.get(kernel, 0)
+    stack = FEATURES.reshape(1, 1, 12, 5)
+    measures = gram.gram_measures(stack, kernel, 0.01)
+    norm = np.sum(np.linalg.svdvals(rmt_rank.gram_matrix(FEATURES, kernel)))
+    # twelve singular values with errors of a few eps of the largest
+    assert measures.nuclear_norm[0, 0] == pytest.approx(norm, rel=1e-13)
+    if kernel != "polynomial":  # which does not scale
+        large = gram.gram_measures(2.0**300 * stack, kernel, 0.01)
+        expected = 2.0 ** (300 * power) * norm
+        assert large.nuclear_norm[0, 0] == pytest.approx(expected, rel=1e-13)
+
+
+def test_parallel_samples_have_angles_without_rounding():
+    x = np.random.default_rng(0).normal(size=(20, 7))
+    same = rmt_rank.gram_matrix(np.concatenate([x, 3 * x]), "arccosine", order=0)
+    np.testing.assert_array_equal(np.diag(same[20:]), 1)
+    opposite = rmt_rank.gram_matrix(np.concatenate([x, -3 * x]), "arccosine", order=0)
+    np.testing.assert_array_equal(np.diag(opposite[20:]), 0)
+
+
+def test_equal_samples_of_many_features_have_distance_0():
+    x = np.random.default_rng(0).normal(size=(8, 1001))
+    x[4:] = x[:4]
+    distance = -rmt_rank.gram_matrix(x, "euclidean")
+    np.testing.assert_array_equal(np.diag(distance[4:]), 0)
+
+
 @pytest.mark.parametrize(("kernel", "options"), OPTIONS)
 def test_odd_features(kernel, options):
     x = np.array([[0.0, 0.0], [1.0, 2.0], [1.0, 2.0]])
@@ -134,12 +186,15 @@ def test_odd_features(kernel, options):
     assert rmt_rank.gram_matrix(np.ones((0, 3)), kernel, **options).shape == (0, 0)
     assert rmt_rank.gram_matrix(np.ones((0, 4, 3)), kernel, **options).shape == (0, 4, 4)
     assert rmt_rank.gram_effective_rank(np.ones((0, 4, 3)), kernel, **options).shape == (0,)
+    assert rmt_rank.gram_effective_rank(np.ones((0, 3)), kernel, **options) == -np.inf
     assert rmt_rank.gram_matrix(np.ones((2, 0)), kernel, **options).shape == (2, 2)
     odd = np.stack([x, np.full((3, 2), np.nan), np.array([[1.0, 2.0], [np.inf, 1.0], [0.0, 1.0]])])
     bad = rmt_rank.gram_effective_rank(odd, kernel, **options)
     assert np.isfinite(bad[0])
     assert np.isnan(bad[1:]).all()
     assert np.isnan(rmt_rank.gram_matrix(odd[2], kernel, **options)[1]).all()
+    # LAPACK raises on a nan from three rows
+    assert np.isnan(rmt_rank.gram_effective_rank(np.full((4, 3), np.nan), kernel, **options))
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e200])

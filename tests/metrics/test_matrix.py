@@ -1,6 +1,7 @@
 """Measures of matrices: invariances, every library, gradients, odd input."""
 
 import dataclasses
+import inspect
 import math
 
 import mpmath
@@ -132,10 +133,25 @@ def test_rank_measures_are_the_measures(make):
         measures.stable_rank = 0
 
 
+def test_defaults_are_the_thresholds_of_the_paper():
+    measures = rmt_rank.rank_measures(np.diag([0.985, 0.015]))
+    # shares between 0.01 and 0.02
+    assert measures.threshold_rank == measures.energy_rank == 2
+
+
+def test_gradient_counts_the_rank_of_a_tall_matrix_as_numpy_does():
+    a = np.zeros((100, 2))
+    a[0, 0], a[1, 1] = 1, 20 * np.finfo(float).eps
+    assert np.linalg.matrix_rank(a) == 1
+    # rank 1, where the entropy has its minimum among matrices of the same rank
+    assert not rmt_rank.effective_rank_gradient(a).any()
+
+
 def test_to_pandas():
-    pytest.importorskip("pandas", reason="pandas is not installed")
+    pd = pytest.importorskip("pandas", reason="pandas is not installed")
     frame = rmt_rank.rank_measures(matrices(6, 2, 2)).to_pandas()
     assert frame.shape == (3, 11)
+    assert frame.index.equals(pd.RangeIndex(3))
     frame = rmt_rank.rank_measures(matrices(6, 2, 2)[:, None], stack=True).to_pandas()
     assert frame.index.tolist() == [(0, 0), (1, 0), (2, 0)]
     assert rmt_rank.rank_measures(np.eye(2)).to_pandas()["numerical_rank"].tolist() == [2]
@@ -243,6 +259,7 @@ def test_half_precision_is_upcast():
 
 def test_the_twin_documents_itself():
     assert "a : array, shape (..., m, n)" in matrix.stable_rank.__doc__
+    assert str(inspect.signature(matrix.stable_rank)) == "(a: 'Any', *, stack=False) -> 'Any'"
     assert matrix.stable_rank.__name__ == "stable_rank"
     assert "singular_values : array" in spectrum.stable_rank.__doc__
     with pytest.raises(TypeError, match="a must be an array of numbers"):

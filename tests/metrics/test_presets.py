@@ -49,10 +49,25 @@ def test_weightwatcher(make):
     ]
 
 
-@pytest.mark.parametrize(
-    "preset",
-    [metrics.rankme, metrics.reptrix_rankme, metrics.srank, metrics.weightwatcher_entropy],
-)
+def test_defaults_are_those_of_the_papers():
+    assert metrics.rankme(FEATURES) == metrics.rankme(FEATURES, eps=1e-7)
+    # a share of 0.015 may be missing only at a larger delta than 0.01
+    assert metrics.srank(np.diag([0.985, 0.015])) == 2
+
+
+PRESETS = [metrics.rankme, metrics.reptrix_rankme, metrics.srank, metrics.weightwatcher_entropy]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_stack_has_the_values_of_its_matrices(preset):
+    # scales so far apart that each matrix needs its own
+    stack = np.stack([FEATURES, 1e200 * FEATURES**2]).reshape(2, 1, *FEATURES.shape)
+    expected = [[preset(matrix) for (matrix,) in stack]]
+    # the same decompositions, of matrices that differ by powers of two
+    np.testing.assert_allclose(preset(stack, stack=True).T, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
 def test_odd_input(preset):
     assert preset(np.zeros((3, 2))) == 0
     assert preset(np.zeros((0, 4))) == 0

@@ -9,7 +9,7 @@ import rmt_rank
 from rmt_rank._lib.array import default_namespace, to_numpy
 from rmt_rank.metrics import presets, spectrum
 from rmt_rank.metrics.gram import KERNELS
-from rmt_rank.metrics.scaling import times_power_of_two
+from rmt_rank.metrics.scaling import times_power_of_two, to_unit_scale
 
 FEATURES = np.random.default_rng(0).normal(size=(7, 4))
 # a polynomial with a constant has its own scale
@@ -211,3 +211,21 @@ def test_times_power_of_two_is_ldexp(x, exponent):
     value = times_power_of_two(default_namespace(), np.asarray(x), np.asarray(float(exponent)))
     # three factors may round a subnormal result three times
     np.testing.assert_allclose(value, expected, rtol=1e-15, atol=2e-323)
+
+
+def test_powers_of_two_at_both_ends_of_the_floats():
+    largest = np.finfo(float).max
+    for x, exponent in [(5e-324, 2097), (5e-324, 2098), (largest, -2098), (largest, -4000)]:
+        with np.errstate(over="ignore"):
+            expected = np.ldexp(x, exponent)
+        value = times_power_of_two(default_namespace(), np.asarray(x), np.asarray(float(exponent)))
+        # the first two factors stay in the normal range, so that there is one rounding
+        assert value == expected
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_unit_scale_is_that_of_the_largest_magnitude(sign):
+    x = sign * np.array([[3.0, -1.0]])
+    scaled, exponent = to_unit_scale(default_namespace(), 2.0**600 * x, (-2, -1))
+    np.testing.assert_array_equal(scaled, x / 2)
+    assert exponent == 601

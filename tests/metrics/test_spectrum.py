@@ -127,6 +127,7 @@ def test_zero_empty_and_not_finite(make, name):
     result = to_numpy(measure(make(odd)))
     assert result[0] == zero
     assert np.isnan(result[1:3]).all()
+    assert np.isnan(to_numpy(measure(make(odd[2]))))
     assert result[3] == pytest.approx(definition(odd[3]))
     assert to_numpy(measure(make(np.zeros((2, 0))))).tolist() == [zero, zero]
 
@@ -284,6 +285,26 @@ def test_nearly_rank_one_in_single_precision():
     assert found.dtype == np.float32
     expected = [entropy_of_a_pair(float(gap), 1, 1) for gap in gaps]
     np.testing.assert_allclose(found, expected, rtol=20 * np.finfo(np.float32).eps)
+
+
+@pytest.mark.parametrize("order", [0, 0.3, 1.2, 2, 7, np.inf])
+def test_orders_of_shares_with_eps_follow_the_definition(order):
+    stack, eps = np.array([[4.0, 1.0, 0.0], [2.0, 2.0, 1.0], [0.0, 1.0, 9.0]]), 1e-3
+    p = stack / np.sum(stack, axis=-1, keepdims=True) + eps
+    if order == np.inf:
+        expected = -np.log(np.max(p, axis=-1))
+    else:
+        expected = np.log(np.sum(p**order, axis=-1)) / (1 - order)
+    found = spectrum.effective_rank(stack, order=order, eps=eps)
+    # some twenty roundings, of logarithms that 1/(1 - order) multiplies by 5
+    np.testing.assert_allclose(found, expected, rtol=100 * np.finfo(float).eps)
+
+
+def test_the_largest_condition_number():
+    largest = np.finfo(float).max
+    # 1.5/largest is subnormal, and has 51 bits
+    found = spectrum.condition_number(np.array([1, 1.5 / largest]))
+    assert found == pytest.approx(largest / 1.5, rel=1e-15)
 
 
 def test_energy_rank_of_all():

@@ -215,8 +215,7 @@ def _root(low: Array, high: Array, c: Constants) -> tuple[Array, Array]:
     """Return w and -log(w) at which cdf = low and sf = high; the latter for w > 1/4 only."""
     p = spectral_angle.point(angle_from_tails(low, high, c), c)
     w = c.scale * p.sin / (p.small.sin**c.m * p.large.sin**c.M)
-    with np.errstate(divide="ignore", invalid="ignore"):  # z rounds to 1 far below the top
-        U = spectral_angle.minus_log_w(p, c)
+    U = spectral_angle.minus_log_w(p, c)
     return w, np.where(w < spectral_angle.W_SWITCH, -np.log(w), U)
 
 

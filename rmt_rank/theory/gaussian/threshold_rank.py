@@ -98,13 +98,12 @@ def _turning(theta: Array, L: Array, half_step: Array) -> Array:
     """(L+1) E of (1), with log(sin theta/sin X) by their difference where L is large."""
     a = 1 / (L + 1)
     phi, X = a * theta, L * a * theta
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gap = np.where(
-            phi < 0.5,
-            phi * phi * polynomial.polyval(phi * phi, _COT_GAP),
-            1 - phi / np.tan(phi),
-        )
-        log = np.log1p(2 * np.cos(theta - phi / 2) * np.sin(phi / 2) / np.sin(X))
+    gap = np.where(
+        phi < 0.5,
+        phi * phi * polynomial.polyval(phi * phi, _COT_GAP),
+        1 - phi / np.tan(phi),
+    )
+    log = np.log1p(2 * np.cos(theta - phi / 2) * np.sin(phi / 2) / np.sin(X))
     return np.asarray((log - gap) / a + half_step)
 
 

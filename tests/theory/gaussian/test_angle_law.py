@@ -76,6 +76,14 @@ def test_tables_at_the_ends(depth, h):
     assert by_table("ISF", np.array([0.0, 1.0]), depth, h).tolist() == [edge, 0]
 
 
+@pytest.mark.parametrize("name", ["PDF", "CDF", "SF"])
+def test_tables_where_their_intervals_meet(name):
+    # at depth 1, w = (x/4)^(1/2) is exactly the end of an interval; the bound of
+    # test_tables_agree_with_newton is largest at the last of them, 9.9e-14
+    x = 4 * (np.arange(1, 128) / 128) ** 2
+    np.testing.assert_allclose(by_table(name, x, 1, 1.0), general(name, x, 1, 1.0), rtol=1e-13)
+
+
 def test_depths_without_a_table():
     assert spectral_tables.nodes(spectral_angle.constants(255)) == 4096 * 6
     for depth in (256, 1 / 256, 1e100, 1e-100):

@@ -38,6 +38,12 @@ def test_jump_density_against_fifty_digits(depth, excess, size):
         assert abs(found / expected - 1) < allowed
 
 
+def test_jump_density_at_the_smallest_jumps():
+    # it is finite at 0, with a relative slope of order 1; and no product underflows to a warning
+    smallest, small = DepthRatio(1, 2).jump_density([1e-300, 1e-9])
+    assert smallest == pytest.approx(small, rel=1e-8)
+
+
 def test_jump_density_on_both_sides_of_the_switch():
     ratio = DepthRatio(1, 2)
     below, above = ratio.jump_density([1 - 1e-12, 1 + 1e-12])
@@ -175,6 +181,10 @@ def test_bad_depths(arguments, error, message):
     [
         (lambda ratio: ratio.rvs(0), "size must be an integer >= 1, got 0"),
         (lambda ratio: ratio.moment(-0.5), "order must be finite and > -0.333333 and .*, got -0.5"),
+        (
+            lambda ratio: ratio.moment(0.9e307),
+            "order must be .* <= 5e[+]306, got 9e[+]306",
+        ),
         (lambda ratio: ratio.jump_density([1, 0]), "y must be finite and > 0, got 0.0"),
     ],
 )

@@ -140,6 +140,13 @@ def test_the_largest_depths():
     assert rank(1e300) == pytest.approx(-300 * math.log(10) + 1.332174405184479, rel=1e-14)
 
 
+def test_slope_of_the_min_entropy_at_the_smallest_depths():
+    # (log L + ...)/2, on both sides of 1e-300; the logarithms of 690 have errors of 1e-13
+    depths = np.array([0.5e-300, 1.5e-300, 3e-300])
+    slopes = derivative(depths, order=np.inf)
+    np.testing.assert_allclose(np.diff(slopes), np.diff(np.log(depths)) / 2, atol=2e-13)
+
+
 def test_shapes():
     assert isinstance(rank(3), float)
     assert rank(np.ones((2, 3))).shape == (2, 3)
@@ -155,6 +162,7 @@ def test_shapes():
         ({"depth": []}, ValueError, "depth must not be empty"),
         ({"depth": "2"}, TypeError, "depth must be real numbers, got '2'"),
         ({"depth": [[1], [2, 3]]}, TypeError, "depth must be real numbers"),
+        ({"depth": 1e308, "power": 4}, ValueError, "depth must be so small that depth . power"),
         ({"depth": 1, "power": 0}, ValueError, "power must be finite and > 0 and <= .*, got 0"),
         ({"depth": 1, "power": [1, 2]}, TypeError, r"power must be one number, got \[1, 2\]"),
         ({"depth": 1, "order": -1}, ValueError, "order must be a number and >= 0, got -1"),

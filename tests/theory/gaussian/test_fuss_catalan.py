@@ -8,6 +8,7 @@ from scipy import integrate, stats
 
 from rmt_rank import fuss_catalan, singular_value_law
 from rmt_rank.theory import fuss_catalan_moment
+from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 
 LAWS = [fuss_catalan, singular_value_law]
 depths = st.floats(0.05, 50)
@@ -22,6 +23,22 @@ def test_depth_one_is_marchenko_pastur():
     np.testing.assert_allclose(
         singular_value_law.pdf(sigma, 1), np.sqrt(4 - sigma**2) / np.pi, rtol=1e-12
     )
+
+
+def test_effective_rank_is_that_of_the_singular_values():
+    for law, power in ((singular_value_law, 1), (fuss_catalan, 2)):
+        expected = differential_effective_rank(3, power=power)
+        assert law.effective_rank(3) == law(3).effective_rank() == expected
+        expected = differential_effective_rank(3, power=3 * power, order=2)
+        assert law.effective_rank(3, power=3, order=2) == expected
+        assert law(3, scale=2).effective_rank(power=3, order=2) == expected
+
+
+def test_scipy_searches_all_real_depths():
+    for law in (fuss_catalan, singular_value_law):
+        (depth,) = law._shape_info()
+        assert not depth.integrality
+        assert 0 < depth.domain[0] < 1e-300
 
 
 def test_depth_two_in_closed_form():

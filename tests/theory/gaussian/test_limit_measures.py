@@ -139,6 +139,8 @@ def test_energy_rank_against_the_quantile_function(depth, delta, power):
 
 def test_energy_rank_at_both_ends():
     assert limit_energy_rank([1, 2], 0).tolist() == [1, 1]
+    assert limit_energy_rank(1, 1e-300) == 1
+    assert limit_energy_rank(2) == limit_energy_rank(2, 0.01)
     # all values become equal: depth 1e-8 moves a share by about depth log(1/depth)
     assert limit_energy_rank(1e-8, 0.25) == pytest.approx(0.75, abs=1e-6)
     # and at great depth their number is proportional to 1/depth
@@ -155,8 +157,15 @@ def test_energy_rank_at_both_ends():
             "depth must be finite and >= 1e-100 and .*, got 0.0",
         ),
         (lambda: limit_measures(1, -1), ValueError, "threshold must be finite and >= 0"),
+        (lambda: limit_measures(1.5e15), ValueError, "depth must be finite and .* <= 1e[+]15"),
         (lambda: limit_stable_rank("a"), TypeError, "depth must be real numbers"),
         (lambda: limit_participation_ratio(1, power=0), ValueError, "power must be finite and > 0"),
+        (
+            lambda: limit_participation_ratio(1e308, power=4),
+            ValueError,
+            "depth must be so small that depth . power is at most 1e308, got 1e[+]308",
+        ),
+        (lambda: limit_energy_rank(1, power=30), ValueError, "power must be finite and .* <= 20"),
         (
             lambda: limit_threshold_rank([1, 2], [1, 2, 3]),
             ValueError,

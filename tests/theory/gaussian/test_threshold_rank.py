@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 
 from rmt_rank import exact
 from rmt_rank.theory.gaussian.limit_measures import limit_threshold_rank
-from rmt_rank.theory.gaussian.threshold_rank import threshold_rank_peak, turning_threshold
+from rmt_rank.theory.gaussian.threshold_rank import (
+    _half_step,
+    threshold_rank_peak,
+    turning_threshold,
+)
 
 
 def by_bisection(depth):
@@ -37,6 +41,18 @@ def by_bisection(depth):
 def test_against_many_digits(depth):
     # a few roundings of numbers below 40, from the digammas
     assert turning_threshold(depth) == pytest.approx(by_bisection(depth), rel=3e-14)
+
+
+def test_series_of_the_digamma_difference():
+    # from its switch at L + 3 = 40
+    depths = np.array([37.0001, 50, 1e3, 1e9])
+    with mpmath.workdps(40):
+        expected = [
+            float((L + 1) * (mpmath.psi(0, (L + 4) / 2) - mpmath.psi(0, (L + 3) / 2)))
+            for L in map(mpmath.mpf, depths)
+        ]
+    # the roundings of L + 1, L + 3, two of the sum and one product
+    np.testing.assert_allclose(_half_step(depths), expected, rtol=5 * 2**-53)
 
 
 @pytest.mark.parametrize("depth", ["1/8", 3])
