@@ -12,7 +12,6 @@ from compare import least_seconds, ratio, repeated, seconds, setting
 
 import rmt_rank as rr
 from rmt_rank.simulation.products import compiled as kernels
-from rmt_rank.simulation.products.bidiagonal import dlasq1_address
 from rmt_rank.simulation.products.blocks import chain_blocks, in_threads
 from rmt_rank.simulation.products.chain import Chain
 
@@ -171,32 +170,30 @@ def part_rows():
     rng = np.random.Generator(np.random.SFC64(0))
     diagonal = np.sqrt(rng.standard_gamma(np.repeat((n - np.arange(n)) / 2, block)).reshape(n, -1))
     above, first = rng.normal(size=(pairs, block)), rng.normal(size=(n - 1, block))
-    product, full = np.empty((n, n, block)), rng.normal(size=(block, n, n))
+    product, full = np.empty((block // 8, n, n, 8)), rng.normal(size=(block, n, n))
     bidiagonal = np.empty((n, block)), np.empty((n - 1, block))
-    shapes = np.repeat((n - np.arange(n)) / 2, block)
+    shapes, no_powers = np.repeat((n - np.arange(n)) / 2, block), np.empty((0, 0, 0))
+    numbers = np.empty(pairs * block)
 
     def products():
         kernels.start(diagonal, first, product)
         for layer in range(1, depth):
-            kernels.multiply(diagonal, above, product, layer == 1)
+            kernels.multiply(diagonal, above, product, layer == 1, no_powers)
 
     def reduction():
-        kernels.bidiagonalise(product.copy(), *bidiagonal)
+        kernels.bidiagonalise(product, *bidiagonal)
 
     products(), reduction()
     calls = {
-        "uniform numbers": (lambda: rng.random(pairs * block), depth - 1),
+        "uniform numbers": (lambda: rng.random(out=numbers), depth - 1),
         "uniform numbers and their transform": (
-            lambda: kernels.box_muller(rng.random(pairs * block), 1.0),
+            lambda: kernels.box_muller(rng.random(out=numbers), 1.0),
             depth - 1,
         ),
         "gamma variates": (lambda: rng.standard_gamma(shapes), depth + 1),
         "triangular products": (products, 1),
         "reduction to bidiagonal form": (reduction, 1),
-        "dqds": (
-            lambda: kernels.bidiagonal_singular_values(dlasq1_address(), *bidiagonal),
-            1,
-        ),
+        "dqds": (lambda: kernels.bidiagonal_singular_values(*bidiagonal), 1),
         "(pipeline: normal numbers)": (lambda: rng.standard_normal(n * n * block), depth),
         "(pipeline: products)": (lambda: full @ full, depth - 1),
         "(pipeline: decomposition)": (lambda: np.linalg.svd(full, compute_uv=False), 1),
