@@ -46,6 +46,8 @@ class Lanes:
         # powers of two of the rows: without any, the compiled loop takes an empty array
         self.powers = np.zeros((groups, n, LANES) if log else (0, 0, 0))
         self.layers = 1
+        self.diagonal = np.ones((n, self.count))  # product of those of the layers
+        self._width, self._gamma_shape = 0, self.diagonal
         kernels.start(self._padded(factor.diagonal), self._padded(factor.above), self.product)
 
     @property
@@ -53,38 +55,42 @@ class Lanes:
         """Number of layers that are best drawn by one call."""
         return max(1, _DRAWN // max(1, pairs_above(self.n) * self.count))
 
-    def multiply(self, stream: np.random.Generator, others: Sequence[int]) -> Array:
+    def multiply(self, stream: np.random.Generator, others: Sequence[int]) -> None:
         """Multiply by factors after the first, drawn as `draw_factors` does.
 
-        Returns the logarithms of their diagonals, added up, shape (N, block).  The arrays are
-        reused: new ones for each layer would take as long as the numbers.
+        The arrays are reused: new ones for each layer would take as long as the numbers.
         """
         n, count, pairs = self.n, self.count, pairs_above(self.n)
         size = pairs * count + pairs * count % 2
         if len(others) > len(self.gammas):
             self.gammas = np.empty((len(others), n, count))
             self.normals = np.empty((len(others), size))
-        layers = range(len(others))
         for k, width in enumerate(others):
-            shape = np.repeat((width - np.arange(n)) / 2, count).reshape(n, count)
-            stream.standard_gamma(shape, out=self.gammas[k])
+            stream.standard_gamma(self._shape(width), out=self.gammas[k])
             stream.random(out=self.normals[k])
         diagonals = self.gammas[: len(others)]
         diagonals *= 2 * self.scale**2
         np.sqrt(diagonals, out=diagonals)
-        for k in layers:
+        for k, diagonal in enumerate(diagonals):
             self.kernels.box_muller(self.normals[k], self.scale)
             above = self.normals[k, : pairs * count].reshape(pairs, count)
             self.kernels.multiply(
-                self._padded(diagonals[k]),
+                self._padded(diagonal),
                 self._padded(above),
                 self.product,
                 self.layers == 1,
                 self.powers,
             )
+            self.diagonal *= diagonal
             self.layers += 1
-        # so few lengths that their product is a float
-        logs: Array = np.log(diagonals.prod(axis=0))
+
+    def log_diagonal(self) -> Array:
+        """Logarithms of the diagonals since the last call, added up, shape (N, block).
+
+        Between calls there are so few layers that the product of their lengths is a float.
+        """
+        logs: Array = np.log(self.diagonal)
+        self.diagonal[:] = 1
         return logs
 
     def rescale(self) -> None:
@@ -126,6 +132,13 @@ class Lanes:
                 f"the singular values of product {which} of a block did not converge"
             )
         return values, self.exponent.reshape(-1)[: self.count].copy()
+
+    def _shape(self, width: int) -> Array:
+        """Shapes of the gamma variates of a layer."""
+        if width != self._width:
+            shape = np.repeat((width - np.arange(self.n)) / 2, self.count)
+            self._width, self._gamma_shape = width, shape.reshape(self.n, self.count)
+        return self._gamma_shape
 
     def _padded(self, entries: Array) -> Array:
         """Entries of whole groups: the last matrix stands in for those that are missing."""

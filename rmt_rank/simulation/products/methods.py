@@ -147,8 +147,10 @@ def _later_layers(
         while layer < end:
             job.check()
             following = min(end, layer + lanes.at_once)
-            logs = logs + lanes.multiply(stream, others[layer:following])
+            lanes.multiply(stream, others[layer:following])
             layer = following
+        if job.log_diagonal:
+            logs = logs + lanes.log_diagonal()
         if layer % RESCALE_EVERY == 0:
             lanes.rescale()
         if layer in job.depths:
