@@ -12,26 +12,27 @@ import array_api_compat
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._lib.array import svdvals
+from rmt_rank._lib.array import default_namespace, svdvals
 from rmt_rank._lib.random import gaussian
 from rmt_rank.simulation.products.bidiagonal import bidiagonal_singular_values
 from rmt_rank.simulation.products.chain import Chain
 from rmt_rank.simulation.products.compiled_loops import compiled_loops
-from rmt_rank.simulation.products.lanes import Lanes
+from rmt_rank.simulation.products.compiled_products import CompiledProduct, Lanes, Rows
 from rmt_rank.simulation.products.logarithms import LogProduct
 from rmt_rank.simulation.products.triangular_factors import (
     TriangularFactor,
     draw_factors,
 )
+from rmt_rank.simulation.products.triangular_products import TriangularProduct
 
-__all__ = ["Block", "Job", "ScaledValues", "dense", "triangular", "triangular_product"]
+__all__ = ["Block", "Job", "ScaledValues", "dense", "triangular"]
 
 # Layers between rescalings: in so few, no product comes near the ends of the floats.
 RESCALE_EVERY = 16
 # Up to these widths the compiled loops beat LAPACK and BLAS, and Jacobi's rotations in NumPy.
-COMPILED_WIDTH, COMPILED_LOG_WIDTH = 48, 128
-# Side of the tiles in which large triangular matrices are multiplied.
-TILE = 64
+COMPILED_WIDTH, COMPILED_LOG_WIDTH = 400, 128
+# Up to this one they compute with eight matrices at a time, not with eight entries of a row.
+LANES_WIDTH = 48
 
 
 class ScaledValues(NamedTuple):
@@ -106,13 +107,12 @@ def triangular(job: Job, count: int, stream: np.random.Generator) -> Block:
     kernels: Any = compiled_loops() if chain.compiled else None
     if chain.compiled and kernels is None:
         raise ImportError("compiled loops need numba, which does not work here")
-    most = COMPILED_LOG_WIDTH if job.log else COMPILED_WIDTH
-    in_lanes = kernels is not None and chain.field == "real" and chain.width <= most
+    in_loops = kernels is not None and chain.field == "real" and chain.width <= _widest(job)
     factors = draw_factors(
         stream,
         count,
         chain.width,
-        chain.others[:1] if in_lanes else chain.others,
+        chain.others[:1] if in_loops else chain.others,
         field=chain.field,
         xp=xp,
         box_muller=kernels and kernels.box_muller,
@@ -123,21 +123,39 @@ def triangular(job: Job, count: int, stream: np.random.Generator) -> Block:
         job.check()
         if job.log_diagonal:
             logs = logs + xp.log(factor.diagonal)
-        if not in_lanes:
-            product.multiply(_placed(job, triangular_matrices(xp, factor, first=layer == 1)))
+        if not in_loops:
+            if job.log:
+                product.multiply(_placed(job, triangular_matrices(xp, factor, first=layer == 1)))
+            else:
+                product.multiply_triangular(factor)
             if layer % RESCALE_EVERY == 0:
                 product.rescale()
         if layer in job.depths:
             bidiagonal = layer == 1 and isinstance(factor.diagonal, np.ndarray)
             values.append(_of_bidiagonal(job, factor) if bidiagonal else product.singular_values())
-        if in_lanes and chain.depth > 1:
-            lanes = Lanes(kernels, factor, chain.width**-0.5, log=job.log)
-            logs = _later_layers(job, lanes, stream, values, logs)
+        if in_loops and chain.depth > 1:
+            logs = _later_layers(job, _compiled(job, kernels, factor), stream, values, logs)
     return Block(values, logs if job.log_diagonal else None)
 
 
+def _widest(job: Job) -> int:
+    """The largest width at which compiled loops are fastest."""
+    return COMPILED_LOG_WIDTH if job.log else COMPILED_WIDTH
+
+
+def _compiled(job: Job, kernels: Any, factor: TriangularFactor) -> CompiledProduct:
+    width = job.chain.width
+    if job.log or width <= LANES_WIDTH:
+        return Lanes(kernels, factor, width**-0.5, log=job.log)
+    return Rows(kernels, factor, width**-0.5)
+
+
 def _later_layers(
-    job: Job, lanes: Lanes, stream: np.random.Generator, values: list[Any], logs: Any
+    job: Job,
+    product: CompiledProduct,
+    stream: np.random.Generator,
+    values: list[Any],
+    logs: Any,
 ) -> Any:
     """Multiply all layers but the first; add to the values, and return the log diagonals."""
     depth, others = job.chain.depth, job.chain.others
@@ -146,15 +164,15 @@ def _later_layers(
     for end in sorted(ends - {1}):
         while layer < end:
             job.check()
-            following = min(end, layer + lanes.at_once)
-            lanes.multiply(stream, others[layer:following])
+            following = min(end, layer + product.at_once)
+            product.multiply(stream, others[layer:following])
             layer = following
         if job.log_diagonal:
-            logs = logs + lanes.log_diagonal()
+            logs = logs + product.log_diagonal()
         if layer % RESCALE_EVERY == 0:
-            lanes.rescale()
+            product.rescale()
         if layer in job.depths:
-            found, exponent = lanes.singular_values()
+            found, exponent = product.singular_values()
             values.append(found if job.log else ScaledValues(found, exponent))
     return logs
 
@@ -215,6 +233,7 @@ class _Matrices:
     def __init__(self, job: Job) -> None:
         self.job, self.xp = job, job.xp
         self.product: Any = None
+        self.in_place: TriangularProduct | None = None
 
     def multiply(self, factor: Any) -> None:
         xp = self.xp
@@ -223,39 +242,35 @@ class _Matrices:
             self.exponent = xp.zeros_like(xp.abs(factor[:, 0, 0]))
             return
         # the first factor may be real where the others are complex
-        product = xp.astype(self.product, factor.dtype, copy=False)
-        dense = self.job.chain.method == "dense"
-        self.product = factor @ product if dense else triangular_product(xp, factor, product)
+        self.product = factor @ xp.astype(self.product, factor.dtype, copy=False)
+
+    def multiply_triangular(self, factor: TriangularFactor) -> None:
+        """Multiply by triangular factors; in NumPy without new arrays."""
+        if self.xp is not default_namespace():
+            first = self.product is None
+            self.multiply(_placed(self.job, triangular_matrices(self.xp, factor, first=first)))
+            return
+        if self.in_place is None:
+            dtype = np.result_type(self.job.dtype, 1j if self.job.chain.field == "complex" else 0.0)
+            self.in_place = TriangularProduct(factor, dtype)
+            self.exponent = np.zeros(factor.diagonal.shape[1], dtype=self.job.dtype)
+        else:
+            self.in_place.multiply(factor)
+        self.product = self.in_place.product
 
     def rescale(self) -> None:
         xp = self.xp
         power = _power_of_two(xp, xp.max(xp.abs(self.product), axis=(-2, -1)))
-        self.product = self.product * (2.0**-power)[:, None, None]
+        if self.in_place is None:
+            self.product = self.product * (2.0**-power)[:, None, None]
+        else:
+            self.product *= (2.0**-power)[:, None, None]
         self.exponent = self.exponent + power
 
     def singular_values(self) -> ScaledValues:
         values = svdvals(self.xp, self.product)
         # a narrow layer inside leaves zeros behind the others
         return ScaledValues(values[:, : self.job.chain.width], self.exponent)
-
-
-def triangular_product(xp: ModuleType, a: Any, b: Any) -> Any:
-    """Product of upper triangular matrices by tiles: up to a third of the operations."""
-    n = a.shape[-1]
-    if n <= 2 * TILE:
-        return a @ b
-    starts = range(0, n, TILE)
-    panels = []
-    for i in starts:
-        rows = a[..., i : i + TILE, :]
-        tiles = [
-            rows[..., i : j + TILE] @ b[..., i : j + TILE, j : j + TILE]
-            for j in starts[i // TILE :]
-        ]
-        if i > 0:  # zeros, of the right kind and on the right device
-            tiles.insert(0, 0 * rows[..., :i])
-        panels.append(xp.concat(tiles, axis=-1))
-    return xp.concat(panels, axis=-2)
 
 
 def _power_of_two(xp: Any, largest: Any) -> Any:

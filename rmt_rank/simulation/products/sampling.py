@@ -85,7 +85,7 @@ def sample_singular_values(
     14 s for one product of width 4 and depth 10^5.  With the compiled loops below, from depth 16384
     on, that is 2.4 s.  Ctrl-C ends it at the next layer.
 
-    Real float64 matrices of up to 48 columns in NumPy, and of up to 128 with `return_log`, are
+    Real float64 matrices of up to 400 columns in NumPy, and of up to 128 with `return_log`, are
     multiplied and reduced by compiled loops if numba is installed (the extra `fast`) and the job is
     large enough to be worth its start.  Numbers are the same to rounding without it.
 

@@ -11,12 +11,23 @@ import operator
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.core.imputils import lower_cast
 from numba.extending import intrinsic, models, overload, register_model
 
 from rmt_rank.simulation.products.compiled_loops import compiled
 
-__all__ = ["LANES", "any_lane", "exponent", "load", "maximum", "power_of_two", "ratio", "select"]
+__all__ = [
+    "LANES",
+    "any_lane",
+    "broadcast",
+    "exponent",
+    "load",
+    "maximum",
+    "power_of_two",
+    "ratio",
+    "select",
+]
 __all__ += ["splat", "square_root", "store"]
 
 LANES = 8
@@ -66,6 +77,12 @@ def _cast(context, builder, source, _target, number):
     return _splat(builder, context.cast(builder, number, source, types.float64))
 
 
+def _flat(array):
+    """Raise TypingError for an array whose places are not those of its ravel()."""
+    if array.layout != "C" or array.dtype != types.float64:
+        raise TypingError(f"a C-contiguous array of float64 is needed, got {array}")
+
+
 def _pointer(context, builder, kind, array, place):
     """Address of the vector that begins at a place of a flat view of an array."""
     data = context.make_array(kind)(context, builder, array).data
@@ -75,6 +92,7 @@ def _pointer(context, builder, kind, array, place):
 @intrinsic
 def load(_context, array, place):
     """The vector array.ravel()[place : place + 8]; the array is C-contiguous."""
+    _flat(array)
 
     def generate(context, builder, signature, arguments):
         pointer = _pointer(context, builder, signature.args[0], *arguments)
@@ -84,8 +102,21 @@ def load(_context, array, place):
 
 
 @intrinsic
+def broadcast(_context, array, place):
+    """Eight times the number at a place of array.ravel(); the array is C-contiguous."""
+    _flat(array)
+
+    def generate(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return _splat(builder, builder.load(builder.gep(data, [arguments[1]])))
+
+    return vector(array, types.intp), generate
+
+
+@intrinsic
 def store(_context, array, place, value):
     """Write a vector where `load` would read it."""
+    _flat(array)
 
     def generate(context, builder, signature, arguments):
         pointer = _pointer(context, builder, signature.args[0], *arguments[:2])

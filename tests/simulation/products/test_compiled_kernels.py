@@ -4,9 +4,10 @@ import mpmath
 import numpy as np
 import pytest
 
+from rmt_rank.simulation.products.bidiagonal import bidiagonal_singular_values
 from rmt_rank.simulation.products.blocks import chain_blocks, in_threads
 from rmt_rank.simulation.products.chain import Chain
-from rmt_rank.simulation.products.lanes import Lanes
+from rmt_rank.simulation.products.compiled_products import Lanes
 from rmt_rank.simulation.products.triangular_factors import draw_factors
 
 kernels = pytest.importorskip(
@@ -68,11 +69,7 @@ def test_bidiagonal_matrices_that_are_not_finite_have_no_values():
     np.testing.assert_array_equal(np.flatnonzero(failed), [3, 5])
 
 
-@pytest.mark.parametrize("kind", ["random", "graded", "zeros", "rank deficient", "zero"])
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 7, 8, 32, 48])
-def test_bidiagonal_form(kind, n):
-    rng = np.random.default_rng(n)
-    count = 8 * max(2, 2000 // n**2)
+def matrices(kind, n, count, rng):
     a = rng.normal(size=(count, n, n))
     if kind == "graded":
         a *= 10.0 ** -np.linspace(0, 60, n)[:, np.newaxis]
@@ -82,13 +79,39 @@ def test_bidiagonal_form(kind, n):
         a[:, n // 2 :] = a[:, : n - n // 2]
     elif kind == "zero":
         a[::2] = 0
-    lanes = np.ascontiguousarray(a.reshape(-1, 8, n, n).transpose(0, 2, 3, 1))
-    d, e = np.empty((n, count)), np.empty((n - 1, count))
-    kernels.bidiagonalise(lanes, d, e)
+    return a
+
+
+@pytest.mark.parametrize("kind", ["random", "graded", "zeros", "rank deficient", "zero"])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 7, 8, 9, 32, 48, 130])
+def test_bidiagonal_form(kind, n):
+    count = 8 * max(1, 2000 // n**2)
+    a = matrices(kind, n, count, np.random.default_rng(n))
     expected = np.linalg.svd(a, compute_uv=False)
     # n reflections, each with a rounding of some n eps; in practice much less
     allowed = 4 * n * EPS * expected[:, :1]
+    lanes = np.ascontiguousarray(a.reshape(-1, 8, n, n).transpose(0, 2, 3, 1))
+    d, e = np.empty((n, count)), np.empty((n - 1, count))
+    kernels.bidiagonalise(lanes, d, e)
     assert np.all(np.abs(kernels.bidiagonal_singular_values(d, e) - expected) <= allowed)
+    by_rows = np.pad(a, ((0, 0), (0, -n % 4), (0, -n % 8)))
+    values = bidiagonal_singular_values(*kernels.bidiagonal_forms(by_rows, n))
+    assert np.all(np.abs(values - expected) <= allowed)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 8, 9, 31, 64, 130])
+def test_triangular_products(n):
+    rng = np.random.default_rng(n)
+    a, b = np.triu(rng.normal(size=(2, 8, n, n)))
+    diagonal, above = a[:, range(n), range(n)].copy("C"), a[:, *np.triu_indices(n, 1)].copy("C")
+    product = np.pad(b, ((0, 0), (0, -n % 4), (0, -n % 8)))
+    kernels.multiply_rows(diagonal, above, product)
+    lanes = b.transpose(1, 2, 0).copy("C")[np.newaxis]
+    kernels.multiply(diagonal.T.copy(), above.T.copy(), lanes, False, np.empty((0, 0, 0)))
+    # the sums of n products, in two orders
+    allowed = 2 * n * EPS * (np.abs(a) @ np.abs(b))
+    assert np.all(np.abs(product[:, :n, :n] - a @ b) <= allowed)
+    assert np.all(np.abs(lanes[0].transpose(2, 0, 1) - a @ b) <= allowed)
 
 
 def graded(n, largest, count, rng):
@@ -163,3 +186,10 @@ def test_a_product_that_is_not_finite_is_an_error(log):
     lanes.product[1, 0, 1, 3] = np.nan
     with pytest.raises(ArithmeticError, match="values of product 11 of a block did not converge"):
         lanes.singular_values()
+
+
+def test_arrays_in_another_order_are_refused():
+    # the loops address vectors by their places in memory
+    product = np.zeros((1, 8, 8))
+    with pytest.raises(TypeError, match="a C-contiguous array of float64 is needed"):
+        kernels.multiply_rows(np.ones((1, 8)), np.ones((28, 8)).T, product)

@@ -30,7 +30,7 @@ def results(widths, depths, compiled, rng):
 def test_layers_in_one_go_give_the_same_numbers(widths, depths, kind, drawn, monkeypatch):
     pytest.importorskip("numba", reason="numba is not installed")
     one_by_one = results(widths, depths, False, np.random.Generator(kind(3)))
-    monkeypatch.setattr("rmt_rank.simulation.products.lanes._DRAWN", drawn)
+    monkeypatch.setattr("rmt_rank.simulation.products.compiled_products._DRAWN", drawn)
     together = results(widths, depths, True, np.random.Generator(kind(3)))
     for first, second in zip(one_by_one, together, strict=True):
         # sums of 41 logarithms of moderate numbers
