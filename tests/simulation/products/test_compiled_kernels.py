@@ -10,6 +10,7 @@ from rmt_rank.simulation.products.chain import Chain
 from rmt_rank.simulation.products.compiled_products import Lanes
 from rmt_rank.simulation.products.triangular_factors import draw_factors
 
+numba = pytest.importorskip("numba", reason="numba is not installed")
 kernels = pytest.importorskip(
     "rmt_rank.simulation.products.compiled", reason="numba is not installed"
 )
@@ -191,5 +192,5 @@ def test_a_product_that_is_not_finite_is_an_error(log):
 def test_arrays_in_another_order_are_refused():
     # the loops address vectors by their places in memory
     product = np.zeros((1, 8, 8))
-    with pytest.raises(TypeError, match="a C-contiguous array of float64 is needed"):
+    with pytest.raises(numba.TypingError, match="a C-contiguous array of float64 is needed"):
         kernels.multiply_rows(np.ones((1, 8)), np.ones((28, 8)).T, product)
