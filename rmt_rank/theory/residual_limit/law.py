@@ -78,7 +78,7 @@ class _Terms(NamedTuple):
 
     theta: Array
     missing: Array  # theta_max - theta
-    sine: Array  # of theta/2
+    sine: Array  # sin(theta/2)
     cosine: Array
     A2: Array
     u2: Array
