@@ -5,9 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-SOURCES := $(shell find rmt_rank -name '*.py' -o -name py.typed)
+SOURCES := $(shell find rmt_rank -name '*.py' -o -name '*.cuh' -o -name py.typed)
 
-.PHONY: verify test check pytest test-slow benchmark reference docs readme clean
+.PHONY: verify test check pytest test-slow benchmark gpu reference docs preprint readme clean
 
 verify: $(VENV)/installed
 	$(BIN)/python -P -m rmt_rank.verify theorem1
@@ -32,6 +32,11 @@ test-slow: $(VENV)/developed $(VENV)/installed
 benchmark: $(VENV)/developed $(VENV)/installed
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -P validation/benchmarks/run.py
 
+# on a machine with a CUDA device: marked tests, benchmarks, and validation/reports/gpu.md; CuPy must
+# be in .venv, and PyTorch and JAX are compared with if they are
+gpu: $(VENV)/developed $(VENV)/installed
+	$(BIN)/python -P validation/benchmarks/gpu.py
+
 # the tables of validation/reference, by the reference implementation; about three minutes
 reference: $(VENV)/installed
 	$(BIN)/python -P validation/reference/fuss_catalan_law.py
@@ -43,6 +48,11 @@ readme: $(VENV)/bare
 
 docs: $(VENV)/documented $(VENV)/installed
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+# the paper, by Typst; a second, and nothing of the package is needed
+preprint: $(VENV)/typeset
+	$(BIN)/python -P -c 'import typst; typst.compile("docs/preprint/main.typ", \
+		output="docs/preprint/preprint.pdf")'
 
 $(VENV)/created:
 	$(PYTHON) -m venv $(VENV)
@@ -64,6 +74,10 @@ $(VENV)/developed: $(VENV)/depended
 
 $(VENV)/documented: $(VENV)/depended
 	$(PIP) install --group docs
+	touch $@
+
+$(VENV)/typeset: pyproject.toml | $(VENV)/created
+	$(PIP) install --group preprint
 	touch $@
 
 $(VENV)/bare: pyproject.toml $(SOURCES) | $(VENV)/created

@@ -1,6 +1,7 @@
 """Sessions for environments other than .venv: `nox --list` shows them.
 
-What runs in .venv is a target of the Makefile; the sessions lint, docs and readme call it.
+What runs in .venv is a target of the Makefile, which the sessions lint, docs, preprint and readme
+call.
 """
 
 from pathlib import Path
@@ -42,9 +43,16 @@ def newest(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def gpu(session: nox.Session) -> None:
-    """Run the tests that need a CUDA device and CuPy."""
+    """Run tests and benchmarks on a CUDA device and write validation/reports/gpu.md."""
     session.install(".[gpu]", *TEST)
-    _pytest(session, "-m", "gpu")
+    session.run("python", "-P", "validation/benchmarks/gpu.py", *session.posargs)
+
+
+@nox.session(default=False)
+def nvrtc(session: nox.Session) -> None:
+    """Compile the kernels for devices, which needs no device; the wheel takes 90 MB."""
+    session.install(".", "nvidia-cuda-nvrtc-cu12>=12.6", *TEST)
+    _pytest(session, "-k", "compiles_for_devices", "tests/simulation/products/test_fused.py")
 
 
 @nox.session(venv_backend="none")
@@ -57,6 +65,12 @@ def lint(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error (make docs)."""
     session.run("make", "docs", external=True)
+
+
+@nox.session(venv_backend="none")
+def preprint(session: nox.Session) -> None:
+    """Typeset the paper in docs/preprint (make preprint)."""
+    session.run("make", "preprint", external=True)
 
 
 @nox.session(venv_backend="none")

@@ -1,6 +1,8 @@
 # The public names and where they are: `__init__.py` reads this file, and so do type checkers.
 
 from . import data, exact, metrics, networks, nonlinear, paper, study, theory
+from .inspection.features import inspect_features
+from .inspection.inspect import inspect
 from .metrics.gram import gram_effective_rank, gram_matrix
 from .metrics.matrix import effective_rank, effective_rank_gradient, rank_measures
 from .simulation.means.baseline import baseline, depth_for
@@ -40,6 +42,8 @@ __all__ = [
     "fuss_catalan",
     "gram_effective_rank",
     "gram_matrix",
+    "inspect",
+    "inspect_features",
     "limit_effective_rank",
     "limit_measures",
     "metrics",

@@ -30,6 +30,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     # each command parses what follows its name
     commands.add_parser("experiment", help="run the paper's experiments, and ours", add_help=False)
     commands.add_parser("figure", help="make the paper's figures again", add_help=False)
+    commands.add_parser(
+        "inspect", help="compare the rank of a model's layers with chance", add_help=False
+    )
     commands.add_parser("measure", help="measure the rank of matrices in files", add_help=False)
     commands.add_parser("study", help="run a study of random products", add_help=False)
     commands.add_parser("verify", help="check the paper's claims", add_help=False)

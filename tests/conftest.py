@@ -6,19 +6,26 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
+import types
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import ClassVar
 
+import array_api_compat
 import array_api_strict
 import hypothesis
+import numpy as np
 import pytest
 
-from rmt_rank._lib.array import namespace
+from rmt_rank._lib.array import default_namespace, namespace
 from rmt_rank._lib.errors import BackendUnavailableError
 from rmt_rank.paper import experiments
 from rmt_rank.paper.experiments.experiment import run_experiment
+from rmt_rank.simulation.products.fused import device
+from rmt_rank.simulation.products.fused.host import compiler, host_kernels
+from rmt_rank.simulation.products.fused.source import Variant
 
 # Time limit in seconds for tasks that take a few on an idle machine; only a hang reaches it.
 LIMIT = 600
@@ -95,6 +102,85 @@ def _library(name: str):
 def library():
     """Return a function from the name of a library to its namespace, see `_library`."""
     return _library
+
+
+# Sizes of the H200, in bytes but for the first two; CuPy's names.
+_H200 = {
+    "MultiProcessorCount": 132,
+    "MaxThreadsPerMultiProcessor": 2048,
+    "MaxSharedMemoryPerMultiprocessor": 233_472,
+    "MaxSharedMemoryPerBlockOptin": 232_448,
+}
+
+
+class _Kernel:
+    """A kernel with CuPy's interface that runs on the host and checks the launch."""
+
+    max_dynamic_shared_size_bytes = 0
+
+    def __init__(self, name, options):
+        defined = dict(each[2:].split("=") for each in options if each.startswith("-D"))
+        field = "complex" if defined["COMPLEX"] == "1" else "real"
+        self.variant = Variant(int(defined["WIDTH"]), field, defined["LOGS"] == "1")
+        self.name, self.defined = name, defined
+
+    def __call__(self, grid, block, arguments, shared_mem=0):
+        outside, *rest = arguments
+        limit = _H200["MaxSharedMemoryPerBlockOptin"]
+        assert shared_mem == self.max_dynamic_shared_size_bytes <= limit
+        assert block[0] <= 128
+        if self.name == "chains":
+            lanes = int(self.defined["LANES"])
+            places = grid[0] * block[0] // lanes
+            depths = rest[3]
+            if depths > 1 or self.defined["PLACE_OUTSIDE"] == "1":
+                assert outside.size == 2 * places * self.variant.matrix_doubles
+        host_kernels(self.variant, 1, "-O1").launch(self.name, 0, tuple(rest), copies=False)
+
+
+class _CupyOfTheHost(types.ModuleType):
+    """The functions of CuPy that are used beside its array API: one device, with much memory."""
+
+    def __init__(self):
+        super().__init__("cupy")
+        self.free_bytes = 2**37
+        runtime = types.SimpleNamespace(
+            getDeviceCount=lambda: 1,
+            memGetInfo=lambda: (self.free_bytes, 2**37),
+            CUDARuntimeError=RuntimeError,
+        )
+        self.cuda = types.SimpleNamespace(
+            runtime=runtime, Device=lambda: types.SimpleNamespace(id=0, attributes=_H200)
+        )
+
+    def get_default_memory_pool(self):
+        return types.SimpleNamespace(free_bytes=lambda: 0)
+
+    def RawModule(self, code, options, backend):  # noqa: N802
+        assert (backend, "chains" in code) == ("nvrtc", True)
+        return types.SimpleNamespace(get_function=lambda name: _Kernel(name, options))
+
+
+@pytest.fixture
+def simulated_device(monkeypatch):
+    """CuPy's namespace, where the host stands in for the device, NumPy for CuPy's arrays.
+
+    The kernels are compiled by the host's compiler; `sys.modules["cupy"]` is the stand-in.
+    """
+    if compiler() is None:
+        pytest.skip("there is no C++ compiler")
+    xp = types.ModuleType("array_api_compat.cupy")
+    vars(xp).update({k: v for k, v in vars(default_namespace()).items() if k[:2] != "__"})
+    xp.random = np.random
+    monkeypatch.setitem(sys.modules, "cupy", _CupyOfTheHost())
+    monkeypatch.setitem(sys.modules, "array_api_compat.cupy", xp)
+    monkeypatch.setattr(array_api_compat, "is_cupy_namespace", lambda module: module is xp)
+    caches = device._kernel, device._module
+    for each in caches:
+        each.cache_clear()
+    yield xp
+    for each in caches:
+        each.cache_clear()
 
 
 @pytest.fixture

@@ -26,17 +26,19 @@ from rmt_rank.theory.finite_width import (
     complex_covariance,
     complex_moments,
     exact_means,
+    fluctuations,
     lyapunov,
     trace_moments,
 )
 from rmt_rank.theory.finite_width import corrections as finite_width
-from rmt_rank.theory.gaussian import limit_measures
+from rmt_rank.theory.gaussian import limit_measures, threshold_rank
 from rmt_rank.theory.nonlinear import (
     conjugate_kernel,
     correlation_maps,
     gram_corrections,
     neural_kernel,
 )
+from rmt_rank.theory.rectangular.fluctuations import rectangular_variance
 from rmt_rank.training.schedule import recording_schedule
 
 # Time limit in seconds for one call; only a hang reaches it.
@@ -191,7 +193,8 @@ def theory():
     yield case(limit_measures.limit_energy_rank, depth=2, delta=0.01, power=1)
     yield case(limit_measures.limit_participation_ratio, depth=2, power=2)
     yield case(limit_measures.limit_stable_rank, depth=2)
-    yield case(limit_measures.threshold_rank_peak, threshold=3.0)
+    yield case(threshold_rank.threshold_rank_peak, threshold=3.0)
+    yield case(threshold_rank.turning_threshold, depth=2.0)
     modes = {"targets": [2, 1], "initial": 0.01, "depth": 2}
     yield case(rr.networks.mode_effective_rank, time=1, **modes)
     yield case(rr.networks.mode_singular_values, time=1, **modes)
@@ -258,6 +261,8 @@ def theory():
     yield case(complex_moments.complex_moment_correction, z=1, depth=2)
     yield case(complex_moments.complex_power_sum, widths=(4, 5), z=0.5)
     yield case(trace_moments.trace_moments, widths=(3, 4), order=2, field="real")
+    yield case(fluctuations.effective_rank_variance, power=1, order=1, **shape)
+    yield case(rectangular_variance, widths=(4, 5), field="real", power=1)
     yield case(gram_corrections.cosine_correction, width=8, depth=2)
     for function in (
         lyapunov.lyapunov_exponents,
@@ -386,6 +391,9 @@ def of_exact():
     yield case(exact.enclose_derivative, power=1, **at)
     yield case(exact.certify_decreasing, low=0, high=2, power=1, most_boxes=200)
     yield case(exact.certify_levy_growth, high=20, most_boxes=2000)
+    yield case(exact.certify_turning, most_boxes=200)
+    yield case(exact.trace_covariance, depth=2, m=1, n=2, field="real")
+    yield case(exact.limit_trace_covariance, widths=(3, 4), m=1, n=2, field="real")
     yield case(exact.levy_density, y=1, **at)
     yield case(exact.moment, order=1, **at)
     yield case(exact.density, angle=0.1, **at)

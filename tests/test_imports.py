@@ -29,8 +29,10 @@ ORDER = [
     {"simulation.means"},
     {"simulation.study"},
     {"training"},
+    {"inspection"},
     {"paper.experiments"},
     {"paper.claims", "paper.figures"},
+    {"torch"},
     {"commands"},
     {"__init__", "__main__", "figures", "nonlinear", "study", "verify"},
 ]
@@ -111,6 +113,12 @@ def test_exact_and_theory_share_nothing():
             assert {name.split(".")[0] for name in imported_modules(path)} <= {"exact"}, path
 
 
+def test_nothing_imports_the_layers_for_pytorch():
+    for path in modules():
+        if module_name(path).split(".")[0] != "torch":
+            assert not any(name.split(".")[0] == "torch" for name in imported_modules(path)), path
+
+
 def test_only_one_module_imports_cupy():
     for path in modules():
         if module_name(path) != "_lib.array":
@@ -187,6 +195,8 @@ def test_public_names():
     [m.name for m in pkgutil.walk_packages(rmt_rank.__path__, "rmt_rank.") if "main" not in m.name],
 )
 def test_docstring_examples(name):
+    if name.startswith("rmt_rank.torch"):
+        pytest.importorskip("torch", reason="PyTorch is not installed")
     module = importlib.import_module(name)
     assert doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE).failed == 0
 

@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Callable
 from math import nan
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import array_api_compat
 import numpy as np
@@ -20,7 +20,8 @@ import numpy.typing as npt
 from rmt_rank._lib.errors import BackendUnavailableError
 from rmt_rank._lib.validation import choice, shown
 
-__all__ = ["BACKENDS", "default_namespace", "makes_random_numbers", "namespace"]
+__all__ = ["BACKENDS", "CudaDevice", "backend_of", "cuda_device", "cuda_devices", "cuda_module"]
+__all__ += ["default_namespace", "free_memory", "makes_random_numbers", "namespace"]
 __all__ += ["absolute", "erf", "in_full_precision", "inf_as_nan", "jordan_wielandt", "known"]
 __all__ += ["matmul", "namespace_of", "namespace_or_default", "nan_where", "svdvals", "to_numpy"]
 __all__ += ["without_autocast"]
@@ -73,7 +74,7 @@ def namespace(backend: str) -> ModuleType:
     if backend == "cupy":
         cuda = importlib.import_module("cupy").cuda
         try:
-            devices = cuda.runtime.getDeviceCount()
+            devices = cuda_devices()
         except cuda.runtime.CUDARuntimeError as error:
             raise BackendUnavailableError(
                 f"backend 'cupy' was asked for, but CUDA does not start here ({error})"
@@ -88,6 +89,56 @@ def namespace(backend: str) -> ModuleType:
 def makes_random_numbers(xp: ModuleType) -> bool:
     """Return whether the library itself draws Gaussian numbers, on its device."""
     return bool(array_api_compat.is_cupy_namespace(xp))
+
+
+def backend_of(xp: ModuleType) -> str:
+    """Return the name of the library that a namespace wraps, one of `BACKENDS` if it is there."""
+    if array_api_compat.is_numpy_namespace(xp):
+        return "numpy"
+    return "cupy" if array_api_compat.is_cupy_namespace(xp) else xp.__name__.rpartition(".")[2]
+
+
+def free_memory(xp: ModuleType) -> float | None:
+    """Bytes that CuPy can allocate on the current device; None for libraries on the host."""
+    if not array_api_compat.is_cupy_namespace(xp):
+        return None
+    cupy = importlib.import_module("cupy")
+    # CuPy keeps what was freed, for its own use
+    free: int = cupy.cuda.runtime.memGetInfo()[0]
+    return float(free + cupy.get_default_memory_pool().free_bytes())
+
+
+def cuda_devices() -> int:
+    """Return the number of CUDA devices, by CuPy."""
+    return int(importlib.import_module("cupy").cuda.runtime.getDeviceCount())
+
+
+class CudaDevice(NamedTuple):
+    """The current CUDA device: its number, and sizes that launches depend on, in bytes."""
+
+    number: int
+    processors: int
+    threads_of_processor: int
+    shared_memory_of_processor: int
+    shared_memory_of_block: int
+
+
+def cuda_device() -> CudaDevice:
+    """Return the current CUDA device, by CuPy."""
+    device = importlib.import_module("cupy").cuda.Device()
+    return CudaDevice(
+        int(device.id),
+        int(device.attributes["MultiProcessorCount"]),
+        int(device.attributes["MaxThreadsPerMultiProcessor"]),
+        int(device.attributes["MaxSharedMemoryPerMultiprocessor"]),
+        int(device.attributes["MaxSharedMemoryPerBlockOptin"]),
+    )
+
+
+def cuda_module(source: str, options: tuple[str, ...]) -> Any:
+    """CUDA source code compiled for the current device, by CuPy and NVRTC."""
+    cupy = importlib.import_module("cupy")
+    return cupy.RawModule(code=source, options=options, backend="nvrtc")
 
 
 def to_numpy(array: Any) -> npt.NDArray[Any]:

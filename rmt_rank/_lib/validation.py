@@ -296,7 +296,7 @@ def instance(name: str, value: Any, kind: type[Kind]) -> Kind:
     return value
 
 
-def require_memory(name: str, nbytes: float) -> None:
+def require_memory(name: str, nbytes: float, available: float | None = None) -> None:
     """Refuse work that needs more memory than is available.
 
     Parameters
@@ -305,13 +305,15 @@ def require_memory(name: str, nbytes: float) -> None:
         The argument or arguments that determine how much is needed.
     nbytes : float
         Estimate of the bytes needed at once.
+    available : float, optional
+        Bytes that there are, where they are not those of this machine but of a device.
 
     Raises
     ------
     ValueError
         If this is more than the memory that the process can get.
     """
-    available = available_memory()
+    available = available_memory() if available is None else available
     if nbytes > available:
         gib = 2.0**30
         raise ValueError(

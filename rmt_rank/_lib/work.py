@@ -121,10 +121,13 @@ def progress_bar(name: str, unit: str, *, quiet: bool = False) -> Iterator[Repor
 
 
 @contextlib.contextmanager
-def processes(jobs: int, items: int | None = None) -> Iterator[Executor | None]:
+def processes(
+    jobs: int, items: int | None = None, *, devices: bool = False
+) -> Iterator[Executor | None]:
     """Worker processes that ignore Ctrl-C and exit with this process; None for one job.
 
-    With a number of items there are no more than those, or than processors.
+    With a number of items there are no more than those, or than processors.  With `devices` each
+    process sees one CUDA device, and no two the same.
     """
     if items is not None:
         jobs = max(1, min(jobs, items, os.cpu_count() or 1))
@@ -134,7 +137,8 @@ def processes(jobs: int, items: int | None = None) -> Iterator[Executor | None]:
     others = multiprocessing.active_children()
     # fresh processes: threads of BLAS and locks do not survive a fork
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
+    counter = context.Value("i", 0) if devices else None
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(counter,))
     with _interrupts_ignored():
         # workers start when they get a task, and must ignore Ctrl-C from the start
         for _ in range(jobs):
@@ -168,10 +172,20 @@ def _interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _begin() -> None:
-    """Leave Ctrl-C to the process that started this worker, and exit when that process exits."""
+def _begin(counter: Any = None) -> None:
+    """Leave Ctrl-C to the process that started this worker, and exit when that process exits.
+
+    With a shared counter, see the CUDA device of that number alone.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    if counter is not None:
+        with counter.get_lock():
+            number = counter.value
+            counter.value += 1
+        # before CUDA starts in this process
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES")
+        os.environ["CUDA_VISIBLE_DEVICES"] = seen.split(",")[number] if seen else str(number)
 
 
 def _end_with_parent() -> None:

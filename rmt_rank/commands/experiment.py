@@ -10,11 +10,13 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from rmt_rank._lib.array import namespace
 from rmt_rank._lib.output import Output, refuse_same, write_outputs
 from rmt_rank._lib.paths import path_option
 from rmt_rank._lib.text import Parser
 from rmt_rank._lib.validation import integer
 from rmt_rank._lib.work import processes, progress_bar
+from rmt_rank.commands.backend import add_backend, chosen_backend, require_devices
 from rmt_rank.commands.run import (
     DONE,
     USAGE,
@@ -61,11 +63,20 @@ def _run(options: argparse.Namespace, prog: str) -> int:
     if options.data is not None:
         experiment = on(experiment, options.data)
     jobs = integer("--jobs", options.jobs, at_least=1)
+    if options.backend not in ("auto", *experiment.backends):
+        raise ValueError(
+            f"--backend must be one of {', '.join(experiment.backends)} for {experiment.name}, got "
+            f"{options.backend}"
+        )
+    backend = "numpy"
+    if "cupy" in experiment.backends:
+        backend = chosen_backend(options, prog)
+    require_devices(jobs, backend)
     outputs = [*row_outputs(options, _frame), (Output("--report", options.report), _report)]
     refuse_same(*(output for output, _ in outputs))
     cells = len(experiment.cells(experiment.settings(options.size)))
     with (
-        processes(jobs, cells) as executor,
+        processes(jobs, cells, devices=backend == "cupy") as executor,
         progress_bar(experiment.name, "cells", quiet=options.quiet) as progress,
     ):
         dataset = run_experiment(
@@ -75,6 +86,7 @@ def _run(options: argparse.Namespace, prog: str) -> int:
             seed=options.seed,
             executor=executor,
             progress=progress,
+            xp=namespace(backend),
         )
     # write files first, so that a closed pipe does not lose them
     written = write_outputs(prog, outputs, dataset)
@@ -96,6 +108,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add_run_options(parser, SIZES, DATA)
     parser.set_defaults(size="quick")
     add_options(parser, "--out", "--seed", "--jobs", "--csv", "--json", "--quiet")
+    add_backend(parser)
     parser.add_argument(
         "--report", type=path_option, metavar="PATH", help="write a report in Markdown"
     )

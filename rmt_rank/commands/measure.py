@@ -9,17 +9,29 @@ import io
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from rmt_rank._lib.array import (
+    default_namespace,
+    makes_random_numbers,
+    namespace,
+    namespace_or_default,
+    to_numpy,
+)
 from rmt_rank._lib.entry import guarded
-from rmt_rank._lib.matrix_files import UNPACKED, UNPACKED_RATIO, Member, members, reason, too_large
+from rmt_rank._lib.errors import BackendUnavailableError
+from rmt_rank._lib.matrix_files import Member, members
+from rmt_rank._lib.npz import UNPACKED, UNPACKED_RATIO
 from rmt_rank._lib.output import Output, refuse_same, write_outputs
 from rmt_rank._lib.paths import path_option
+from rmt_rank._lib.reasons import reason, too_large
 from rmt_rank._lib.text import Parser, named, shown
 from rmt_rank._lib.validation import real
+from rmt_rank.commands.backend import add_backend, chosen_backend
 from rmt_rank.commands.measure_table import is_npy, summary
 from rmt_rank.commands.run import DONE, FAILED, USAGE, add_options, json_rows
 from rmt_rank.metrics.gram import KERNELS, gram_measures
@@ -32,12 +44,18 @@ _COLUMNS: tuple[str, ...] = ("file", "array", "shape", "skipped", "error")
 _COLUMNS += tuple(field.name for field in dataclasses.fields(RankMeasures))
 
 # Matrices of one shape are measured in batches of this many bytes, because a call takes as long as
-# a hundred small matrices.
-_BATCH = 2**20
+# a hundred small matrices; on a device a batch should have thousands.
+_BATCH, _DEVICE_BATCH = 2**20, 2**28
+# Files of fewer bytes in all have no work for a GPU.
+_LARGE = 2**26
 
 
-def rows(path: Path, tau: float, kernel: str | None) -> Iterator[dict[str, Any]]:
+def rows(
+    path: Path, tau: float, kernel: str | None, xp: ModuleType | None = None
+) -> Iterator[dict[str, Any]]:
     """Yield a row per array of a file: name, shape, and measures or why there are none."""
+    xp = namespace_or_default(xp)
+    batch = _DEVICE_BATCH if makes_random_numbers(xp) else _BATCH
     waiting: list[tuple[dict[str, Any], npt.NDArray[Any]]] = []
     held, size = [], 0
     try:
@@ -47,13 +65,13 @@ def rows(path: Path, tau: float, kernel: str | None) -> Iterator[dict[str, Any]]
             if array is not None:
                 waiting.append((row, array))
                 size += _bytes(array, kernel)
-            if size >= _BATCH:
-                _measure(waiting, tau, kernel)
+            if size >= batch:
+                _measure(waiting, tau, kernel, xp)
                 yield from held
                 waiting, held, size = [], [], 0
     except Exception as error:  # readers may raise anything, but the other files must be measured
         held.append(_empty_row(path) | {"error": reason(error)})
-    _measure(waiting, tau, kernel)
+    _measure(waiting, tau, kernel, xp)
     yield from held
 
 
@@ -94,7 +112,10 @@ def _bytes(array: npt.NDArray[Any], kernel: str | None) -> int:
 
 
 def _measure(
-    waiting: list[tuple[dict[str, Any], npt.NDArray[Any]]], tau: float, kernel: str | None
+    waiting: list[tuple[dict[str, Any], npt.NDArray[Any]]],
+    tau: float,
+    kernel: str | None,
+    xp: ModuleType,
 ) -> None:
     """Enter the measures into the rows."""
     groups: dict[Any, list[tuple[dict[str, Any], npt.NDArray[Any]]]] = {}
@@ -102,27 +123,33 @@ def _measure(
         groups.setdefault((array.shape, array.dtype), []).append((row, array))
     for group in groups.values():
         try:
-            _measure_together(group, tau, kernel)
+            _measure_together(group, tau, kernel, xp)
         except Exception:  # one matrix must not spoil the others: measure each separately
             for row, array in group:
                 try:
-                    _measure_together([(row, array)], tau, kernel)
+                    _measure_together([(row, array)], tau, kernel, xp)
                 except Exception as error:  # the row reports it
                     row["error"] = f"it could not be measured: {reason(error)}"
 
 
 def _measure_together(
-    group: list[tuple[dict[str, Any], npt.NDArray[Any]]], tau: float, kernel: str | None
+    group: list[tuple[dict[str, Any], npt.NDArray[Any]]],
+    tau: float,
+    kernel: str | None,
+    xp: ModuleType,
 ) -> None:
     arrays = [array for _, array in group]
     batch = np.stack(arrays) if len(arrays) > 1 else arrays[0][None]
+    if xp is not default_namespace():
+        batch = xp.asarray(batch)
     with np.errstate(all="ignore"):  # the row shows infinities
         if kernel is None:
             measures = rank_measures(batch, tau)
         else:
             measures = gram_measures(batch, kernel, tau)
+    found = {name: to_numpy(values) for name, values in measures.to_dict().items()}
     for i, (row, _) in enumerate(group):
-        row |= {name: float(values[i]) for name, values in measures.to_dict().items()}
+        row |= {name: float(values[i]) for name, values in found.items()}
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure") -> int:
@@ -138,9 +165,11 @@ def main(arguments: Sequence[str] | None = None, prog: str = "rmt-rank measure")
             Output("--json", options.json, inputs=options.files),
         ]
         refuse_same(*outputs)
-    except (ValueError, TypeError, OSError) as error:
+        large = sum(path.stat().st_size for path in options.files if path.is_file()) >= _LARGE
+        xp = namespace(chosen_backend(options, prog, hint=large))
+    except (ValueError, TypeError, OSError, BackendUnavailableError) as error:
         parser.error(str(error))
-    table = [row for path in options.files for row in rows(path, tau, options.gram)]
+    table = [row for path in options.files for row in rows(path, tau, options.gram, xp)]
     failures = [row for row in table if row["error"] is not None]
     written = write_outputs(prog, zip(outputs, (_csv, json_rows), strict=True), table)
     if not any(output.standard for output in outputs):
@@ -194,6 +223,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         f"others: {', '.join(KERNELS[1:])}",
     )
     add_options(parser, "--csv", "--json", "--quiet")
+    add_backend(parser)
     return parser
 
 

@@ -6,11 +6,12 @@ import itertools
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
 
 from rmt_rank._lib.text import named, shown
+from rmt_rank.commands.aligned import Line, aligned, folded, wide
 
 __all__ = ["is_npy", "summary"]
 
@@ -21,17 +22,6 @@ SHOWN = ("effective_rank", "roy_vetterli_rank", "stable_rank", "threshold_rank",
 
 # Minimum width of the names; columns of numbers are left out before names get narrower.
 _NAME = 16
-# In a pipe names are not wrapped; names longer than this do not widen the column.
-_LONG = 60
-
-_GAP = "  "
-
-
-class _Line(NamedTuple):
-    """A row of the table: names, followed by formatted numbers; a heading has no numbers."""
-
-    names: list[str]
-    words: dict[str, str]
 
 
 def summary(table: Sequence[Row]) -> Iterator[str]:
@@ -48,7 +38,7 @@ def summary(table: Sequence[Row]) -> Iterator[str]:
         yield from _fitted(_grouped(measured) if several else _plain(measured, ["array"]))
     elif measured:
         names = ["file", "array"] if several else ["array"]
-        yield from _aligned(names, _plain(measured, names), ["shape", *SHOWN])
+        yield from aligned(names, _plain(measured, names), ["shape", *SHOWN])
     yield from _skipped(table)
     counts = {"measured": len(measured)}
     counts["skipped"] = sum(row["skipped"] is not None for row in table)
@@ -59,8 +49,8 @@ def summary(table: Sequence[Row]) -> Iterator[str]:
 # --- the table ------------------------------------------------------------------------------------
 
 
-def _plain(measured: Sequence[Row], names: list[str]) -> list[_Line]:
-    return [_Line([named(row[name]) for name in names], _words(row)) for row in measured]
+def _plain(measured: Sequence[Row], names: list[str]) -> list[Line]:
+    return [Line([named(row[name]) for name in names], _words(row)) for row in measured]
 
 
 def _words(row: Row) -> dict[str, str]:
@@ -68,15 +58,15 @@ def _words(row: Row) -> dict[str, str]:
     return {"shape": shape} | {name: format(row[name], ".5g") for name in SHOWN}
 
 
-def _grouped(measured: Sequence[Row]) -> list[_Line]:
+def _grouped(measured: Sequence[Row]) -> list[Line]:
     """Group rows under the names of their files; a .npy is a single row named after the file."""
     lines = []
     for file, group in itertools.groupby(measured, key=lambda row: row["file"]):
         if is_npy(file):
-            lines += [_Line([named(file)], _words(row)) for row in group]
+            lines += [Line([named(file)], _words(row)) for row in group]
         else:
-            lines.append(_Line([named(file)], {}))
-            lines += [_Line([f"  {named(row['array'])}"], _words(row)) for row in group]
+            lines.append(Line([named(file)], {}))
+            lines += [Line([f"  {named(row['array'])}"], _words(row)) for row in group]
     return lines
 
 
@@ -85,72 +75,24 @@ def is_npy(file: str) -> bool:
     return file.lower().endswith(".npy")
 
 
-def _fitted(lines: list[_Line]) -> Iterator[str]:
+def _fitted(lines: list[Line]) -> Iterator[str]:
     """Yield lines for a terminal: wrap names, leave out columns, and never truncate numbers."""
     width = shutil.get_terminal_size().columns
     columns = ["shape", *SHOWN]
     longest = max(cell_len(line.names[0]) for line in lines if line.words)
     heads = {name: name for name in columns}
-    left = width - _wide(columns, heads, lines)
+    left = width - wide(columns, heads, lines)
     if left < longest:
         heads = {name: name.removesuffix("_rank").replace("_", "-") for name in columns}
-        left = width - _wide(columns, heads, lines)
+        left = width - wide(columns, heads, lines)
     while left < min(longest, _NAME) and len(columns) > 2:
         columns.pop()
-        left = width - _wide(columns, heads, lines)
+        left = width - wide(columns, heads, lines)
     left = max(left, 8)
-    folded = [
-        # the name of a file has its own line, and the terminal wraps it
-        (line, _folded(line.names[0], left) if line.words else line.names)
-        for line in lines
-    ]
-    pieces = [
-        _Line([piece], line.words if i == 0 else {})
-        for line, chopped in folded
-        for i, piece in enumerate(chopped)
-    ]
-    yield from _aligned(["array"], pieces, columns, heads)
+    # the name of a file has its own line, and the terminal wraps it
+    yield from aligned(["array"], folded(lines, left), columns, heads)
     if missing := [name for name in SHOWN if name not in columns]:
         yield f"not shown on {width} columns: {', '.join(missing)}"
-
-
-def _folded(name: str, width: int) -> list[str]:
-    """Split a name into pieces; indent those after the first."""
-    first = chop_cells(name, width)[0]
-    indent = "    "
-    rest = chop_cells(name[len(first) :], width - len(indent)) if len(first) < len(name) else []
-    return [first, *(indent + piece for piece in rest)]
-
-
-def _wide(columns: list[str], heads: dict[str, str], lines: list[_Line]) -> int:
-    """Total width of all columns except the names, including gaps."""
-    return sum(len(_GAP) + _widest(name, heads[name], lines) for name in columns)
-
-
-def _widest(name: str, head: str, lines: list[_Line]) -> int:
-    return max(len(head), *(len(line.words.get(name, "")) for line in lines))
-
-
-def _aligned(
-    names: list[str],
-    lines: list[_Line],
-    columns: list[str],
-    heads: dict[str, str] | None = None,
-) -> Iterator[str]:
-    """Align a heading and the lines below it: names to the left, numbers to the right."""
-    heads = heads or {name: name for name in columns}
-    left = [
-        max(len(name), *(min(cell_len(line.names[i]), _LONG) for line in lines if line.words))
-        for i, name in enumerate(names)
-    ]
-    right = {name: _widest(name, heads[name], lines) for name in columns}
-    for line in [_Line(names, heads), *lines]:
-        cells = [
-            word + " " * (space - cell_len(word))
-            for word, space in zip(line.names, left, strict=True)
-        ]
-        cells += [line.words.get(name, "").rjust(right[name]) for name in columns]
-        yield _GAP.join(cells).rstrip()
 
 
 # --- the rest -------------------------------------------------------------------------------------

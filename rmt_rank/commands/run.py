@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from rmt_rank._lib.errors import DataUnavailableError
+from rmt_rank._lib.errors import BackendUnavailableError, DataUnavailableError
 from rmt_rank._lib.output import Output
 from rmt_rank._lib.paths import path_option, sentence
 
@@ -77,7 +77,14 @@ def guarded_run(
         return work()
     except BrokenPipeError:
         raise
-    except (ValueError, TypeError, OSError, ImportError, DataUnavailableError) as error:
+    except (
+        ValueError,
+        TypeError,
+        OSError,
+        ImportError,
+        BackendUnavailableError,
+        DataUnavailableError,
+    ) as error:
         parser.error(sentence(error))
     except BrokenProcessPool:
         print(f"{parser.prog}: a worker died{kept}", file=sys.stderr)

@@ -15,11 +15,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from rmt_rank._lib.array import namespace
 from rmt_rank._lib.output import refuse_same, write_outputs
 from rmt_rank._lib.paths import path_option
 from rmt_rank._lib.text import Parser, shown
 from rmt_rank._lib.validation import integer
 from rmt_rank._lib.work import processes, progress_bar
+from rmt_rank.commands.backend import add_backend, chosen_backend, require_devices
 from rmt_rank.commands.run import DONE, USAGE, add_options, guarded_run, row_outputs
 from rmt_rank.simulation.study.declaration import Study
 from rmt_rank.simulation.study.run import open_study, run_study
@@ -44,12 +46,16 @@ def _act(options: argparse.Namespace, prog: str) -> int:
     if running:
         study = Study.from_toml(options.file)
         jobs = integer("--jobs", options.jobs, at_least=1, at_most=_MOST_WORKERS)
+        backend = chosen_backend(options, prog)
+        require_devices(jobs, backend)
         folder = options.out or options.file.with_suffix(".study")
         with (
-            _executor(jobs, options.scheduler) as executor,
+            _executor(jobs, options.scheduler, backend) as executor,
             progress_bar("study", "blocks", quiet=options.quiet) as progress,
         ):
-            result = run_study(study, folder, executor=executor, progress=progress)
+            result = run_study(
+                study, folder, executor=executor, progress=progress, xp=namespace(backend)
+            )
     else:
         folder = options.folder
         result = open_study(folder)
@@ -63,7 +69,7 @@ def _act(options: argparse.Namespace, prog: str) -> int:
 
 
 @contextlib.contextmanager
-def _executor(workers: int, scheduler: str | None) -> Iterator[Executor | None]:
+def _executor(workers: int, scheduler: str | None, backend: str) -> Iterator[Executor | None]:
     if scheduler is not None:
         try:
             distributed = importlib.import_module("distributed")
@@ -72,7 +78,7 @@ def _executor(workers: int, scheduler: str | None) -> Iterator[Executor | None]:
         with distributed.Client(scheduler) as client:
             yield client.get_executor()
     else:
-        with processes(workers) as executor:
+        with processes(workers, devices=backend == "cupy") as executor:
             yield executor
 
 
@@ -90,6 +96,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     add_options(run, "--out", type=path_option, help="keep results there, and resume (FILE.study)")
     add_options(run, "--jobs")
+    add_backend(run)
     run.add_argument("--scheduler", metavar="ADDRESS", help="compute on this Dask cluster instead")
     show = actions.add_parser("show", help="print the results of a study")
     show.add_argument("folder", type=path_option, metavar="FOLDER")

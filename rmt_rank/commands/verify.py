@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from typing import NamedTuple
 
 from rmt_rank import __version__
-from rmt_rank._lib.array import BACKENDS, makes_random_numbers, namespace
+from rmt_rank._lib.array import BACKENDS, backend_of, makes_random_numbers, namespace
 from rmt_rank._lib.errors import BackendUnavailableError
 from rmt_rank._lib.output import Output, refuse_same
 from rmt_rank._lib.paths import path_option
 from rmt_rank._lib.random import FIELDS
 from rmt_rank._lib.text import Parser, shown
 from rmt_rank._lib.validation import integer, real
+from rmt_rank._lib.work import processes
+from rmt_rank.commands.backend import add_backend, chosen_backend
 from rmt_rank.commands.run import DONE, FAILED, INTERRUPTED, USAGE, add_options
 from rmt_rank.commands.verify_output import figure_formats, write_figure, write_json
 from rmt_rank.commands.verify_report import Report
-from rmt_rank.paper.claims import CLAIMS, Claim, Context, broken, select
+from rmt_rank.paper.claims import CLAIMS, Claim, Context, Evidence, broken, select
+from rmt_rank.simulation.means.chain_statistics import ChainStatistics
 from rmt_rank.simulation.products.blocks import require_room
 from rmt_rank.simulation.products.chain import LARGEST_SIZE, new_chain
 
@@ -27,6 +35,14 @@ __all__ = ["main"]
 
 _DEPTHS = "1,2,3,4,8"
 _WIDTHS = "32,64,256"
+# More claims than this are checked by as many processes as there are processors, which start in
+# some three seconds; a group of claims takes less than a minute.
+_MANY = 20
+# Claims that draw matrices with the array library of --backend, by the beginning of their names.
+_DRAWING = (
+    *("theorem1.finite-width", "theorem1.errata.statement", "limits.", "singular-values."),
+    *("finite-width.", "nonlinear-init."),
+)
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank.verify") -> int:
@@ -40,6 +56,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank
         parser.error("name a claim, for example theorem1; --list shows them all")
     try:
         claims = select(options.claims)
+        backend = chosen_backend(options, prog, hint=any(map(_draws, claims)))
         context = Context(
             depths=_numbers("--depths", options.depths),
             widths=[int(width) for width in _numbers("--widths", options.widths, whole=True)],
@@ -47,8 +64,9 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank
             field=options.field,
             digits=_within("--digits", options.digits, 10, 200),
             seed=integer("--seed", options.seed, at_least=0),
-            xp=namespace(options.backend),
+            xp=namespace(backend),
         )
+        options.jobs = _jobs(options, claims, context)
         if options.figure is not None or any(map(_samples, claims)):
             _require_feasible(context)
         outputs = [
@@ -84,23 +102,25 @@ def _report(
     options: argparse.Namespace,
     report: Report,
 ) -> int:
-    interrupted = False
+    interrupted, died = False, False
     with report:
         try:
-            report.header(claims, context, options.backend)
-            for claim in claims:
-                report.start(claim)
-                try:
-                    for evidence in claim.check(context):
-                        report.add(evidence)
-                except Exception as error:  # one broken check must not lose the others
-                    report.add(broken(error))
-                report.finish(context)
+            with processes(options.jobs, len(claims)) as executor:
+                report.header(claims, context, backend_of(context.xp))
+                waiting = _submit(executor, claims, context)
+                for claim, lines in zip(claims, waiting, strict=True):
+                    report.start(claim)
+                    for line in lines:
+                        report.add(line)
+                    report.finish(context)
         except KeyboardInterrupt:
             interrupted = True
             # what is known is little, and quickly written: a second Ctrl-C would only lose it
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             report.finish(context)
+        except BrokenProcessPool:
+            interrupted = died = True
+            print("rmt_rank.verify: a worker died", file=sys.stderr)
         report.summary(interrupted=interrupted)
     to_json, to_figure = outputs
     try:
@@ -113,9 +133,74 @@ def _report(
             raise
         print(f"rmt_rank.verify: could not write: {shown(error)}", file=sys.stderr)
         return USAGE
-    if interrupted:
+    if interrupted and not died:
         return INTERRUPTED
-    return FAILED if report.failures() else DONE
+    return FAILED if died or report.failures() else DONE
+
+
+class _Checked(NamedTuple):
+    """Findings of a worker: the lines of a claim, and the Monte Carlo that they are about."""
+
+    lines: list[Evidence]
+    chains: dict[tuple[int, tuple[int, ...]], ChainStatistics]
+
+
+def _submit(
+    executor: Executor | None, claims: list[Claim], context: Context
+) -> Iterator[Iterator[Evidence]]:
+    """Yield the lines of each claim, as they are found, or whole from a worker.
+
+    Claims that draw matrices on a device are checked in this process, so that one computes there.
+    """
+    if executor is None:
+        for claim in claims:
+            yield _lines(claim, context)
+        return
+    # neither modules nor functions of this process go to another one
+    settings = replace(context, xp=None, progress=None, chains={})  # type: ignore[arg-type]
+    here = makes_random_numbers(context.xp)
+    backend = "numpy" if here else backend_of(context.xp)
+    futures = [
+        None if here and _draws(claim) else executor.submit(_check, claim.name, settings, backend)
+        for claim in claims
+    ]
+    for done, (claim, future) in enumerate(zip(claims, futures, strict=True)):
+        context.progress("claims", done, len(claims))
+        if future is None:
+            yield _lines(claim, context)
+            continue
+        found = future.result()
+        context.chains.update(found.chains)
+        yield iter(found.lines)
+    context.progress("claims", len(claims), len(claims))
+
+
+def _check(name: str, settings: Context, backend: str) -> _Checked:
+    """Check a claim in a worker."""
+    context = replace(settings, xp=namespace(backend), progress=_no_progress, chains={})
+    (claim,) = (claim for claim in CLAIMS if claim.name == name)
+    return _Checked(list(_lines(claim, context)), context.chains)
+
+
+def _no_progress(_what: str, _done: int, _total: int) -> None:
+    """Report nothing: the terminal belongs to the process that reports."""
+
+
+def _lines(claim: Claim, context: Context) -> Iterator[Evidence]:
+    try:
+        yield from claim.check(context)
+    except Exception as error:  # one broken check must not lose the others
+        yield broken(error)
+
+
+def _jobs(options: argparse.Namespace, claims: list[Claim], context: Context) -> int:
+    """Number of processes: as given, or the processors for many claims, or beside a device."""
+    if options.jobs is not None:
+        return integer("--jobs", options.jobs, at_least=1)
+    many = len(claims) > _MANY and backend_of(context.xp) == "numpy"
+    if many or (makes_random_numbers(context.xp) and len(claims) > 1):
+        return os.cpu_count() or 1
+    return 1
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -137,10 +222,14 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--field", choices=FIELDS, default="real", help="entries of the matrices")
     parser.add_argument("--digits", default="30", metavar="d", help="digits of quadrature (30)")
-    parser.add_argument(
-        "--backend", choices=BACKENDS, default="numpy", help="array library of the matrices"
-    )
+    add_backend(parser, BACKENDS)
     add_options(parser, "--json", "--quiet", "--seed")
+    add_options(
+        parser,
+        "--jobs",
+        default=None,
+        help=f"processes (1; as many as processors for more than {_MANY} claims, and with cupy)",
+    )
     parser.add_argument(
         "--figure",
         type=path_option,
@@ -149,6 +238,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"rmt_rank {__version__}")
     return parser
+
+
+def _draws(claim: Claim) -> bool:
+    """Return whether the claim draws matrices with the array library of --backend."""
+    return claim.name.startswith(_DRAWING)
 
 
 def _samples(claim: Claim) -> bool:
@@ -162,7 +256,7 @@ def _require_feasible(context: Context) -> None:
         depth, samples = context.whole_depths()[-1], context.samples_at(width)
         try:
             chain = new_chain(width, depth, samples, field=context.field)
-            require_room(chain, samples, on_device=makes_random_numbers(context.xp))
+            require_room(chain, samples, xp=context.xp, depths=len(context.whole_depths()))
         except ValueError as error:
             raise ValueError(f"--widths and --depths must allow Monte Carlo: {error}") from error
 

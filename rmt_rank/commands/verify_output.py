@@ -12,6 +12,7 @@ import numpy as np
 import scipy
 
 from rmt_rank import __version__
+from rmt_rank._lib.array import backend_of
 from rmt_rank._lib.output import Output
 from rmt_rank.commands.verify_report import Report
 from rmt_rank.paper.claims import Claim, Context
@@ -37,7 +38,7 @@ def write_json(output: Output, report: Report, context: Context, *, complete: bo
             "field": context.field,
             "digits": context.digits,
             "seed": context.seed,
-            "backend": context.xp.__name__.rpartition(".")[2],
+            "backend": backend_of(context.xp),
         },
         "complete": complete,
         "summary": report.totals(),

@@ -4,8 +4,8 @@ Every number of this package is computed by two implementations that share no co
 `rmt_rank.theory` is fast and uses float64.  This package is slow on purpose and imports nothing
 from it.  It holds mpmath quadrature of Appendix G over the angle (`quadrature`, `printed`,
 `errata`), a derivation in sympy that checks its own steps (`derivation`), and enclosures in ball
-arithmetic, which are proofs (`balls`).  A value on which both agree to many digits is very unlikely
-to be wrong.  Depths are real, and entropies are in nats.
+arithmetic, which are proofs (`balls`, `threshold`).  A value on which both agree to many digits is
+very unlikely to be wrong.  Depths are real, and entropies are in nats.
 """
 
 from rmt_rank.exact.finite_width.complex_kernel import (
@@ -14,6 +14,8 @@ from rmt_rank.exact.finite_width.complex_kernel import (
     complex_power_sum_slope,
     expected_characteristic_polynomial,
 )
+from rmt_rank.exact.finite_width.fluctuations import limit_trace_covariance, limit_variance
+from rmt_rank.exact.finite_width.wick import trace_covariance
 from rmt_rank.exact.free_products.moments import free_product_moments, residual_moments
 from rmt_rank.exact.free_products.transforms import (
     effective_rank_of_free_product,
@@ -55,6 +57,12 @@ from rmt_rank.exact.gaussian.quadrature import (
     law,
     moment,
 )
+from rmt_rank.exact.gaussian.threshold import (
+    TurningCertificate,
+    certify_turning,
+    turning_threshold,
+)
+from rmt_rank.exact.gaussian.tracy_widom import tracy_widom
 from rmt_rank.exact.nonlinear.conjugate_kernel import (
     conjugate_kernel_entropy,
     linear_kernel_entropy,
@@ -79,10 +87,12 @@ __all__ = [
     "GrowthCertificate",
     "Step",
     "StepResult",
+    "TurningCertificate",
     "angle_of",
     "angles_of",
     "certify_decreasing",
     "certify_levy_growth",
+    "certify_turning",
     "complex_covariance",
     "complex_power_sum",
     "complex_power_sum_slope",
@@ -106,6 +116,8 @@ __all__ = [
     "law",
     "levy_density",
     "levy_khintchine",
+    "limit_trace_covariance",
+    "limit_variance",
     "linear_kernel_entropy",
     "measures",
     "mode_singular_value",
@@ -124,4 +136,7 @@ __all__ = [
     "residual_s_transform",
     "singular_value",
     "singular_values",
+    "trace_covariance",
+    "tracy_widom",
+    "turning_threshold",
 ]

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 
-from rmt_rank._lib.array import in_full_precision, matmul, nan_where, to_numpy
+from rmt_rank._lib.array import in_full_precision, matmul, nan_where, svdvals, to_numpy
 from rmt_rank._lib.array_input import as_floating
 from rmt_rank._lib.validation import real
 from rmt_rank.metrics import spectrum
@@ -73,7 +73,7 @@ def decompose(a: Any, *, name: str = "a", stack: bool = False) -> Prepared:
         device = array_api_compat.device(a)
         values = xp.zeros((*a.shape[:-2], 0), dtype=xp.abs(a).dtype, device=device)
         return prepared(xp, values, shape)
-    values = in_full_precision(xp, xp.linalg.svdvals, a)
+    values = in_full_precision(xp, functools.partial(svdvals, xp), a)
     if exponent is not None:
         exponent = exponent[..., 0]
     return prepared(xp, values, shape, exponent=exponent, finite=finite)

@@ -20,12 +20,9 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
 from rmt_rank._lib.array import namespace_of
 from rmt_rank._lib.validation import boolean, integer, integer_widths, shown
 from rmt_rank.networks.network import (
-    Network,
     check_data,
     check_problem,
     flat_weights,
@@ -33,7 +30,7 @@ from rmt_rank.networks.network import (
 )
 from rmt_rank.networks.problem import LeastSquaresProblem, ReducedData, squared_error
 
-__all__ = ["LinearNetwork", "Objective"]
+__all__ = ["LinearNetwork"]
 
 # Added to the variance that batch normalisation divides by, as is usual.
 _EPSILON = 1e-5
@@ -223,96 +220,6 @@ class LinearNetwork:
         """Half the mean squared error on other data, normalised by the statistics of `data`."""
         check_data(self, "test", test)
         return squared_error(*self.effective(parameters, data), test)
-
-
-class Objective:
-    """Loss and gradient of one network on some data, as a function of parameters (B, size).
-
-    For NumPy arrays and plain linear networks it keeps its buffers: a gradient is then overwritten
-    by the next call.  Nothing is copied as long as it is called with the same array, changed in
-    place.
-    """
-
-    def __init__(self, network: Network, data: ReducedData) -> None:
-        self.network, self.data = network, data
-        self._bound: _Buffers | None = None
-        self._copies = False
-
-    def __call__(self, parameters: Any, scale: Any = None) -> tuple[Any, Any]:
-        """Loss (B,) and gradient (B, size), the gradient times a scale (B, 1) if there is one."""
-        if self._buffered(parameters):
-            buffers = self._buffers(parameters)
-            buffers.forward()
-            return buffers.loss(), buffers.backward(scale)
-        loss, gradient = self.network.loss_and_gradient(parameters, self.data)
-        return loss, gradient if scale is None else gradient * scale
-
-    def gradient(self, parameters: Any, scale: Any = None) -> Any:
-        """The gradient alone, which is all that most steps need."""
-        if not self._buffered(parameters):
-            return self(parameters, scale)[1]
-        buffers = self._buffers(parameters)
-        buffers.forward()
-        return buffers.backward(scale)
-
-    def _buffered(self, parameters: Any) -> bool:
-        return self.network.plain and type(parameters) is np.ndarray
-
-    def _buffers(self, parameters: Any) -> _Buffers:
-        bound = self._bound
-        if bound is None or bound.parameters.shape != parameters.shape:
-            self._bound, self._copies = _Buffers(self.network, self.data, parameters), False
-        elif bound.parameters is not parameters:
-            if self._copies:
-                np.copyto(bound.parameters, parameters)
-            else:
-                self._bound = _Buffers(self.network, self.data, parameters.copy())
-                self._copies = True
-        assert self._bound is not None
-        return self._bound
-
-
-class _Buffers:
-    """All arrays of a step of plain networks, and the views into them.
-
-    Inputs and targets are divided by sqrt(examples), which takes that number out of the rest.
-    """
-
-    def __init__(self, network: Network, data: ReducedData, parameters: Any) -> None:
-        self.parameters = parameters
-        root = math.sqrt(data.examples)
-        inputs, self._targets = data.inputs / root, data.targets / root
-        self._rest = data.rest / data.examples
-        batch, examples = parameters.shape[0], inputs.shape[1]
-        self._gradient = np.empty_like(parameters)
-        w = network.weights(parameters)
-        h = [np.empty((batch, n, examples), parameters.dtype) for n in network.widths[1:]]
-        d = [np.empty_like(each) for each in h]
-        self._outputs, self._residual = h[-1], d[-1]
-        self._forward = list(zip(w, [inputs, *h[:-1]], h, strict=True))
-        transposed = [each.swapaxes(-1, -2) for each in w]
-        self._backward = list(zip(transposed[:0:-1], d[:0:-1], d[-2::-1], strict=True))
-        ht = [each.swapaxes(-1, -2) for each in (inputs, *h[:-1])]
-        self._backward += zip(d, ht, network.weights(self._gradient), strict=True)
-
-    def forward(self) -> None:
-        """The residual at what the parameters are now."""
-        for w, h, out in self._forward:
-            np.matmul(w, h, out=out)
-        np.subtract(self._outputs, self._targets, out=self._residual)
-
-    def loss(self) -> Any:
-        """Loss (B,) of the residual; before `backward`, which scales it."""
-        flat = self._residual.reshape(len(self._residual), -1)
-        return (np.einsum("bi,bi->b", flat, flat) + self._rest) / 2
-
-    def backward(self, scale: Any) -> Any:
-        """Gradient (B, size), which is linear in the residual."""
-        if scale is not None:
-            self._residual *= scale[:, :, np.newaxis]
-        for left, right, out in self._backward:
-            np.matmul(left, right, out=out)
-        return self._gradient
 
 
 class _Layer:

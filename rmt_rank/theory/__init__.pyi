@@ -5,6 +5,7 @@ from .free_products.rank import deep_effective_rank, effective_depth, free_produ
 from .gaussian.coupling import DepthRatio
 from .gaussian.limit_measures import LimitMeasures, limit_threshold_rank
 from .gaussian.moments import fuss_catalan_moment
+from .gaussian.tracy_widom import tracy_widom
 from .rectangular.law import RectangularLaw, rectangular_moment
 from .residual_limit.law import ResidualLimitLaw
 from .residual_limit.rank import residual_limit_moment
@@ -22,4 +23,5 @@ __all__ = [
     "limit_threshold_rank",
     "rectangular_moment",
     "residual_limit_moment",
+    "tracy_widom",
 ]

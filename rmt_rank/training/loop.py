@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -12,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._lib.work import progress_bar
-from rmt_rank.networks.linear import Objective
+from rmt_rank.networks.objective import Objective
 from rmt_rank.training.ledger import Ledger, Standing
-from rmt_rank.training.recording import Observer
+from rmt_rank.training.recording import History, Observer
 
 __all__ = ["Run", "run_batches"]
 
@@ -78,18 +79,7 @@ def run_batches(
     interrupted : bool
         Whether Ctrl-C ended the run; `standing` then holds the state at that moment.
     """
-    history: dict[str, Array] = {}
-
-    def note_of(batch: Array) -> Callable[[Any, Array, int], None]:
-        def note(parameters: Any, members: Array, place: int) -> None:
-            for name, values in run.observer(parameters).items():
-                if name not in history:
-                    whole = (len(standing.status), len(run.schedule), *values.shape[1:])
-                    history[name] = np.full(whole, np.nan)
-                history[name][batch[members], place] = values
-
-        return note
-
+    history = History(run.observer, len(standing.status), len(run.schedule))
     with _bar(run, batches) as tell:
         for (step, members), method in zip(batches, methods, strict=True):
             ledger = Ledger(
@@ -98,7 +88,7 @@ def run_batches(
                 run.tolerance,
                 run.divergence,
                 run.schedule,
-                note_of(members),
+                partial(history.note, members),
                 tell,
                 step,
                 standing.first[members],
@@ -110,9 +100,10 @@ def run_batches(
             except KeyboardInterrupt:
                 interrupted = True
             standing.update(members, ledger)
+            history.measure()
             if interrupted:
-                return history, True
-    return history, False
+                return history.arrays, True
+    return history.arrays, False
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.nonlinear import NonlinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem, ReducedData
 
-__all__ = ["THRESHOLDS", "Observer", "joined", "measures", "with_measures"]
+__all__ = ["THRESHOLDS", "History", "Observer", "joined", "measures", "with_measures"]
 
 Array = npt.NDArray[Any]
 # by name, with their dimensions
@@ -22,6 +22,10 @@ Arrays = dict[str, tuple[tuple[str, ...], Array]]
 
 # thresholds of the threshold ranks in the paper's figures
 THRESHOLDS = (0.001, 0.005, 0.01)
+
+
+# Numbers in the parameters that wait on a device to be measured: 64 MB in double precision.
+_WAITING_NUMBERS = 2**23
 
 
 class Observer:
@@ -96,6 +100,57 @@ class Observer:
             weights = self.network.weights(parameters) if self.layers else []
             matrices = {"singular_values": weight}
         return matrices | _by_layer(weights), features
+
+
+class History:
+    """Recorded numbers of all networks, (networks, steps, ...), nan where one was not recorded.
+
+    Arrays on the host are measured at once.  Those of other libraries, which may be on a device,
+    wait there until they are many: a measurement is many operations, each of which takes as long
+    for a few networks as for many, and the host waits for their results.
+
+    Parameters
+    ----------
+    observer : Observer
+        Measures parameters.
+    networks, steps : int
+        Numbers of all networks, and of steps that are recorded.
+    """
+
+    def __init__(self, observer: Observer, networks: int, steps: int) -> None:
+        self._observer, self._shape = observer, (networks, steps)
+        self._waiting: list[tuple[Any, Array, int]] = []
+        self._numbers = 0
+        self.arrays: dict[str, Array] = {}
+
+    def note(self, batch: Array, parameters: Any, members: Array, place: int) -> None:
+        """Record some members of a batch of networks at a place in the schedule."""
+        host = type(parameters) is np.ndarray
+        # the optimizer changes its arrays in place
+        kept = parameters if host else parameters * 1
+        self._waiting.append((kept, batch[members], place))
+        self._numbers += kept.shape[0] * kept.shape[1]
+        if host or self._numbers >= _WAITING_NUMBERS:
+            self.measure()
+
+    def measure(self) -> None:
+        """Measure what waits."""
+        if not self._waiting:
+            return
+        first = self._waiting[0][0]
+        parameters = first
+        if len(self._waiting) > 1:
+            parameters = namespace_of(first).concat([each for each, _, _ in self._waiting])
+        with np.errstate(over="ignore", invalid="ignore"):
+            found, start = self._observer(parameters), 0
+        for each, networks, place in self._waiting:
+            stop = start + each.shape[0]
+            for name, values in found.items():
+                if name not in self.arrays:
+                    self.arrays[name] = np.full((*self._shape, *values.shape[1:]), np.nan)
+                self.arrays[name][networks, place] = values[start:stop]
+            start = stop
+        self._waiting, self._numbers = [], 0
 
 
 def _by_layer(weights: list[Any]) -> dict[str, Any]:

@@ -28,8 +28,9 @@ from rmt_rank._lib.validation import (
 )
 from rmt_rank.networks.fingerprint import fingerprint
 from rmt_rank.networks.initialisation import initial_parameters
-from rmt_rank.networks.linear import LinearNetwork, Objective
+from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.nonlinear import NonlinearNetwork
+from rmt_rank.networks.objective import Objective
 from rmt_rank.networks.problem import LeastSquaresProblem, require_problem
 from rmt_rank.training.ledger import Standing, Status
 from rmt_rank.training.loop import Run, run_batches

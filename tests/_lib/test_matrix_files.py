@@ -15,7 +15,9 @@ import pytest
 from rmt_rank import rank_measures
 from rmt_rank.__main__ import run
 from rmt_rank._lib import matrix_files as _matrix_files
+from rmt_rank._lib import npz as _npz
 from rmt_rank._lib.file_kinds import HEAD, kind
+from rmt_rank._lib.reasons import reason
 
 A = np.random.default_rng(0).normal(size=(6, 4))
 HEADER = "{'descr': '%s', 'fortran_order': False, 'shape': %s, }"
@@ -264,7 +266,7 @@ def test_members_of_one_name_are_both_measured(measure, tmp_path):
 
 
 def test_a_bomb_is_refused_and_sparse_weights_are_not(measure, monkeypatch, tmp_path):
-    monkeypatch.setattr(_matrix_files, "UNPACKED", 2**16)
+    monkeypatch.setattr(_npz, "UNPACKED", 2**16)
     zeros = np.zeros((100, 100))  # 80 kB, which take 200 bytes
     path = tmp_path / "x.npz"
     np.savez_compressed(path, zeros=zeros, good=A)
@@ -277,8 +279,8 @@ def test_a_bomb_is_refused_and_sparse_weights_are_not(measure, monkeypatch, tmp_
 
 
 def test_many_small_bombs_count_together(measure, monkeypatch, tmp_path):
-    monkeypatch.setattr(_matrix_files, "UNPACKED", 2**17)
-    monkeypatch.setattr(_matrix_files, "UNPACKED_RATIO", 1)
+    monkeypatch.setattr(_npz, "UNPACKED", 2**17)
+    monkeypatch.setattr(_npz, "UNPACKED_RATIO", 1)
     np.savez_compressed(tmp_path / "x.npz", **{str(i): np.zeros((80, 80)) for i in range(4)})
     rows = measure(tmp_path / "x.npz")  # 51 kB each
     assert [row["error"] is None for row in rows] == [True, True, False, False]
@@ -513,7 +515,7 @@ def test_reasons_are_sentences(tmp_path, suffix):
         try:
             reasons |= {member.error for member in _matrix_files.members(path) if member.error}
         except ValueError as error:
-            reasons.add(_matrix_files.reason(error))
+            reasons.add(reason(error))
     assert reasons
     for words in reasons:
         assert words.startswith(("it ", "its ", "the ")), words

@@ -14,6 +14,7 @@ from rmt_rank.simulation.study.declaration import Study
 COMMANDS = {
     "experiment": [["experiment"]],
     "figure": [["figure"]],
+    "inspect": [["inspect"]],
     "measure": [["measure"]],
     "study": [["study", "run"], ["study", "show"]],
     "verify": [["verify"]],

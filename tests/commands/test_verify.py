@@ -527,3 +527,35 @@ class TestNothingIsLost:
     def test_devices_are_written_to_not_replaced(self):
         assert verify(CHEAP, "--quiet", "--json", os.devnull) == 0
         assert Path(os.devnull).is_char_device()
+
+
+class TestWorkers:
+    def test_the_same_evidence(self, tmp_path):
+        claims = ["metrics.definitions", "theorem1.finite-width", "metrics.identities"]
+        content = []
+        for jobs in ("1", "2"):
+            path = tmp_path / f"{jobs}.json"
+            assert verify(*claims, *QUICK, "--jobs", jobs, "--quiet", "--json", str(path)) == 0
+            content.append(json.loads(path.read_text()))
+            for chain in content[-1]["monte_carlo"]:
+                chain.pop("seconds", None)
+        one, two = content
+        assert one["claims"] == two["claims"]
+        assert one["monte_carlo"] == two["monte_carlo"]
+
+    def test_a_worker_that_dies(self, monkeypatch, capsys):
+        class End:
+            def __reduce__(self):
+                return os._exit, (1,)
+
+        # the worker that unpickles it ends
+        monkeypatch.setattr(command, "_check", End())
+        assert verify("metrics.definitions", "metrics.identities", *QUICK, "--jobs", "2") == 1
+        printed = capsys.readouterr()
+        assert "a worker died" in printed.err
+        assert "the rest was not checked" in printed.out
+
+    def test_jobs_must_be_a_positive_number(self, capsys):
+        with pytest.raises(SystemExit):
+            verify(CHEAP, "--jobs", "0")
+        assert "--jobs must be" in capsys.readouterr().err

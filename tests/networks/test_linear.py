@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from rmt_rank._lib.array import to_numpy
-from rmt_rank.networks.linear import LinearNetwork, Objective
+from rmt_rank.networks.linear import LinearNetwork
+from rmt_rank.networks.objective import Objective
 from rmt_rank.networks.problem import LeastSquaresProblem, squared_error
 
 EPS = np.finfo(float).eps

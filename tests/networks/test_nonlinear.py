@@ -11,8 +11,9 @@ from rmt_rank._lib.activations import ACTIVATIONS, Activation, sine
 from rmt_rank._lib.array import to_numpy
 from rmt_rank.networks import nonlinear as module
 from rmt_rank.networks.initialisation import initial_parameters
-from rmt_rank.networks.linear import LinearNetwork, Objective
+from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.nonlinear import NonlinearNetwork
+from rmt_rank.networks.objective import Objective
 from rmt_rank.networks.problem import LeastSquaresProblem
 
 EPS = np.finfo(float).eps

@@ -9,7 +9,8 @@ from scipy import stats
 
 from rmt_rank._lib.random import streams
 from rmt_rank.networks.initialisation import initial_parameters
-from rmt_rank.networks.linear import LinearNetwork, Objective
+from rmt_rank.networks.linear import LinearNetwork
+from rmt_rank.networks.objective import Objective
 from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
 from rmt_rank.training.ledger import Ledger, Status
 from rmt_rank.training.optimizers.random_search import RandomSearch

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NAMES = ("law", "metrics", "engine", "training", "init_pdf")
+NAMES = ("law", "metrics", "engine", "training", "init_pdf", "inspection")
 
 if __name__ == "__main__":
     sys.path.insert(0, str(HERE))  # beside this file, also with python -P

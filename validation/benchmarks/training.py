@@ -14,7 +14,8 @@ from compare import ratio, repeated, setting
 
 from rmt_rank._lib.random import streams
 from rmt_rank.networks.initialisation import initial_parameters
-from rmt_rank.networks.linear import LinearNetwork, Objective
+from rmt_rank.networks.linear import LinearNetwork
+from rmt_rank.networks.objective import Objective
 from rmt_rank.networks.problem import least_squares_problem
 from rmt_rank.training.ledger import Ledger
 from rmt_rank.training.optimizers import OPTIMIZERS

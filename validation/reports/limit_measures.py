@@ -19,8 +19,8 @@ from rmt_rank.theory.gaussian.limit_measures import (
     limit_participation_ratio,
     limit_stable_rank,
     limit_threshold_rank,
-    threshold_rank_peak,
 )
+from rmt_rank.theory.gaussian.threshold_rank import threshold_rank_peak
 
 WIDTHS, DEPTHS = (32, 128, 512), (1, 2, 4, 8)
 SAMPLES = {32: 20_000, 128: 3_000, 512: 100}

@@ -11,6 +11,7 @@ from rmt_rank.paper.claims.finite_width import (
     corrections,
     deep_products,
     fixed_spectrum,
+    fluctuations,
     gram_powers,
     independent_entries,
     powers,
@@ -32,6 +33,7 @@ from rmt_rank.paper.claims.gaussian import (
     every_measure,
     limit_measures,
     singular_values,
+    threshold_turn,
 )
 from rmt_rank.paper.claims.nonlinear import conjugate_kernel, nonlinear_init
 from rmt_rank.paper.claims.rectangular import unequal_widths as rectangular
@@ -50,8 +52,10 @@ CLAIMS: tuple[Claim, ...] = (
     coupling.CLAIM,
     *errata_theorem1.CLAIMS,
     *limit_measures.CLAIMS,
+    threshold_turn.CLAIM,
     rectangular.CLAIM,
     *corrections.CLAIMS,
+    *fluctuations.CLAIMS,
     *any_matrix.CLAIMS,
     *gram_powers.CLAIMS,
     *fixed_spectrum.CLAIMS,

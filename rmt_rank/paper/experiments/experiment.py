@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ import numpy.typing as npt
 import scipy
 
 from rmt_rank._lib.archive import check, parsed
+from rmt_rank._lib.array import backend_of, namespace, namespace_or_default
 from rmt_rank._lib.blas import one_blas_thread
 from rmt_rank._lib.paths import user_path
 from rmt_rank._lib.store import Store, StoreError, StoreKind
@@ -42,6 +44,7 @@ __all__ = [
     "by_size",
     "columns",
     "grid",
+    "namespace_in",
     "over",
     "run_experiment",
     "shared_seed",
@@ -81,6 +84,9 @@ class Experiment:
         From the Dataset to findings.
     shown : tuple of str
         Variables that a report tabulates.
+    backends : tuple of str
+        Array libraries that `compute` takes from the setting "backend", which is there if it is
+        not the first.
     """
 
     name: str
@@ -91,6 +97,7 @@ class Experiment:
     compute: Callable[[Mapping[str, Any], Cell, np.random.SeedSequence], Arrays]
     judge: Callable[[Any], list[Finding]]
     shown: tuple[str, ...] = ()
+    backends: tuple[str, ...] = ("numpy",)
 
     def run(self, size: str = "quick", **options: Any) -> Any:
         """Compute the cells that are missing, and combine all cells; see `run_experiment`."""
@@ -153,6 +160,7 @@ def run_experiment(
     seed: int = 0,
     executor: Executor | None = None,
     progress: Report = no_report,
+    xp: ModuleType | None = None,
 ) -> Any:
     """Compute the cells that are missing, and combine all cells.
 
@@ -170,6 +178,9 @@ def run_experiment(
         Where cells are computed; in this process by default.
     progress : callable, optional
         Told how many cells are done, and of how many.
+    xp : module, optional
+        Array API namespace to compute in, one of the experiment's `backends`; NumPy by default.
+        CuPy draws other numbers than NumPy, so that a folder is of one of them.
 
     Returns
     -------
@@ -196,10 +207,14 @@ def run_experiment(
     seed = integer("seed", seed, at_least=0, at_most=_LARGEST_SEED)
     path = None if folder is None else user_path("folder", folder)
     require_runner(executor, progress)
+    backend = backend_of(namespace_or_default(xp))
+    choice(f"the backend of {experiment.name!r}", backend, experiment.backends)
     if importlib.util.find_spec("xarray") is None:
         raise ImportError("experiments need xarray: pip install 'rmt_rank[study]'")
     settings = experiment.settings(size)
     cells = experiment.cells(settings)
+    if backend != experiment.backends[0]:
+        settings |= {"backend": backend}
     content = {"experiment": experiment.name, "size": size, "settings": settings, "seed": seed}
     tasks = [_Task(experiment.compute, settings, cell, _seed(seed, cell)) for cell in cells]
     store = None if path is None else _store(path, content)
@@ -217,6 +232,11 @@ def run_experiment(
     found = completed(tasks, _compute, load, save, executor, progress)
     results = {_key(task.cell): arrays for task, arrays in found}
     return _together(cells, [results[_key(cell)] for cell in cells], content)
+
+
+def namespace_in(settings: Mapping[str, Any]) -> ModuleType:
+    """The array API namespace that the settings of a run ask for."""
+    return namespace(settings.get("backend", "numpy"))
 
 
 class _Task(NamedTuple):
@@ -286,6 +306,10 @@ def _store(path: Path, content: dict[str, Any]) -> Store:
         lambda marks: content if set(marks) == {_digest(content)} else None,
     )
     if store.content != content:
+        theirs = store.content["settings"].get("backend", "numpy")
+        ours = content["settings"].get("backend", "numpy")
+        if ours != theirs:
+            raise StoreError(f"{path} was computed by {theirs}, not {ours}; choose another folder")
         raise StoreError(f"{path} holds another run; choose another folder")
     return store
 

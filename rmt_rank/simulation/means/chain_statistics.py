@@ -6,17 +6,11 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._lib.array import (
-    default_namespace,
-    makes_random_numbers,
-    namespace_or_default,
-    to_numpy,
-)
+from rmt_rank._lib.array import default_namespace, namespace_or_default, to_numpy
 from rmt_rank._lib.content import ByContent
 from rmt_rank._lib.random import RNG
 from rmt_rank._lib.validation import function, integer, integer_widths, integers, shown
@@ -151,15 +145,16 @@ def simulate_chain(
     xp = namespace_or_default(xp)
     own = xp is default_namespace()
     chain = new_chain(width, wanted[-1], samples, field=field, numpy_doubles=own)
-    require_room(chain, samples, on_device=makes_random_numbers(xp))
+    require_room(chain, samples, xp=xp, depths=len(wanted))
     blocks = chain_blocks(chain, wanted, samples, rng=rng, xp=xp)
 
     square = len(set(chain.widths)) == 1
-    laws = [
-        singular_value_law(depth).cdf if square else RectangularLaw(chain.widths).cdf
-        for depth in wanted
-    ]
     points = POINTS_PER_LEVEL * chain.width
+    levels = np.arange(1, points) / points
+    quantiles = [
+        np.asarray((singular_value_law(L) if square else RectangularLaw(chain.widths)).ppf(levels))
+        for L in wanted
+    ]
     rank, decrease, moments = _Mean(), _Mean(), _Mean()
     below = [_Mean() for _ in wanted]
     with closing(in_threads(blocks, workers)) as computed:
@@ -171,8 +166,8 @@ def simulate_chain(
             values = [to_numpy(s.unscaled(xp)) for s in block.values]
             squares = np.stack(values, axis=1) ** 2
             moments.add(np.stack([squares.mean(axis=-1), (squares**2).mean(axis=-1)], axis=-1))
-            for mean, sigma, cdf in zip(below, values, laws, strict=True):
-                mean.add(_fractions_below(sigma, cdf, points))
+            for mean, sigma, edges in zip(below, values, quantiles, strict=True):
+                mean.add(_fractions_below(sigma, edges))
             if report is not None:
                 report(len(ranks))
     below_mean, below_error = zip(*(mean.result() for mean in below), strict=True)
@@ -184,7 +179,7 @@ def simulate_chain(
         *rank.result(),
         *decrease.result(),
         *moments.result(),
-        np.arange(1, points) / points,
+        levels,
         np.stack(below_mean),
         np.stack(below_error),
     )
@@ -208,11 +203,11 @@ def _depths(width: int | Sequence[int], depths: Sequence[int] | None) -> tuple[i
     return found
 
 
-def _fractions_below(singular_values: Array, cdf: Callable[[Array], Any], points: int) -> Array:
-    """Per matrix, the fraction of singular values below each of `points` - 1 quantiles."""
+def _fractions_below(singular_values: Array, quantiles: Array) -> Array:
+    """Per matrix, the fraction of singular values below each of the quantiles."""
     count, width = singular_values.shape
-    F: Array = cdf(singular_values)
-    cell = np.minimum((F * points).astype(np.intp), points - 1)
+    points = len(quantiles) + 1
+    cell = np.searchsorted(quantiles, singular_values, side="right")
     cell += points * np.arange(count)[:, np.newaxis]
     histogram = np.bincount(cell.ravel(), minlength=count * points).reshape(count, points)
     fractions: Array = np.cumsum(histogram, axis=1)[:, :-1] / width

@@ -12,11 +12,14 @@ import contextlib
 import math
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from rmt_rank._lib.array import namespace_of
 from rmt_rank._lib.content import ByContent
 from rmt_rank.simulation.products.chain import Chain
 from rmt_rank.theory.finite_width.complex_covariance import complex_covariance
@@ -84,35 +87,38 @@ class Controls(ByContent):
         names += [f"log diagonal {i}" for i in range(len(groups))]
         return cls(chain, tuple(traces), tuple(names), np.array([*means, *groups]), core)
 
-    def evaluate(self, values: Array, log_diagonal: Array) -> Array:
-        """The controls of a block.
+    def evaluate(self, values: Any, log_diagonal: Any) -> Any:
+        """The controls of a block, computed where its arrays are.
 
         Parameters
         ----------
-        values : ndarray, shape (block, N)
+        values : array, shape (block, N)
             Singular values.
-        log_diagonal : ndarray, shape (N, block)
+        log_diagonal : array, shape (N, block)
             Logarithms of the factors' diagonal entries, added up over layers.
 
         Returns
         -------
-        ndarray, shape (block, p)
+        array, shape (block, p)
         """
+        xp = namespace_of(values)
         squares = values * values
-        traces = {1: squares.mean(axis=1)}
+        traces = {1: xp.mean(squares, axis=1)}
         power = squares
         for k in (2, 3):
             power = power * squares
-            traces[k] = power.mean(axis=1)
-        columns = [log_diagonal.sum(axis=0)]
-        columns += [np.prod([traces[k] for k in powers], axis=0) for powers in self.traces]
-        nuclear = values.mean(axis=1)
+            traces[k] = xp.mean(power, axis=1)
+        columns = [xp.sum(log_diagonal, axis=0)]
+        columns += [math.prod(traces[k] for k in powers) for powers in self.traces]
+        nuclear = xp.mean(values, axis=1)
         if "sum sigma" in self.names:
-            columns += [nuclear, special.xlogy(values, values).mean(axis=1)]
+            logs = xp.log(xp.where(values > 0, values, xp.ones_like(values)))
+            columns += [nuclear, xp.mean(values * logs, axis=1)]
         if "(sum sigma)^2" in self.names:
             columns.append(nuclear**2)
-        groups = np.add.reduceat(log_diagonal, _starts(self.chain.width), axis=0)
-        return np.column_stack([*columns, groups.T])
+        ends = pairwise([*_starts(self.chain.width), self.chain.width])
+        columns += [xp.sum(log_diagonal[i:j, :], axis=0) for i, j in ends]
+        return xp.stack(columns, axis=-1)
 
 
 def _light_tailed_traces(chain: Chain) -> dict[tuple[int, ...], float]:

@@ -6,11 +6,13 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from rmt_rank._lib.array import default_namespace, namespace_or_default
 from rmt_rank._lib.random import RNG
 from rmt_rank._lib.validation import boolean, integer
 from rmt_rank.simulation.means.controls import Controls
@@ -50,6 +52,7 @@ def estimate(
     max_samples: int | None = None,
     workers: int = 1,
     progress: bool = False,
+    xp: ModuleType | None = None,
 ) -> Estimate:
     """Mean of a statistic of the singular values of random products.
 
@@ -92,6 +95,9 @@ def estimate(
         As in `sample_singular_values`.
     progress : bool, default False
         Show a progress bar, and how the error shrinks, on a terminal.
+    xp : module, optional
+        Array API namespace to compute in; NumPy by default.  In CuPy all but the moments of the
+        samples stays on the device, and a function receives CuPy's arrays.
 
     Returns
     -------
@@ -134,6 +140,7 @@ def estimate(
         if max_samples is not None:
             raise ValueError("max_samples goes with target_error")
     chosen = statistic(which, power=power, order=order, bins=bins)
+    xp = namespace_or_default(xp)
     # an open end counts as a large job
     chain = new_chain(
         width,
@@ -141,6 +148,7 @@ def estimate(
         samples or 10**9,
         field=field,
         method=method,
+        numpy_doubles=xp is default_namespace(),
         least_size=samples or FIRST_SAMPLES,
     )
     target = None
@@ -154,6 +162,7 @@ def estimate(
         control_variates=boolean("control_variates", control_variates),
         workers=threads(workers),
         progress=boolean("progress", progress),
+        xp=xp,
     )
     if not result.reached:
         warnings.warn(result.why, TargetWarning, stacklevel=2)
@@ -169,6 +178,7 @@ def monte_carlo(
     control_variates: bool = True,
     workers: int = 1,
     progress: bool = False,
+    xp: ModuleType | None = None,
 ) -> Estimate:
     """Compute `estimate` from checked arguments, without the warning for an unreached target.
 
@@ -180,7 +190,7 @@ def monte_carlo(
         What is estimated.
     until : int or Target
         Number of products, or the target error.
-    rng, control_variates, workers, progress
+    rng, control_variates, workers, progress, xp
         As in `estimate`.
 
     Returns
@@ -190,11 +200,12 @@ def monte_carlo(
     start = time.perf_counter()
     target = until if isinstance(until, Target) else None
     most = until.most if isinstance(until, Target) else until
-    require_room(chain, most, log=chosen.log)
+    xp = namespace_or_default(xp)
+    require_room(chain, most, xp=xp, log=chosen.log)
     controlled = control_variates and chain.method == "triangular"
     # refuse a bad rng before the controls are computed
     work = chain_blocks(
-        chain, (chain.depth,), most, rng=rng, log=chosen.log, log_diagonal=controlled
+        chain, (chain.depth,), most, rng=rng, xp=xp, log=chosen.log, log_diagonal=controlled
     )
     controls = Controls.of(chain) if controlled else None
     span = chosen.span(chain.width)

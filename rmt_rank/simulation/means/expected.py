@@ -7,11 +7,13 @@ import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from rmt_rank._lib.array import default_namespace, namespace_or_default
 from rmt_rank._lib.random import FIELDS, RNG, streams
 from rmt_rank._lib.validation import (
     LARGEST_INTEGER,
@@ -71,6 +73,7 @@ def expected_effective_rank(
     target_error: float = 1e-3,
     rng: RNG = None,
     progress: bool = False,
+    xp: ModuleType | None = None,
 ) -> Estimate:
     """Mean effective rank of a product of Gaussian matrices.
 
@@ -97,6 +100,8 @@ def expected_effective_rank(
         Source of randomness of "monte-carlo".
     progress : bool, default False
         Show a progress bar of "monte-carlo" on a terminal.
+    xp : module, optional
+        Array API namespace that "monte-carlo" computes in, as in `estimate`; NumPy by default.
 
     Returns
     -------
@@ -139,7 +144,8 @@ def expected_effective_rank(
     power = real("power", power, at_least=sys.float_info.min)
     choice("method", method, METHODS)
     target_error = real("target_error", target_error, at_least=SMALLEST_TARGET)
-    options = _Options(field, power, method, target_error, boolean("progress", progress))
+    progress = boolean("progress", progress)
+    options = _Options(field, power, method, target_error, progress, namespace_or_default(xp))
     if several(width):
         widths = integer_widths(width)
         layers = len(widths) - 1
@@ -171,11 +177,12 @@ class _Options(NamedTuple):
     method: str
     target_error: float
     progress: bool
+    xp: ModuleType
 
 
 def _equal(N: int, depth: Any, options: _Options, rng: RNG) -> Estimate:
     """The mean for square matrices."""
-    field, power, method, target_error, _ = options
+    field, power, method, target_error = options[:4]
     L = real("depth", depth, at_least=0, at_most=LARGEST_INTEGER)
     if method != "limit":
         if not L.is_integer():
@@ -222,7 +229,7 @@ def _equal(N: int, depth: Any, options: _Options, rng: RNG) -> Estimate:
 
 def _unequal(widths: tuple[int, ...], options: _Options, rng: RNG) -> Estimate:
     """The mean for layers of unequal widths."""
-    field, power, method, target_error, _ = options
+    field, power, method, target_error = options[:4]
     N, layers = min(widths), len(widths) - 1
     if N == 1 and method in ("auto", "exact"):
         return Estimate(0.0, 0.0, "none", "exact", "proved", "there is one singular value")
@@ -297,9 +304,16 @@ def _simulated(
 ) -> Estimate:
     """The mean by Monte Carlo."""
     chosen = statistic("effective_rank", power=options.power)
-    chain = new_chain(width, layers, 10**9, field=options.field, least_size=FIRST_SAMPLES)
+    chain = new_chain(
+        width,
+        layers,
+        10**9,
+        field=options.field,
+        numpy_doubles=options.xp is default_namespace(),
+        least_size=FIRST_SAMPLES,
+    )
     target = Target(options.target_error, chosen, chain)
-    found = monte_carlo(chain, chosen, target, rng=rng, progress=options.progress)
+    found = monte_carlo(chain, chosen, target, rng=rng, progress=options.progress, xp=options.xp)
     if not found.reached:
         why += f"; {found.why}"
         warnings.warn(why, TargetWarning, stacklevel=4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import replace
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from rmt_rank._lib import activations as _activations
 from rmt_rank._lib.activations import ACTIVATIONS, Activation, Function, is_named
+from rmt_rank._lib.array import namespace_or_default, to_numpy
 from rmt_rank._lib.random import RNG, streams
 from rmt_rank._lib.validation import LARGEST_INTEGER, choice, integer, real
 from rmt_rank.simulation.means.expected import RegimeWarning
@@ -56,6 +58,7 @@ def expected_gram_effective_rank(
     method: str = "auto",
     target_error: float = 0.02,
     rng: RNG = None,
+    xp: ModuleType | None = None,
 ) -> Estimate:
     """Mean effective rank of the Gram matrix of `samples` inputs after `depth` random layers.
 
@@ -86,6 +89,8 @@ def expected_gram_effective_rank(
         Error that is asked for, in nats.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Source of randomness of "monte-carlo".
+    xp : module, optional
+        Array API namespace that "monte-carlo" computes in; NumPy by default.
 
     Returns
     -------
@@ -137,6 +142,7 @@ def expected_gram_effective_rank(
     variance = real("weight_variance", weight_variance, at_least=1e-250, at_most=1e250)
     choice("method", method, METHODS)
     target_error = real("target_error", target_error, at_least=SMALLEST_TARGET)
+    xp = namespace_or_default(xp)
     if method == "corrected" and found is not _IDENTITY:
         raise ValueError(
             f"method 'corrected' is for the identity, got {found.name!r}; 'limit' takes any"
@@ -170,7 +176,7 @@ def expected_gram_effective_rank(
             return replace(result, why=why)
         else:
             why = f"the {best} form leaves out an estimated {result.error:.1g} nat here"
-    return _by_simulation(case, target_error, why, rng)
+    return _by_simulation(case, target_error, why, rng, xp)
 
 
 class _Case(NamedTuple):
@@ -258,7 +264,9 @@ def _correction(n: int, L: int, q: int, kernel: str) -> tuple[float, float]:
     return value, 2 * (L / n) ** 2 + 0.2 / q + 1 / n**2
 
 
-def _by_simulation(case: _Case, target_error: float, why: str, rng: RNG) -> Estimate:
+def _by_simulation(
+    case: _Case, target_error: float, why: str, rng: RNG, xp: ModuleType
+) -> Estimate:
     """Rounds of networks, until the standard error is small enough; blocks of q x n activations."""
     n, L, q, found, kernel, variance = case
     if case.entries > _LARGEST:
@@ -271,9 +279,9 @@ def _by_simulation(case: _Case, target_error: float, why: str, rng: RNG) -> Esti
     size = _FIRST
     while True:
         ranks = sample_gram_effective_ranks(
-            (q, n), [L], found, size, kernel=kernel, weight_variance=variance, rng=source
+            (q, n), [L], found, size, kernel=kernel, weight_variance=variance, rng=source, xp=xp
         )
-        rounds.append(ranks[:, 0])
+        rounds.append(to_numpy(ranks)[:, 0])
         drawn = np.concatenate(rounds)
         values = drawn[drawn > -math.inf]
         enough = len(values) >= _ALIVE

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rmt_rank._lib.array import namespace_of, to_numpy
 from rmt_rank._lib.content import ByContent
 from rmt_rank.simulation.means.controls import Controls
 from rmt_rank.simulation.means.standard_errors import FEWEST_SAMPLES
@@ -59,13 +60,19 @@ class JointMoments(ByContent):
     squares: Array
 
     @classmethod
-    def of(cls, controls: Array, values: Array) -> JointMoments:
-        """Return the moments of samples of shapes (samples, p) and (samples, q)."""
-        both = np.column_stack([controls, values])
-        mean = both.mean(axis=0)
-        both -= mean
+    def of(cls, controls: Any, values: Any) -> JointMoments:
+        """Return the moments of samples of shapes (samples, p) and (samples, q).
+
+        They are computed where the samples are; only the moments come to the host.
+        """
+        xp = namespace_of(values)
+        both = xp.concat([controls, values], axis=1)
+        mean = xp.mean(both, axis=0)
+        both = both - mean
         p = controls.shape[1]
-        return cls(len(both), mean, both[:, :p].T @ both, np.sum(both[:, p:] ** 2, axis=0))
+        products = xp.matrix_transpose(both[:, :p]) @ both
+        squares = xp.sum(both[:, p:] ** 2, axis=0)
+        return cls(len(both), *(to_numpy(each) for each in (mean, products, squares)))
 
     def __add__(self, other: JointMoments) -> JointMoments:
         """Return the moments of both samples together (update of Chan, Golub and LeVeque)."""
@@ -155,22 +162,24 @@ def observe(
     Samples go to the halves in turn, across blocks: blocks of large matrices hold one sample.
     """
     (found,) = block.values
+    xp = namespace_of(found if any(each.log for each in statistics) else found.values)
     if any(each.log for each in statistics):
-        logs, unscaled = found, np.exp(found)
-        values = np.exp(found - found[:, :1])
+        logs, unscaled = found, xp.exp(found)
+        values = xp.exp(found - found[:, :1])
     else:
-        logs, unscaled, values = None, found.unscaled(np), found.values
+        logs, unscaled, values = None, found.unscaled(xp), found.values
     samples = len(values)
-    x = np.empty((samples, 0))
+    x = xp.empty((samples, 0))
     if controls is not None:
         x = controls.evaluate(unscaled, block.log_diagonal)
     results = []
     for each in statistics:
         given = logs if each.log else values if each.scale_free else unscaled
-        given = given.view()
-        given.flags.writeable = False  # the array is shared
+        if isinstance(given, np.ndarray):
+            given = given.view()
+            given.flags.writeable = False  # the array is shared
         results.append(each(given))
-    y = np.column_stack(results)
+    y = xp.concat(results, axis=1)
     starts = ((before + half) % 2 for half in (0, 1))
     return [JointMoments.of(x[i::2], y[i::2]) if samples > i else None for i in starts]
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rmt_rank._lib.array import namespace_of, to_numpy
 from rmt_rank._lib.names import did_you_mean
 from rmt_rank._lib.validation import real, real_array, shown
 from rmt_rank.metrics import spectrum
@@ -47,8 +48,8 @@ class Statistic:
     scale_free: bool = False
     span: Callable[[int], float] = lambda _width: math.nan
 
-    def __call__(self, values: Array) -> Array:
-        """Evaluate; shape (samples, q).
+    def __call__(self, values: Any) -> Any:
+        """Evaluate; shape (samples, q), where the values are.
 
         Raises
         ------
@@ -61,6 +62,8 @@ class Statistic:
         except Exception as error:  # a user's function may raise anything; it is raised again
             error.add_note(f"in the statistic {self.name!r} of singular values {values.shape}")
             raise
+        if not isinstance(values, np.ndarray):
+            return self._on_device(values, found)
         if isinstance(found, np.ma.MaskedArray):
             raise ValueError(f"the statistic {self.name!r} must not return a masked array")
         try:
@@ -82,6 +85,21 @@ class Statistic:
                 f"({len(values)}, q), got {result.shape}"
             )
         if not np.isfinite(result).all():
+            raise ValueError(f"the statistic {self.name!r} is not finite for every matrix")
+        return result
+
+    def _on_device(self, values: Any, found: Any) -> Any:
+        """Check the result for an array that is not NumPy's, and return it in its library."""
+        xp = namespace_of(values)
+        result = xp.astype(xp.asarray(found), xp.float64)
+        if result.ndim == 1:
+            result = result[:, None]
+        if result.ndim != 2 or result.shape[0] != values.shape[0] or result.shape[1] == 0:
+            raise ValueError(
+                f"the statistic {self.name!r} must return the shape ({len(values)},) or "
+                f"({len(values)}, q), got {tuple(result.shape)}"
+            )
+        if not bool(xp.all(xp.isfinite(result))):
             raise ValueError(f"the statistic {self.name!r} is not finite for every matrix")
         return result
 
@@ -142,7 +160,9 @@ def statistic(
         edges = real_array("bins", bins)
         if edges.ndim != 1 or edges.size < 2 or np.any(np.diff(edges) <= 0):
             raise ValueError(f"bins must be at least 2 increasing edges, got {shown(bins)}")
-        return Statistic(name, lambda values: _shares(values, edges), span=lambda _width: 1.0)
+        return Statistic(
+            name, lambda values: _shares(to_numpy(values), edges), span=lambda _width: 1.0
+        )
     return Statistic(name, lambda values: values, log=name == "log_singular_values")
 
 

@@ -13,23 +13,28 @@ from typing import Any
 
 import numpy as np
 
-from rmt_rank._lib.array import makes_random_numbers, namespace_or_default
+from rmt_rank._lib.array import free_memory, makes_random_numbers, namespace_or_default
 from rmt_rank._lib.blas import one_blas_thread
 from rmt_rank._lib.random import RNG, streams
 from rmt_rank._lib.validation import require_memory
 from rmt_rank.simulation.products.chain import Chain
-from rmt_rank.simulation.products.methods import Block, Job, dense, triangular
+from rmt_rank.simulation.products.fused.engine import is_fused
+from rmt_rank.simulation.products.methods import Block, Job, dense, fused, triangular
 
 __all__ = ["block_sizes", "chain_blocks", "in_threads", "require_room"]
 
 # Bytes of a block of matrices: with its factors, half a megabyte fits the second-level cache.  A
-# device that draws its own numbers wants more at a time.
+# device that draws its own numbers wants more at a time, and a kernel that keeps nothing of a
+# matrix but its singular values wants so many of these that a launch takes about 10 ms.
 BLOCK_BYTES = 2**19
 DEVICE_BLOCK_BYTES = 2**26
+FUSED_BLOCK_VALUES = 2**22
 # Beyond this depth a block would take long, and has fewer matrices, but at least so many.
 DEEP, DEEP_BLOCK = 2**13, 2**9
 # Matrices in memory at once: a factor, its entries, two products and LAPACK's workspace.
 _MATRICES, _LOG_MATRICES = 5, 8
+# Numbers for each singular value of a kernel's block, and for each depth of a chain.
+_FUSED_NUMBERS = 8
 
 
 def chain_blocks(
@@ -68,32 +73,46 @@ def chain_blocks(
         between depths have little variance.
     """
     xp = namespace_or_default(xp)
-    sizes = block_sizes(chain, size, on_device=makes_random_numbers(xp))
     dtype = xp.float64 if dtype is None else dtype
+    fused = is_fused(chain, xp, dtype)
+    sizes = block_sizes(chain, size, on_device=makes_random_numbers(xp), fused=fused)
     stop = threading.Event()
     job = Job(chain, tuple(depths), xp, device, dtype, log, log_diagonal, stop)
     pairs = zip(sizes, streams(rng), strict=False)
     return (_Work(job, count, stream) for count, stream in pairs)
 
 
-def block_sizes(chain: Chain, size: int | None, *, on_device: bool = False) -> Iterator[int]:
+def block_sizes(
+    chain: Chain, size: int | None, *, on_device: bool = False, fused: bool = False
+) -> Iterator[int]:
     """Numbers of matrices per block, a function of the problem alone."""
-    most = _block_size(chain, on_device)
+    most = _block_size(chain, on_device, fused)
     if size is None:
         return repeat(most)
     full, rest = divmod(size, most)
     return joined(repeat(most, full), repeat(rest, rest > 0))
 
 
-def _block_size(chain: Chain, on_device: bool) -> int:
+def _block_size(chain: Chain, on_device: bool, fused: bool) -> int:
     most = max(1, (DEVICE_BLOCK_BYTES if on_device else BLOCK_BYTES) // (8 * chain.width**2))
+    if fused:
+        most = FUSED_BLOCK_VALUES // chain.width
     return min(most, max(DEEP_BLOCK, most * DEEP // max(DEEP, chain.depth)))
 
 
 def require_room(
-    chain: Chain, size: int, *, on_device: bool = False, log: bool = False, kept: bool = False
+    chain: Chain,
+    size: int,
+    *,
+    xp: ModuleType | None = None,
+    dtype: Any = None,
+    log: bool = False,
+    kept: bool = False,
+    depths: int = 1,
 ) -> None:
     """Refuse chains that do not fit into memory, before they are computed.
+
+    The memory is that of the library's device, if it draws its own numbers there.
 
     Parameters
     ----------
@@ -101,26 +120,32 @@ def require_room(
         What is sampled.
     size : int
         Number of products.
-    on_device : bool
-        As in `block_sizes`.
+    xp, dtype
+        As in `sample_singular_values`.
     log : bool
         Whether logarithms of singular values are wanted.
     kept : bool
         Whether the singular values of all products are kept.
+    depths : int
+        Number of depths at which singular values are wanted.
 
     Raises
     ------
     ValueError
         If the memory needed is more than there is.
     """
+    xp = namespace_or_default(xp)
+    fused = is_fused(chain, xp, xp.float64 if dtype is None else dtype)
     dense = chain.method == "dense"
     largest = max(m * n for m, n in pairwise(chain.widths)) if dense else chain.width**2
-    block = min(size, _block_size(chain, on_device)) * largest
+    block = min(size, _block_size(chain, makes_random_numbers(xp), fused)) * largest
     matrices = _LOG_MATRICES if log else _MATRICES
+    if fused:
+        block, matrices = block // chain.width, _FUSED_NUMBERS * depths
     results = 2 * 8 * size * chain.width if kept else 0  # the parts, and their concatenation
     name = "width" if len(set(chain.widths)) == 1 else "widths"
     nbytes = matrices * (8 if chain.field == "real" else 16) * block
-    require_memory("size" if results > nbytes else name, nbytes + results)
+    require_memory("size" if results > nbytes else name, nbytes + results, free_memory(xp))
 
 
 def in_threads(work: Iterator[Callable[[], Block]], workers: int) -> Generator[Block]:
@@ -154,8 +179,11 @@ class _Work:
     stream: np.random.Generator
 
     def __call__(self) -> Block:
-        compute = dense if self.job.chain.method == "dense" else triangular
-        return compute(self.job, self.count, self.stream)
+        job = self.job
+        compute = dense if job.chain.method == "dense" else triangular
+        if is_fused(job.chain, job.xp, job.dtype):
+            compute = fused
+        return compute(job, self.count, self.stream)
 
     def stop(self) -> None:
         """Let this block, and all others of the same job, end at their next layer."""

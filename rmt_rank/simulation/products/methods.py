@@ -1,7 +1,8 @@
-"""Products along a chain, block by block: full matrices, triangular ones, or compiled loops."""
+"""Products along a chain, block by block: full or triangular matrices, loops, or a kernel."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 from concurrent.futures import CancelledError
@@ -12,20 +13,21 @@ import array_api_compat
 import numpy as np
 import numpy.typing as npt
 
-from rmt_rank._lib.array import default_namespace, svdvals
+from rmt_rank._lib.array import default_namespace
 from rmt_rank._lib.random import gaussian
 from rmt_rank.simulation.products.bidiagonal import bidiagonal_singular_values
 from rmt_rank.simulation.products.chain import Chain
 from rmt_rank.simulation.products.compiled_loops import compiled_loops
 from rmt_rank.simulation.products.compiled_products import CompiledProduct, Lanes, Rows
+from rmt_rank.simulation.products.fused.engine import draw_chains, fused_singular_values
 from rmt_rank.simulation.products.logarithms import LogProduct
 from rmt_rank.simulation.products.triangular_factors import (
     TriangularFactor,
     draw_factors,
 )
-from rmt_rank.simulation.products.triangular_products import TriangularProduct
+from rmt_rank.simulation.products.triangular_products import TILE, TriangularProduct
 
-__all__ = ["Block", "Job", "ScaledValues", "dense", "triangular"]
+__all__ = ["Block", "Job", "ScaledValues", "dense", "fused", "triangular", "triangular_product"]
 
 # Layers between rescalings: in so few, no product comes near the ends of the floats.
 RESCALE_EVERY = 16
@@ -150,6 +152,16 @@ def _compiled(job: Job, kernels: Any, factor: TriangularFactor) -> CompiledProdu
     return Rows(kernels, factor, width**-0.5)
 
 
+def fused(job: Job, count: int, stream: np.random.Generator) -> Block:
+    """Triangular factors drawn, multiplied and reduced by one kernel on the device."""
+    job.check()
+    with contextlib.nullcontext() if job.device is None else job.device:
+        drawn = draw_chains(job.chain, job.depths, count, stream, log=job.log, xp=job.xp)
+    pairs = zip(drawn.values, drawn.exponents, strict=True)
+    values: list[Any] = drawn.values if job.log else [ScaledValues(*pair) for pair in pairs]
+    return Block(values, drawn.log_diagonal if job.log_diagonal else None)
+
+
 def _later_layers(
     job: Job,
     product: CompiledProduct,
@@ -242,7 +254,9 @@ class _Matrices:
             self.exponent = xp.zeros_like(xp.abs(factor[:, 0, 0]))
             return
         # the first factor may be real where the others are complex
-        self.product = factor @ xp.astype(self.product, factor.dtype, copy=False)
+        product = xp.astype(self.product, factor.dtype, copy=False)
+        dense = self.job.chain.method == "dense"
+        self.product = factor @ product if dense else triangular_product(xp, factor, product)
 
     def multiply_triangular(self, factor: TriangularFactor) -> None:
         """Multiply by triangular factors; in NumPy without new arrays."""
@@ -268,9 +282,28 @@ class _Matrices:
         self.exponent = self.exponent + power
 
     def singular_values(self) -> ScaledValues:
-        values = svdvals(self.xp, self.product)
+        values = fused_singular_values(self.xp, self.product)
         # a narrow layer inside leaves zeros behind the others
         return ScaledValues(values[:, : self.job.chain.width], self.exponent)
+
+
+def triangular_product(xp: ModuleType, a: Any, b: Any) -> Any:
+    """Product of upper triangular matrices by tiles: up to a third of the operations."""
+    n = a.shape[-1]
+    if n <= 2 * TILE:
+        return a @ b
+    starts = range(0, n, TILE)
+    panels = []
+    for i in starts:
+        rows = a[..., i : i + TILE, :]
+        tiles = [
+            rows[..., i : j + TILE] @ b[..., i : j + TILE, j : j + TILE]
+            for j in starts[i // TILE :]
+        ]
+        if i > 0:  # zeros, of the right kind and on the right device
+            tiles.insert(0, 0 * rows[..., :i])
+        panels.append(xp.concat(tiles, axis=-1))
+    return xp.concat(panels, axis=-2)
 
 
 def _power_of_two(xp: Any, largest: Any) -> Any:

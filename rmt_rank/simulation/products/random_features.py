@@ -13,7 +13,7 @@ import numpy as np
 
 from rmt_rank._lib import activations as _activations
 from rmt_rank._lib.activations import ACTIVATIONS, Activation, Function
-from rmt_rank._lib.array import makes_random_numbers, namespace_or_default
+from rmt_rank._lib.array import free_memory, makes_random_numbers, namespace_or_default
 from rmt_rank._lib.array_input import as_floating
 from rmt_rank._lib.blas import one_blas_thread
 from rmt_rank._lib.random import RNG, gaussian, normals, streams
@@ -208,7 +208,8 @@ def _require_room(networks: _Networks, size: int, block: int) -> None:
     numbers_at_once = min(size, block) * (3 * samples * wide + 2 * wide * n + gram)
     results = 2 * size * len(networks.depths)
     name = "inputs" if samples * features >= n * n else "width"
-    require_memory("size" if results > numbers_at_once else name, 8 * (numbers_at_once + results))
+    name = "size" if results > numbers_at_once else name
+    require_memory(name, 8 * (numbers_at_once + results), free_memory(networks.xp))
 
 
 def _block_size(networks: _Networks) -> int:

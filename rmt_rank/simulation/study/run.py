@@ -9,18 +9,21 @@ from __future__ import annotations
 import json
 import os
 from concurrent.futures import Executor
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from rmt_rank._lib.array import backend_of, namespace_or_default
 from rmt_rank._lib.paths import user_path
-from rmt_rank._lib.validation import instance
+from rmt_rank._lib.validation import instance, shown
 from rmt_rank._lib.work import Report, completed, no_report, require_runner
 from rmt_rank.simulation.means.joint_moments import JointMoments, added, combined
 from rmt_rank.simulation.products.blocks import require_room
 from rmt_rank.simulation.study.declaration import Study, label
-from rmt_rank.simulation.study.store import StudyStore
+from rmt_rank.simulation.study.store import BACKENDS, StudyStore
 from rmt_rank.simulation.study.work import (
+    Engine,
     StudyBlock,
     block_samples,
     blocks,
@@ -43,6 +46,7 @@ def run_study(
     *,
     executor: Executor | None = None,
     progress: Report | None = None,
+    xp: ModuleType | None = None,
 ) -> Any:
     """Compute what is missing of a study, and open it.
 
@@ -57,6 +61,10 @@ def run_study(
         of a Dask client (`Client.get_executor()`), or mpi4py's.  Only this process writes files.
     progress : callable, optional
         Called with the number of blocks that are done and that of all.
+    xp : module, optional
+        Array API namespace to compute in: NumPy's, the default, or CuPy's.  A store keeps the
+        results of one of them, since CuPy draws other numbers.  With an executor each process
+        computes on the device that is current there.
 
     Returns
     -------
@@ -86,24 +94,28 @@ def run_study(
     path = user_path("store", store)
     report = no_report if progress is None else progress
     require_runner(executor, report)
-    _require_feasible(study)
+    xp = namespace_or_default(xp)
+    if (backend := backend_of(xp)) not in BACKENDS:
+        raise ValueError(f"xp must be the namespace of NumPy or CuPy, got {shown(xp)}")
+    _require_feasible(study, xp)
     _xarray()
-    opened = StudyStore.begin(path, study)
-    todo = (block for cell in cells(study) for block in blocks(study, opened.compiled, cell))
+    opened = StudyStore.begin(path, study, backend)
+    todo = (block for cell in cells(study) for block in blocks(study, opened.engine, cell))
     for _ in completed(todo, compute, opened.load, opened.save, executor, report):
         pass  # results are read from the store, in the order of blocks
     return open_study(path)
 
 
-def _require_feasible(study: Study) -> None:
+def _require_feasible(study: Study, xp: ModuleType) -> None:
     """Refuse studies with too many blocks, or with blocks that do not fit into memory."""
     log = any(each.log for each in study.functions())
     count = 0
     for cell in cells(study):
-        block = StudyBlock(study, False, *cell, 0, 0)
-        most = block_samples(study, *cell[1:])
+        engine = Engine(backend_of(xp), compiled=False)
+        block = StudyBlock(study, engine, *cell, 0, 0)
+        most = block_samples(study, *cell[1:], engine.backend)
         count += -(-study.samples // most)
-        require_room(chain_of(block), min(most, study.samples), log=log)
+        require_room(chain_of(block), min(most, study.samples), xp=xp, log=log)
     if count > _MOST_BLOCKS:
         raise ValueError(
             f"samples must be such that there are at most {_MOST_BLOCKS} blocks, got "
@@ -143,12 +155,12 @@ def open_study(store: str | os.PathLike[str]) -> Any:
     arrays = [[np.full((*shape, size), np.nan) for size in sizes] for _ in range(3)]
     for place, cell in zip(np.ndindex(shape), cells(study), strict=True):
         halves: list[JointMoments | None] = [None, None]
-        for block in blocks(study, opened.compiled, cell):
+        for block in blocks(study, opened.engine, cell):
             halves = added(halves, opened.load(block) or [None, None])
         samples[place] = sum(half.count for half in halves if half is not None)
         if samples[place] < 2:
             continue
-        chain = chain_of(StudyBlock(study, opened.compiled, *cell, 0, 0))
+        chain = chain_of(StudyBlock(study, opened.engine, *cell, 0, 0))
         spans = [
             np.full(components(each, cell[1]), chosen.span(cell[1]))
             for each, chosen in zip(study.statistics, study.functions(), strict=True)
@@ -180,6 +192,7 @@ def open_study(store: str | os.PathLike[str]) -> Any:
     attributes = {
         "study": json.dumps(study.to_dict()),
         "provenance": json.dumps(opened.provenance),
+        "backend": opened.engine.backend,
         "complete": int(np.all(samples == study.samples)),
     }
     return xarray.Dataset(data, coords=coordinates, attrs=attributes)

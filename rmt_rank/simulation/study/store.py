@@ -19,14 +19,18 @@ import scipy
 
 from rmt_rank._lib.archive import check, described, parsed
 from rmt_rank._lib.store import Store, StoreError, StoreKind, store_errors
+from rmt_rank._lib.validation import choice
 from rmt_rank.simulation.means.controls import Controls
 from rmt_rank.simulation.means.joint_moments import JointMoments
 from rmt_rank.simulation.products.chain import Chain
 from rmt_rank.simulation.products.compiled_loops import compiled_loops
 from rmt_rank.simulation.study.declaration import Study
-from rmt_rank.simulation.study.work import StudyBlock, chain_of, components
+from rmt_rank.simulation.study.work import Engine, StudyBlock, chain_of, components
 
-__all__ = ["StudyStore"]
+__all__ = ["BACKENDS", "StudyStore"]
+
+# Array libraries whose results are kept; all others see NumPy's numbers, with other last bits.
+BACKENDS = ("numpy", "cupy")
 
 _KIND = StoreKind(
     "a store of a study",
@@ -44,7 +48,7 @@ class StudyStore:
     def __init__(self, store: Store) -> None:
         content = store.content
         with store_errors(), described(store.path / _KIND.file, _KIND.declaration):
-            self.study, self.compiled = _declared(content)
+            self.study, self.engine = _declared(content)
         self.store, self.provenance = store, content["provenance"]
 
     @classmethod
@@ -54,13 +58,14 @@ class StudyStore:
         return cls(Store.open(path, _KIND, remedy))
 
     @classmethod
-    def begin(cls, path: Path, study: Study) -> StudyStore:
+    def begin(cls, path: Path, study: Study, backend: str) -> StudyStore:
         """Open the store of a study, or make it; restore its declaration if that is lost."""
 
         def content() -> dict[str, Any]:
             return {
                 "study": study.to_dict(),
-                "compiled": compiled_loops() is not None,
+                "backend": backend,
+                "compiled": backend == "numpy" and compiled_loops() is not None,
                 "provenance": _provenance(),
             }
 
@@ -74,7 +79,12 @@ class StudyStore:
         store = cls(Store.begin(path, _KIND, content, kept))
         if store.study.to_dict() != study.to_dict():
             raise StoreError(f"{path} holds another study; choose another folder")
-        if store.compiled and compiled_loops() is None:
+        if store.engine.backend != backend:
+            raise StoreError(
+                f"{path} was computed by {store.engine.backend}, which draws other random numbers "
+                f"than {backend}; use that, or choose another folder"
+            )
+        if store.engine.compiled and compiled_loops() is None:
             raise StoreError(
                 f"{path} was computed with numba, which does not work here: last bits would differ"
             )
@@ -100,15 +110,17 @@ class StudyStore:
         return halves
 
 
-def _declared(content: Mapping[str, Any]) -> tuple[Study, bool]:
-    """Return the study of a declaration, and whether its loops are compiled; check the rest."""
-    if not {"study", "compiled", "provenance"} == content.keys():
+def _declared(content: Mapping[str, Any]) -> tuple[Study, Engine]:
+    """Return the study of a declaration, and what computes it; check the rest."""
+    # older declarations, all of NumPy, name no backend
+    if not {"study", "backend", "compiled", "provenance"} == content.keys() | {"backend"}:
         raise ValueError(f"it holds {', '.join(content) or 'nothing'}")
     if not isinstance(content["study"], dict) or not isinstance(content["provenance"], dict):
         raise ValueError("its study and its provenance must be objects")
     if not isinstance(content["compiled"], bool):
         raise ValueError(f"compiled must be true or false, got {content['compiled']!r}")
-    return Study(**content["study"]), content["compiled"]
+    backend = choice("backend", content.get("backend", "numpy"), BACKENDS)
+    return Study(**content["study"]), Engine(backend, content["compiled"])
 
 
 def _halves(arrays: Mapping[str, Any], block: StudyBlock) -> list[JointMoments | None]:
@@ -157,7 +169,7 @@ def _bounds(statistic: str, width: int) -> tuple[float, float]:
 def _provenance() -> dict[str, Any]:
     versions = {"python": platform.python_version(), "numpy": np.__version__}
     versions |= {"scipy": scipy.__version__}
-    for package in ("rmt_rank", "numba"):
+    for package in ("rmt_rank", "numba", "cupy-cuda12x", "cupy-cuda13x"):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
@@ -166,7 +178,6 @@ def _provenance() -> dict[str, Any]:
         "versions": versions,
         "machine": f"{platform.system()} {platform.machine()}",
         "initial": datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
-        "backend": "numpy",
         "dtype": "float64",
         "blas_threads": 1,
     }

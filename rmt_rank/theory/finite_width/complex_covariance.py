@@ -151,9 +151,10 @@ def nuclear_norm_log_variance(
 
     Notes
     -----
-    The limit is formal, and verified by Monte Carlo for both fields; for complex entries it is the
-    limit of `delta_method`, verified to five digits.  Both need a small variance, depth well below
-    width: then what the delta method leaves out is of the order of its square.
+    The limit is that of a covariance which is proved for integer orders, and formal at 1/2.  It is
+    verified by Monte Carlo for both fields; for complex entries it is the limit of `delta_method`,
+    verified to five digits.  Both need a small variance, depth well below width: then what the
+    delta method leaves out is of the order of its square.
 
     Examples
     --------

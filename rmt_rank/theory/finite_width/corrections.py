@@ -14,7 +14,8 @@ is classical.  The coefficient of 1/N in the mean rank is the first variation of
 with b = L/(L+1) and the regularised incomplete beta function I.
 
 The fluctuation: N^2 Cov(mean s^z, mean s^w) tends to (2/beta) (L/(L+1)) zw/(z+w) B(z) B(w) with
-B(z) = (Lz+1) M(z), beta = 1 for real and 2 for complex entries (formal; verified by Monte Carlo).
+B(z) = (Lz+1) M(z), beta = 1 for real and 2 for complex entries (proved for integers, formal at
+z = 1/2; verified by Monte Carlo).
 For z = 1/2 the rank moves by L^2 (L+2)/(8 (L+1) N^2) for real, and by half of it for complex ones.
 """
 

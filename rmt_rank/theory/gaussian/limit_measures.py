@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,13 +30,11 @@ from rmt_rank.theory.gaussian.moments import LARGEST_POWER, fuss_catalan_moment,
 
 __all__ = [
     "LimitMeasures",
-    "ThresholdPeak",
     "limit_energy_rank",
     "limit_measures",
     "limit_participation_ratio",
     "limit_stable_rank",
     "limit_threshold_rank",
-    "threshold_rank_peak",
 ]
 
 Array = npt.NDArray[np.float64]
@@ -52,9 +50,7 @@ _EPS, _EPS_WEIGHTS = _V**4, 2 * _weights * _V**3
 _FIRST, _LAST = -140.0, 40.0
 
 # Limits for measures that need the law itself: depths, and the largest power of its values.
-_DEPTHS, _LARGEST_EXPONENT = (1e-100, 1e15), 10.0
-# Range of depths in which the greatest share above a threshold is searched.
-_PEAK_RANGE = (1e-8, 1e8)
+DEPTHS, _LARGEST_EXPONENT = (1e-100, 1e15), 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +144,7 @@ def limit_measures(
 
 
 def _depths(depth: npt.ArrayLike) -> Array:
-    return real_array("depth", depth, at_least=_DEPTHS[0], at_most=_DEPTHS[1])
+    return real_array("depth", depth, at_least=DEPTHS[0], at_most=DEPTHS[1])
 
 
 def limit_stable_rank(depth: npt.ArrayLike) -> Result:
@@ -229,8 +225,8 @@ def limit_threshold_rank(depth: npt.ArrayLike, threshold: npt.ArrayLike) -> Resu
 
     Notes
     -----
-    Not monotone in depth for any t > 1: it is 0 at small depth, as all values become equal,
-    positive later, and tends to 0 again at great depth.
+    Proved: for t <= 1 it falls at all depths; for t > 1 it is 0 at small depth, as all values
+    become equal, rises to one maximum, and falls to 0.
 
     References
     ----------
@@ -252,52 +248,6 @@ def limit_threshold_rank(depth: npt.ArrayLike, threshold: npt.ArrayLike) -> Resu
         ) from None
     share: Result = singular_value_law.sf(t * fuss_catalan_moment(0.5, L), L)
     return share
-
-
-class ThresholdPeak(NamedTuple):
-    """Depth and value at the maximum of the limit of the threshold rank."""
-
-    depth: float
-    share: float
-
-
-def threshold_rank_peak(threshold: float) -> ThresholdPeak:
-    """Depth at which the limit of the threshold rank is greatest.
-
-    Parameters
-    ----------
-    threshold : float
-        t > 1, as in `limit_threshold_rank`.
-
-    Returns
-    -------
-    ThresholdPeak
-        The depth, to about 1e-7 relative, and the share of singular values there.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If threshold is not a real number > 1, or the peak is not between depths 1e-8 and 1e8.
-
-    Examples
-    --------
-    >>> from rmt_rank.theory.gaussian.limit_measures import threshold_rank_peak
-    >>> peak = threshold_rank_peak(3)
-    >>> round(peak.depth, 3), round(peak.share, 4)
-    (8.027, 0.1184)
-    """
-    t = real("threshold", threshold, above=1)
-    log_depth = np.linspace(math.log(_PEAK_RANGE[0]), math.log(_PEAK_RANGE[1]), 600)
-    best = int(np.argmax(limit_threshold_rank(np.exp(log_depth), t)))
-    if best in (0, log_depth.size - 1):
-        raise ValueError(f"threshold must have its peak at a depth in {_PEAK_RANGE}, got {t!r}")
-    found = optimize.minimize_scalar(
-        lambda x: -limit_threshold_rank(math.exp(x), t),
-        bounds=(log_depth[best - 1], log_depth[best + 1]),
-        method="bounded",
-        options={"xatol": 1e-9},
-    )
-    return ThresholdPeak(math.exp(found.x), -float(found.fun))
 
 
 def limit_energy_rank(depth: npt.ArrayLike, delta: float = 0.01, *, power: float = 1) -> Result:

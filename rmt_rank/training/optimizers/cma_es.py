@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._lib.array import namespace_of, to_numpy
-from rmt_rank.networks.linear import Objective
+from rmt_rank.networks.objective import Objective
 from rmt_rank.training.ledger import Ledger, Status
 from rmt_rank.training.optimizers.setup import Setup
 

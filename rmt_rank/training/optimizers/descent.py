@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._lib.array import namespace_of
-from rmt_rank.networks.linear import Objective
+from rmt_rank.networks.objective import Objective
 from rmt_rank.training.ledger import Ledger
 from rmt_rank.training.optimizers.setup import Setup
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import optimize
 
 from rmt_rank._lib.array import namespace_of, to_numpy
-from rmt_rank.networks.linear import Objective
+from rmt_rank.networks.objective import Objective
 from rmt_rank.training.ledger import Ledger, Status
 from rmt_rank.training.optimizers.setup import Setup
 

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from rmt_rank._lib.array import namespace_of, to_numpy
 from rmt_rank.networks.initialisation import orthonormal
-from rmt_rank.networks.linear import Objective
+from rmt_rank.networks.objective import Objective
 from rmt_rank.training.ledger import Ledger
 from rmt_rank.training.optimizers.setup import Setup
 

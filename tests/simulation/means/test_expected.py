@@ -169,3 +169,13 @@ def test_why_says_that_a_method_was_forced(method, field, width, depth, power, r
 def test_bad_input(arguments, error, message):
     with pytest.raises(error, match=message):
         expected_effective_rank(**({"width": 4, "depth": 2} | arguments))
+
+
+@pytest.mark.parametrize("arguments", [(8, 8), ([8, 9, 10, 8],)])
+def test_monte_carlo_on_a_device(simulated_device, arguments):
+    options = {"method": "monte-carlo", "target_error": 4e-3, "rng": 0}
+    found = expected_effective_rank(*arguments, xp=simulated_device, **options)
+    expected = expected_effective_rank(*arguments, **options)
+    assert found.value != expected.value
+    # exceeded with probability 6e-7
+    assert abs(found.value - expected.value) < 5 * math.hypot(found.error, expected.error)

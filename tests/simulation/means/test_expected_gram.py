@@ -179,3 +179,12 @@ def test_identity_means_the_identity():
 def test_bad_input(arguments, error, message):
     with pytest.raises(error, match=message):
         expected(**({"width": 8, "depth": 1, "samples": 8} | arguments))
+
+
+def test_monte_carlo_on_a_device(simulated_device):
+    options = {"method": "monte-carlo", "target_error": 0.02, "rng": 0}
+    found = expected(8, 2, 16, "tanh", xp=simulated_device, **options)
+    host = expected(8, 2, 16, "tanh", **options)
+    assert found.value != host.value
+    # exceeded with probability 6e-7
+    assert abs(found.value - host.value) < 5 * math.hypot(found.error, host.error)

@@ -257,6 +257,15 @@ def test_single_precision():
     np.testing.assert_allclose(single, double, atol=1e-5 * double.max())
 
 
+def test_large_triangular_products():
+    rng = np.random.default_rng(0)
+    a, b = (np.triu(rng.normal(size=(2, 200, 200))) for _ in range(2))
+    result = products.triangular_product(np, a, b)
+    # each entry is a sum of at most 200 products
+    np.testing.assert_allclose(result, a @ b, atol=1e-13 * np.abs(a @ b).max())
+    assert not np.tril(result, -1).any()
+
+
 @pytest.mark.parametrize("width", [2, 128, 130, 200])
 @pytest.mark.parametrize("field", ["real", "complex"])
 def test_triangular_products_in_place(width, field):

@@ -272,12 +272,13 @@ class TestStore:
     @pytest.mark.parametrize(
         ("change", "words"),
         [
-            ({"study": None}, "it holds compiled, provenance"),
+            ({"study": None}, "it holds backend, compiled, provenance"),
             ({"study": [1]}, "its study and its provenance must be objects"),
             ({"study": {}}, "missing 3 required positional arguments"),
             ({"compiled": 1}, "compiled must be true or false, got 1"),
+            ({"backend": "torch"}, "backend must be one of 'numpy', 'cupy', got 'torch'"),
             ({"provenance": "mine"}, "its study and its provenance must be objects"),
-            ({"more": 1}, "it holds study, compiled, provenance, more"),
+            ({"more": 1}, "it holds study, backend, compiled, provenance, more"),
             ({"study": DECLARED | {"widths": [-1]}}, "widths must be an integer >= 1"),
             ({"study": DECLARED | {"widths": [float("inf")]}}, "widths must be an integer >= 1"),
             ({"study": DECLARED | {"samples": float("nan")}}, "a value is NaN"),
@@ -347,7 +348,7 @@ class TestStore:
     def test_a_result_that_is_not_finite_is_not_kept(self, tmp_path):
         path, files = self.started(tmp_path)
         store = study_store.StudyStore.open(path)
-        block = next(study_blocks.blocks(store.study, store.compiled, ("real", 4, 1)))
+        block = next(study_blocks.blocks(store.study, store.engine, ("real", 4, 1)))
         halves = store.load(block)
         assert halves is not None
         files[0].unlink()

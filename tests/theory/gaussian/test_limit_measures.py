@@ -6,8 +6,6 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import integrate
 
 from rmt_rank import exact, singular_value_law
@@ -18,7 +16,6 @@ from rmt_rank.theory.gaussian.limit_measures import (
     limit_participation_ratio,
     limit_stable_rank,
     limit_threshold_rank,
-    threshold_rank_peak,
 )
 
 # rounding of logarithms of moments, a few units each
@@ -117,15 +114,6 @@ def test_threshold_rank_is_not_monotone():
     assert limit_threshold_rank(2, 3) > limit_threshold_rank(1, 3)
 
 
-@given(t=st.floats(1.001, 200))
-def test_peak_is_a_maximum(t):
-    depth, share = threshold_rank_peak(t)
-    assert share == limit_threshold_rank(depth, t)
-    # the nearest local maximum: rounding 1e-13 against the curvature times 1e-3 squared
-    for factor in (0.5, 0.999, 1.001, 2):
-        assert limit_threshold_rank(depth * factor, t) < share * (1 + 1e-12)
-
-
 # --- energy rank ------------------------------------------------------------------------------
 
 
@@ -175,8 +163,6 @@ def test_energy_rank_at_both_ends():
             "depth and threshold must broadcast",
         ),
         (lambda: limit_energy_rank(1, 1), ValueError, "delta must be >= 0 and < 1, got 1.0"),
-        (lambda: threshold_rank_peak(1), ValueError, "threshold must be finite and > 1, got 1.0"),
-        (lambda: threshold_rank_peak(1e9), ValueError, "threshold must have its peak"),
     ],
 )
 def test_bad_input(call, error, message):

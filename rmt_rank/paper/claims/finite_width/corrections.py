@@ -33,7 +33,9 @@ _RATE_WIDTHS = {"complex": (8, 16, 32), "real": (8, 16, 32, 48)}
 
 def _mean(context: Context, field: str, width: int, depth: int, samples: int) -> Estimate:
     seed = np.random.SeedSequence(context.seed, spawn_key=(width, depth, len(field)))
-    return estimate("effective_rank", width, depth, field=field, samples=samples, rng=seed)
+    return estimate(
+        "effective_rank", width, depth, field=field, samples=samples, rng=seed, xp=context.xp
+    )
 
 
 def _corrected(context: Context, field: str) -> Iterator[Evidence]:
@@ -130,7 +132,12 @@ def _lyapunov(context: Context) -> Iterator[Evidence]:
     width, depth, samples = 4, 400, 400
     seed = np.random.SeedSequence(context.seed, spawn_key=(width, depth))
     found = estimate(
-        "log_singular_values", width, depth, field=context.field, samples=samples, rng=seed
+        "log_singular_values",
+        width,
+        depth,
+        field=context.field,
+        samples=samples,
+        rng=seed,
     )
     exponents = lyapunov_exponents(width, context.field)
     errors = np.sqrt(lyapunov_variances(width, context.field) * depth / samples)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from rmt_rank._lib.array import to_numpy
 from rmt_rank.exact.nonlinear import conjugate_kernel as slow
 from rmt_rank.paper.claims.claim import Claim, Context, Evidence, at_most, below
 from rmt_rank.paper.claims.sampling_error import FALSE_ALARM, errors_allowed
@@ -69,7 +70,9 @@ def _simulated(context: Context, name: str) -> Iterator[Evidence]:
     for n, networks in _CELLS:
         seed = np.random.SeedSequence(context.seed, spawn_key=(n, 71))
         shape = (_RATIO * n, n)
-        ranks = sample_gram_effective_ranks(shape, _DEPTHS, name, networks, rng=seed)
+        ranks = to_numpy(
+            sample_gram_effective_ranks(shape, _DEPTHS, name, networks, rng=seed, xp=context.xp)
+        )
         errors = errors_allowed(networks, len(_DEPTHS))
         errors *= ranks.std(axis=0, ddof=1) / math.sqrt(networks)
         formulas = [
@@ -95,9 +98,10 @@ def _cosine(context: Context) -> Iterator[Evidence]:
     ranks = {}
     for kernel in ("cosine", "linear"):  # effective ranks of the same networks
         seed = np.random.SeedSequence(context.seed, spawn_key=(n, 72))
-        ranks[kernel] = sample_gram_effective_ranks(
-            (_RATIO * n, n), [L], "identity", networks, kernel=kernel, rng=seed
-        )[:, 0]
+        drawn = sample_gram_effective_ranks(
+            (_RATIO * n, n), [L], "identity", networks, kernel=kernel, rng=seed, xp=context.xp
+        )
+        ranks[kernel] = to_numpy(drawn)[:, 0]
     gap = ranks["cosine"] - ranks["linear"]
     allowed = errors_allowed(networks) * float(gap.std(ddof=1)) / math.sqrt(networks)
     yield below(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rmt_rank import exact
+from rmt_rank._lib.array import to_numpy
 from rmt_rank.metrics import spectrum
 from rmt_rank.paper.claims.claim import Claim, Context, Evidence, at_most
 from rmt_rank.paper.claims.sampling_error import FALSE_ALARM, errors_allowed
@@ -65,9 +66,9 @@ def _simulation(context: Context) -> Evidence:
     for N in sides:
         seed = np.random.SeedSequence(context.seed, spawn_key=(N, 9))
         sigma = sample_singular_values(
-            [N * n for n in shape], size=samples, field="complex", rng=seed
+            [N * n for n in shape], size=samples, field="complex", rng=seed, xp=context.xp
         )
-        entropy = spectrum.effective_rank(sigma) - math.log(N)
+        entropy = spectrum.effective_rank(to_numpy(sigma)) - math.log(N)
         values.append(float(entropy.mean()))
         errors.append(float(entropy.std(ddof=1)) / math.sqrt(samples))
     # misfits of complex entries fall like N^-2: what is left at N = 32 is a third of the change

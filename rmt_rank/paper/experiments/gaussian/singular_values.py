@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from rmt_rank._lib.array import to_numpy
 from rmt_rank.metrics.spectrum import effective_rank
 from rmt_rank.paper.experiments.experiment import (
     Arrays,
@@ -17,6 +18,7 @@ from rmt_rank.paper.experiments.experiment import (
     Experiment,
     by_size,
     columns,
+    namespace_in,
     over,
 )
 from rmt_rank.paper.experiments.findings import Finding, decided, judge_over
@@ -51,7 +53,8 @@ _settings = by_size(
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
     width, depth = cell["width"], cell["depth"]
     draws = settings["draws"][str(width)]
-    sigma = np.asarray(sample_singular_values(width, depth, draws, rng=seed))
+    drawn = sample_singular_values(width, depth, draws, rng=seed, xp=namespace_in(settings))
+    sigma = to_numpy(drawn)
     edge = float(singular_value_law.support(depth)[1])
     edges = np.linspace(0, _BEYOND * edge, _BINS + 1)
     first = math.log(float(singular_value_law.ppf(_SMALLEST, depth)))
@@ -170,6 +173,7 @@ EXPERIMENT = Experiment(
     compute=_compute,
     judge=_judge,
     shown=columns("distance bound rank limit_rank"),
+    backends=("numpy", "cupy"),
 )
 
 run, verdict = EXPERIMENT.run, EXPERIMENT.judge

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from rmt_rank._lib.array import to_numpy
 from rmt_rank.metrics.gram import gram_effective_rank
 from rmt_rank.paper.experiments.experiment import (
     Arrays,
@@ -18,6 +19,7 @@ from rmt_rank.paper.experiments.experiment import (
     Experiment,
     by_size,
     columns,
+    namespace_in,
     over,
     shared_seed,
 )
@@ -61,6 +63,7 @@ _settings = by_size(
 
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
+    xp = namespace_in(settings)
     name, depths = cell["activation"], settings["depths"]
     q, n, variance = settings["samples"], settings["width"], _VARIANCE[name]
     # the same for all
@@ -74,14 +77,15 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
         weight_variance=variance,
         # its error, 5e-6 at most, is below a hundredth of that of a mean over 4096 networks; with
         # sin(30 x) layers amplify rounding, and networks become others of the same law
-        dtype=np.float32,
+        dtype=xp.float32,
         rng=seed,
+        xp=xp,
     )
     predicted, error = _predicted(settings, name)
     infinite = neural_kernel_effective_rank(inputs, depths, name, weight_variance=variance)
     return {
         "depth": (("depth",), np.array(depths)),
-        "rank": (("repeat", "depth"), ranks),
+        "rank": (("repeat", "depth"), to_numpy(ranks)),
         "predicted_mean": (("depth",), predicted),
         "predicted_error": (("depth",), error),
         "infinite_width": (("depth",), np.asarray(infinite)),
@@ -286,6 +290,7 @@ EXPERIMENT = Experiment(
     compute=_compute,
     judge=_judge,
     shown=columns("rank predicted_mean predicted_error infinite_width input_rank"),
+    backends=("numpy", "cupy"),
 )
 
 run, verdict = EXPERIMENT.run, EXPERIMENT.judge

@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from rmt_rank._lib.array import to_numpy
 from rmt_rank.paper.experiments.experiment import (
     Arrays,
     Cell,
     Experiment,
     by_size,
     columns,
+    namespace_in,
     over,
 )
 from rmt_rank.paper.experiments.findings import Finding, decided, judge_drops, listed
@@ -49,14 +51,16 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
     name, n, depths = cell["activation"], cell["width"], settings["depths"]
     q, variance = _RATIO * n, _VARIANCE[name]
     simulated, drawn = seed.spawn(2)
-    ranks = sample_gram_effective_ranks(
+    drawn_ranks = sample_gram_effective_ranks(
         (q, n),
         depths,
         name,
         settings["samples"][str(n)],
         weight_variance=variance,
         rng=simulated,
+        xp=namespace_in(settings),
     )
+    ranks = to_numpy(drawn_ranks)
     # the formula is also shown outside its regime, but judged only inside
     predicted = [gram_rank_by_formula(n, d, q, name, weight_variance=variance) for d in depths]
     infinite = np.full(len(depths), math.nan)
@@ -136,6 +140,7 @@ EXPERIMENT = Experiment(
     compute=_compute,
     judge=_judge,
     shown=columns("mean_rank standard_error limit misfit allowed infinite_width"),
+    backends=("numpy", "cupy"),
 )
 
 run, verdict = EXPERIMENT.run, EXPERIMENT.judge

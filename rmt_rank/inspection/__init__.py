@@ -1,0 +1,1 @@
+"""Trained models compared with chance: their matrices, null models and reports."""

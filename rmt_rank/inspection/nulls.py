@@ -1,0 +1,275 @@
+"""Null models: how large the effective rank of a random matrix is, and how it varies.
+
+A null model answers "compared with what?".  Those of a single matrix of independent entries have
+formulas: mean and standard deviation of the effective rank for Gaussian entries from the theory at
+finite width, and the shifts by kurtosis and mean of the entries from `theory.rectangular`.
+They are used where the smaller side is at least 32 and the entries have no heavy tails; otherwise
+matrices are drawn.
+
+- gaussian: independent Gaussian entries of any variance.
+- uniform: independent uniform entries of mean 0.
+- truncated normal: Gaussian entries, drawn again beyond two standard deviations.
+- orthogonal: all singular values are equal.
+- shuffle: the matrix's own entries in random order.
+- norms: Gaussian entries, with rows and columns multiplied so that they have the matrix's norms.
+
+The effective rank does not depend on the scale, so that initialisations which differ only in their
+variance (Kaiming, Xavier, LeCun, PyTorch's default) are the same null model.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rmt_rank._lib.validation import choice
+from rmt_rank.simulation.means.expected import expected_effective_rank
+from rmt_rank.theory.rectangular.one_layer import EntryStatistics, entry_statistics
+
+__all__ = ["ALIASES", "NULLS", "Null", "entropies", "null_of", "resolve"]
+
+Array = npt.NDArray[np.float64]
+
+NULLS = ("gaussian", "uniform", "truncated normal", "orthogonal", "shuffle", "norms")
+# Initialisations by the names that libraries use.
+ALIASES = {
+    "kaiming_normal": "gaussian",
+    "xavier_normal": "gaussian",
+    "he_normal": "truncated normal",
+    "glorot_normal": "truncated normal",
+    "lecun_normal": "truncated normal",
+    "kaiming_uniform": "uniform",
+    "xavier_uniform": "uniform",
+    "he_uniform": "uniform",
+    "glorot_uniform": "uniform",
+    "lecun_uniform": "uniform",
+    "pytorch": "uniform",
+    "truncated_normal": "truncated normal",
+    "permutation": "shuffle",
+}
+# Excess kurtosis of the entries that are given by their distribution; a normal variable cut at two
+# standard deviations has mean squares 1 - 4 phi(2)/P and mean fourth powers 3 - 28 phi(2)/P.
+_CUT = 2 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2))
+_KURTOSIS = {
+    "gaussian": 0.0,
+    "uniform": -1.2,
+    "truncated normal": (3 - 14 * _CUT) / (1 - 2 * _CUT) ** 2 - 3,
+}
+# The formulas are used from this side on, and while kurtosis^2/side, which is the size of what they
+# leave out in standard deviations, is at most 0.1 (docs/inspect.md has the measurements).
+SMALLEST_SIDE, MOST_KURTOSIS = 32, 0.1
+# Draws below the smallest side, and else: as many as this number of operations allows.
+_DRAWS, _FEWEST, _MOST, _WORK = 4096, 8, 16, 10**8
+# Entries that are drawn at once.
+_BATCH = 2**20
+# Steps of Sinkhorn's iteration; norms of six rows with very unequal columns then have six digits.
+_SINKHORN = 30
+# Seed of draws that depend on a shape only, and are kept.
+_SEED = 20260101
+
+
+@dataclass(frozen=True)
+class Null:
+    """The effective rank under a null model.
+
+    Attributes
+    ----------
+    name : str
+        The null model.
+    mean, standard_deviation : float
+        Of the effective rank, an entropy in nats.
+    error : float
+        Error of the mean: a standard error where matrices were drawn, and the size of the terms
+        that are left out of a formula.
+    draws : ndarray of float or None
+        Sorted effective ranks of the matrices that were drawn; None for a formula.
+    exact : bool
+        Whether the draws are from the null distribution of this shape, so that they give
+        probabilities without a normal approximation.
+    """
+
+    name: str
+    mean: float
+    standard_deviation: float
+    error: float
+    draws: Array | None = None
+    exact: bool = False
+
+    @property
+    def method(self) -> str:
+        """The way in which mean and standard deviation were found."""
+        return "formula" if self.draws is None else f"{self.draws.size} draws"
+
+
+def resolve(name: str) -> str:
+    """Return the null model's own name; ValueError with the nearest one if there is none."""
+    if isinstance(name, str) and name in ALIASES:
+        return ALIASES[name]
+    if name not in NULLS:
+        choice("nulls", name, (*NULLS, *ALIASES))
+    return name
+
+
+def entropies(matrices: npt.NDArray[np.inexact]) -> Array:
+    """Effective ranks of matrices (..., p, n), p <= n, from the eigenvalues of X X^H.
+
+    Singular values below 1e-8 of the largest lose their digits; an entropy changes by 1e-7 at most.
+    """
+    values = np.linalg.eigvalsh(matrices @ matrices.conj().swapaxes(-1, -2))
+    sigma = np.sqrt(np.maximum(values, 0))
+    total = sigma.sum(axis=-1, keepdims=True)
+    share = sigma / np.where(total > 0, total, 1)
+    return np.asarray(-np.sum(share * np.log(np.where(share > 0, share, 1)), axis=-1))
+
+
+def null_of(
+    name: str, matrix: npt.NDArray[np.inexact], stream: np.random.Generator, draws: int | None
+) -> Null:
+    """Return the null model of a matrix.
+
+    Parameters
+    ----------
+    name : str
+        One of `NULLS`.
+    matrix : ndarray, shape (p, n), 2 <= p <= n
+        Finite, not zero.
+    stream : Generator
+        For the null models that depend on the matrix.
+    draws : int or None
+        How many matrices are drawn; None chooses, and prefers formulas.
+
+    Returns
+    -------
+    Null
+    """
+    if name == "orthogonal":
+        return Null(name, math.log(matrix.shape[0]), 0.0, 0.0)
+    if name in _KURTOSIS:
+        return _of_shape(name, matrix.shape, np.iscomplexobj(matrix), draws)
+    if name == "shuffle":
+        return _shuffled(matrix, stream, draws)
+    return _norms(matrix, stream, draws)
+
+
+@functools.lru_cache(maxsize=4096)
+def _of_shape(name: str, shape: tuple[int, int], is_complex: bool, draws: int | None) -> Null:
+    field = "complex" if is_complex else "real"
+    if draws is None and shape[0] >= SMALLEST_SIDE:
+        return _formula(name, shape, field, _KURTOSIS[name], 0.0)
+    rng = np.random.default_rng([_SEED, *shape, is_complex, NULLS.index(name)])
+
+    def draw(count: int) -> npt.NDArray[np.inexact]:
+        size = (count, *shape)
+        if not is_complex:
+            return _entries(name, rng, size)
+        return np.asarray(_entries(name, rng, size) + 1j * _entries(name, rng, size))
+
+    return _drawn(name, draw, shape, draws or _DRAWS, exact=True)
+
+
+def _entries(name: str, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
+    if name == "uniform":
+        return rng.uniform(-1, 1, size)
+    x = rng.standard_normal(size)
+    if name == "truncated normal":
+        while (far := np.abs(x) > 2).any():
+            x[far] = rng.standard_normal(np.count_nonzero(far))
+    return x
+
+
+@functools.lru_cache(maxsize=4096)
+def _gaussian(shape: tuple[int, int], field: str) -> tuple[EntryStatistics, float, float]:
+    # a target that every formula meets: nothing is simulated from the smallest side on
+    mean = expected_effective_rank(shape, field=field, target_error=1)
+    return entry_statistics(shape, field=field), float(mean.value), float(mean.error)
+
+
+def _formula(
+    name: str, shape: tuple[int, int], field: str, kurtosis: float, strength: float
+) -> Null:
+    found, gaussian_mean, gaussian_error = _gaussian(shape, field)
+    mean = gaussian_mean + kurtosis * found.kurtosis_slope
+    deviation = found.standard_deviation
+    error = 0.5 * kurtosis**2 / shape[0] * deviation
+    return Null(
+        name,
+        mean + found.rank_one_shift(strength),
+        deviation,
+        float(np.hypot(error, gaussian_error)),
+    )
+
+
+def _shuffled(
+    matrix: npt.NDArray[np.inexact], stream: np.random.Generator, draws: int | None
+) -> Null:
+    p, n = matrix.shape
+    if draws is None and p >= SMALLEST_SIDE and not np.iscomplexobj(matrix):
+        entries = np.asarray(matrix, dtype=np.float64).ravel()
+        mean = float(entries.mean())
+        centred = entries - mean
+        variance = float(np.mean(centred**2))
+        if variance > 0:
+            kurtosis = float(np.mean((centred**2 / variance) ** 2)) - 3
+            strength = mean**2 * math.sqrt(p * n) / variance
+            if kurtosis**2 / p <= MOST_KURTOSIS and strength <= 1:
+                return _formula("shuffle", (p, n), "real", kurtosis, strength)
+
+    def draw(count: int) -> npt.NDArray[np.inexact]:
+        # one row at a time, which stays in the processor's cache
+        rows = [stream.permutation(matrix.ravel()) for _ in range(count)]
+        return np.reshape(rows, (count, p, n))
+
+    return _drawn("shuffle", draw, (p, n), draws)
+
+
+def _norms(matrix: npt.NDArray[np.inexact], stream: np.random.Generator, draws: int | None) -> Null:
+    squares = np.abs(matrix) ** 2
+    rows, columns = squares.sum(axis=1), squares.sum(axis=0)
+    p, n = matrix.shape
+
+    def draw(count: int) -> npt.NDArray[np.inexact]:
+        size = (count, p, n)
+        g = stream.standard_normal(size)
+        if np.iscomplexobj(matrix):
+            g = g + 1j * stream.standard_normal(size)
+        return _with_norms(g, rows, columns)
+
+    return _drawn("norms", draw, (p, n), draws)
+
+
+def _with_norms(g: npt.NDArray[np.inexact], rows: Array, columns: Array) -> npt.NDArray[np.inexact]:
+    """Multiply rows and columns so that their sums of squares are these (Sinkhorn's iteration)."""
+    squares = np.abs(g) ** 2
+    across = np.ones((*g.shape[:-2], g.shape[-1]))
+    for _ in range(_SINKHORN):
+        sums = np.einsum("...ij,...j->...i", squares, across)
+        down = np.divide(rows, sums, out=np.zeros_like(sums), where=sums > 0)
+        sums = np.einsum("...ij,...i->...j", squares, down)
+        across = np.divide(columns, sums, out=np.zeros_like(sums), where=sums > 0)
+    return np.asarray(np.sqrt(down)[..., :, np.newaxis] * g * np.sqrt(across)[..., np.newaxis, :])
+
+
+def _drawn(
+    name: str,
+    draw: Callable[[int], npt.NDArray[np.inexact]],
+    shape: tuple[int, int],
+    draws: int | None,
+    *,
+    exact: bool = False,
+) -> Null:
+    p, n = shape
+    count = draws or max(_FEWEST, min(_MOST, _WORK // (p * p * n)))
+    found: list[Array] = []
+    done = 0
+    while done < count:
+        batch = min(count - done, max(1, _BATCH // (p * n)))
+        found.append(entropies(draw(batch)))
+        done += batch
+    ranks = np.sort(np.concatenate(found))
+    deviation = float(ranks.std(ddof=1))
+    return Null(name, float(ranks.mean()), deviation, deviation / math.sqrt(count), ranks, exact)

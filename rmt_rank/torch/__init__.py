@@ -1,0 +1,31 @@
+"""Linear over-parameterisation of PyTorch models: products instead of weights, and back.
+
+It needs PyTorch (`pip install 'rmt_rank[torch]'`), and nothing else of the package imports it.
+"""
+
+try:
+    import torch as _torch  # noqa: F401  # the check for PyTorch
+except ImportError as error:
+    raise ImportError(
+        "rmt_rank.torch needs PyTorch: pip install 'rmt_rank[torch]', or a build for your machine "
+        "from https://pytorch.org"
+    ) from error
+
+from rmt_rank.torch.collapse import collapse
+from rmt_rank.torch.decay import parameter_groups, product_penalty
+from rmt_rank.torch.modules import OverparamConv2d, OverparamLinear
+from rmt_rank.torch.overparameterize import overparameterize
+from rmt_rank.torch.report import Collapsed, CollapseReport, Expanded, OverparamReport
+
+__all__ = [
+    "CollapseReport",
+    "Collapsed",
+    "Expanded",
+    "OverparamConv2d",
+    "OverparamLinear",
+    "OverparamReport",
+    "collapse",
+    "overparameterize",
+    "parameter_groups",
+    "product_penalty",
+]

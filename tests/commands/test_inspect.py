@@ -1,0 +1,261 @@
+"""`rmt-rank inspect`: tables, files, exit codes and hostile input."""
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+from rich.cells import cell_len
+
+from rmt_rank import inspect
+from rmt_rank.__main__ import run
+from rmt_rank.inspection.result import COLUMNS
+
+
+def layers(seed=0):
+    rng = np.random.default_rng(seed)
+    low = rng.normal(size=(40, 5)) @ rng.normal(size=(5, 60)) + 0.1 * rng.normal(size=(40, 60))
+    return {
+        "block.0.attn.weight": rng.normal(size=(48, 64)),
+        "block.0.mlp.weight": low,
+        "block.1.attn.weight": rng.normal(size=(48, 64)),
+        "bias": np.ones(3),
+        "other_bias": np.ones(4),
+        "head.weight": rng.normal(size=(33, 70)),
+    }
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "model.npz"
+    np.savez(path, **layers())
+    return path
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Make standard output a terminal of a width."""
+
+    def widen(columns):
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", str(columns))
+
+    return widen
+
+
+def usage(capsys, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        run(["inspect", *map(str, arguments)])
+    assert stop.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_a_pipe_has_a_line_for_each_matrix_and_null_model(model, capsys):
+    assert run(["inspect", str(model)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    head = lines[0].split()
+    assert head == list(COLUMNS)
+    rows = [dict(zip(head, line.split(), strict=True)) for line in lines[1:9]]
+    expected = inspect(layers()).rows()
+    found = {(row["name"], row["null"]): row for row in rows}
+    assert len(found) == len(expected) == 8
+    for row in expected:
+        line = found[row["name"], row["null"]]
+        for key in ("effective_rank", "deficit", "low", "high"):
+            # five digits are printed
+            assert float(line[key]) == pytest.approx(row[key], rel=6e-5)
+    gaussian = [float(row["deficit"]) for row in rows if row["null"] == "gaussian"]
+    assert gaussian == sorted(gaussian, reverse=True)
+    assert "skipped 2: it has 1 dimension, not a matrix: bias, other_bias" in lines
+    assert sum("A deficit against" in line for line in lines) == 2
+    assert lines[-1].startswith("4 compared (at q < 0.01: 1 below gaussian, 0 above; ")
+    assert lines[-1].endswith(", 2 skipped")
+
+
+def test_files_have_all_numbers_and_everything_that_was_skipped(model, tmp_path, capsys):
+    out = {suffix: tmp_path / f"out.{suffix}" for suffix in ("csv", "json", "html")}
+    options = [word for suffix, path in out.items() for word in (f"--{suffix}", str(path))]
+    assert run(["inspect", str(model), "--quiet", *options]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    rows = json.loads(out["json"].read_text())
+    expected = inspect(layers()).rows()
+    measured = [row for row in rows if row["null"]]
+    for row, other in zip(measured, expected, strict=True):
+        assert row["file"] == str(model)
+        assert row["shape"] == list(other["shape"])
+        for key in ("name", "kind", "null", "deficit", "low", "high", "z", "p", "q"):
+            assert row[key] == other[key]
+    assert [row["name"] for row in rows if row["skipped"]] == ["bias", "other_bias"]
+    with out["csv"].open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["name"] for row in table] == [row["name"] for row in rows]
+    assert table[0]["shape"] == "48x64"
+    assert float(table[0]["deficit"]) == rows[0]["deficit"]
+    assert out["html"].read_text().startswith("<!DOCTYPE html>")
+
+
+def test_parquet(model, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    path, out = tmp_path / "out.parquet", tmp_path / "out.json"
+    assert run(["inspect", str(model), "--parquet", str(path), "--json", str(out)]) == 0
+    table, rows = parquet.read_table(path).to_pylist(), json.loads(out.read_text())
+    assert [row["deficit"] for row in table] == [row["deficit"] for row in rows]
+    assert table[0]["shape"] == "48x64"
+    assert [row["spikes"] for row in table] == [row["spikes"] for row in rows]
+    assert [row["skipped"] for row in table] == [row["skipped"] for row in rows]
+
+
+def test_parquet_without_its_library(model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    error = usage(capsys, model, "--parquet", tmp_path / "x.parquet")
+    assert "--parquet needs the extra 'parquet': pyarrow" in error
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+@pytest.mark.parametrize("blocks", [[], ["--blocks"]])
+def test_no_number_is_cut_on_a_terminal(tmp_path, terminal, capsys, width, blocks):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "long.npz"
+    names = [f"model.layers.{i}.self_attention.q_proj_\x1b[31m{'x' * i}漢.weight" for i in range(8)]
+    np.savez(path, **{name: rng.normal(size=(33, 200)) for name in names}, plain=np.eye(8))
+    terminal(width)
+    options = [*blocks, "--null", "gaussian", "--null", "uniform", "--null", "shuffle"]
+    assert run(["inspect", str(path), *options]) == 0
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed
+    lines = printed.splitlines()
+    end = next(i for i, line in enumerate(lines) if line.startswith(("A deficit", "not shown")))
+    assert max(cell_len(line) for line in lines[:end]) <= width
+    for row in inspect(path, nulls=["gaussian"]).rows():
+        number = f"{row['deficit']:.4f}"
+        assert any(number in line.split() for line in lines[:end])
+    assert "matrix" in lines[0]
+    assert "gaussian" in lines[0]
+    if width == 200:
+        assert not any(line.startswith("not shown") for line in lines)
+        assert "±" in printed
+    if blocks:
+        assert sum(line == "model.layers.3" for line in lines) == 1
+
+
+def test_the_largest_deficits_are_listed(model, terminal, capsys):
+    assert run(["inspect", str(model), "--top", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("block.0.mlp.weight")
+    assert lines[3] == "3 more with smaller deficits; --top 4 shows all"
+    terminal(100)
+    assert run(["inspect", str(model), "--top", "1", "--blocks"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "block.0"
+    assert lines[2].startswith("  mlp.weight")
+
+
+def test_three_hundred_layers(tmp_path, terminal, capsys):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "many.npz"
+    np.savez(path, **{f"layers.{i}.weight": rng.normal(size=(2, 3)) for i in range(300)})
+    terminal(80)
+    assert run(["inspect", str(path), "--draws", "64"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) < 50
+    assert "260 more with smaller deficits; --top 300 shows all" in lines
+
+
+def test_filters(model, capsys):
+    assert run(["inspect", str(model), "--filter", "*attn*", "--filter", "head*"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[-1].startswith("3 compared")
+    assert run(["inspect", str(model), "--filter", "nothing\x1b"]) == 1
+    assert "no matrix has a name that matches nothing\\x1b" in capsys.readouterr().err
+
+
+def test_several_models_and_what_cannot_be_read(model, tmp_path, capsys):
+    broken, out = tmp_path / "broken\x1b[31m.safetensors", tmp_path / "out.json"
+    broken.write_bytes(b"\xff" * 40)
+    missing = tmp_path / "missing.npz"
+    arguments = [str(each) for each in (broken, model, missing, model)]
+    assert run(["inspect", *arguments, "--json", str(out)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[-1].endswith("4 skipped, 2 not read")
+    assert "\x1b" not in printed.out + printed.err
+    assert printed.err.count("not read: ") == 2
+    assert printed.out.splitlines().count(str(model)) == 2
+    rows = json.loads(out.read_text())
+    assert sum(row["null"] is not None for row in rows) == 16
+    assert [row["file"] for row in rows if row["error"]] == [str(broken), str(missing)]
+
+
+def test_checkpoints(model, tmp_path, capsys):
+    later, out = tmp_path / "later.npz", tmp_path / "out.json"
+    end = layers()
+    np.savez(
+        later, **end | {"head.weight": end["head.weight"] + np.outer(np.ones(33), np.ones(70))}
+    )
+    arguments = ["inspect", str(model), str(later), "--checkpoints", "--json", str(out)]
+    assert run(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:2] == ["name", "step"]
+    rows = json.loads(out.read_text())
+    change = [row for row in rows if row["kind"] == "change"]
+    assert {row["name"] for row in change} == {"head.weight (change)"}
+    assert {row["file"] for row in change} == {str(later)}
+    # a checkpoint that is missing does not stop the others
+    assert run([*arguments, str(tmp_path / "no.npz")]) == 1
+    found = [row for row in json.loads(out.read_text()) if row["null"]]
+    assert found == [row for row in rows if row["null"]]
+    assert f"not read: {tmp_path / 'no.npz'}: " in capsys.readouterr().err
+
+
+def test_initial_weights(model, tmp_path, capsys):
+    start = tmp_path / "start.npz"
+    np.savez(start, **layers(1))
+    assert run(["inspect", str(model), "--initial", str(start), "--null", "gaussian"]) == 0
+    printed = capsys.readouterr().out
+    assert "A deficit against checkpoint" in printed
+    # damaged initial weights are reported
+    start.write_bytes(start.read_bytes()[:-40])
+    assert run(["inspect", str(model), "--initial", str(start)]) == 1
+    assert "start.npz" in capsys.readouterr().err
+
+
+def test_standard_output_takes_one_file(model, capsys):
+    assert run(["inspect", str(model), "--json", "-"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 10
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--null", "gausian"], "did you mean 'gaussian'"),
+        (["--null", "checkpoint"], "--null checkpoint needs --initial"),
+        (["--top", "0"], "--top must be"),
+        (["--draws", "7"], "draws must be"),
+        (["--seed", "-1"], "--seed must be"),
+        (["--checkpoints"], "--checkpoints needs two paths"),
+        (["--initial", "no\x1bwhere.npz"], "no\\x1bwhere.npz cannot be used"),
+        (["--csv", "x.npz"], "--csv must not end in"),
+        (["--csv", "same", "--html", "same"], "must be different files"),
+        (["--filter"], "expected one argument"),
+        (["--json", ""], "a path must not be empty"),
+    ],
+)
+def test_wrong_usage(model, capsys, monkeypatch, options, words):
+    monkeypatch.chdir(model.parent)
+    before = sorted(model.parent.iterdir())
+    assert words in usage(capsys, model, *options)
+    assert sorted(model.parent.iterdir()) == before
+
+
+def test_inputs_are_not_overwritten(model, capsys):
+    content = model.read_bytes()
+    assert "must not" in usage(capsys, model, "--html", model)
+    assert model.read_bytes() == content
+
+
+def test_a_null_model_that_is_not_known_has_no_numbers(model, tmp_path, capsys):
+    out = tmp_path / "out.json"
+    assert run(["inspect", str(model), "--null", "init", "--json", str(out)]) == 0
+    rows = [row for row in json.loads(out.read_text()) if row["null"]]
+    assert all(row["deficit"] is None and math.isfinite(row["effective_rank"]) for row in rows)
+    assert "nan" in capsys.readouterr().out

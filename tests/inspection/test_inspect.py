@@ -1,0 +1,210 @@
+"""`inspect`: rows, null models of layers, checkpoints, tables."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from rmt_rank import effective_rank, inspect
+from rmt_rank.inspection.result import COLUMNS
+
+
+def layers(seed=0):
+    rng = np.random.default_rng(seed)
+    low = rng.normal(size=(40, 5)) @ rng.normal(size=(5, 60)) + 0.1 * rng.normal(size=(40, 60))
+    return {
+        "random.weight": rng.normal(size=(48, 64)),
+        "low.weight": low,
+        "bias": rng.normal(size=40),
+    }
+
+
+def test_rows():
+    found = inspect(layers())
+    rows = found.rows()
+    assert [(row["name"], row["null"]) for row in rows] == [
+        ("random.weight", "gaussian"),
+        ("random.weight", "shuffle"),
+        ("low.weight", "gaussian"),
+        ("low.weight", "shuffle"),
+    ]
+    for row in rows:
+        matrix = layers()[row["name"]]
+        assert row["shape"] == matrix.shape
+        assert row["effective_rank"] == pytest.approx(float(effective_rank(matrix)), rel=1e-12)
+        assert row["deficit"] == row["expected"] - row["effective_rank"]
+        assert row["low"] < row["deficit"] < row["high"]
+    # the planted rank is found, noise is not
+    assert rows[2]["q"] < 1e-6
+    assert rows[0]["q"] > 1e-4
+    assert [each.name for each in found.skipped] == ["bias"]
+
+
+def test_q_values_are_those_of_scipy_for_each_null_model():
+    rows = inspect(layers() | {"b": np.random.default_rng(1).normal(size=(40, 40))}).rows()
+    for null in ("gaussian", "shuffle"):
+        p = [row["p"] for row in rows if row["null"] == null]
+        q = [row["q"] for row in rows if row["null"] == null]
+        assert q == pytest.approx(list(stats.false_discovery_control(p)))
+
+
+def test_same_numbers_for_every_scale_and_orientation():
+    matrix = np.random.default_rng(2).normal(size=(40, 70))
+    first = inspect(matrix).rows()
+    for other in (matrix.T, matrix * 2.0**-900, matrix * 2.0**900):
+        for a, b in zip(first, inspect(np.ascontiguousarray(other)).rows(), strict=True):
+            assert a["deficit"] == pytest.approx(b["deficit"], abs=1e-12)
+
+
+def test_results_do_not_depend_on_what_is_selected_before():
+    everything = inspect(layers(), nulls=["norms"], rng=3).rows()
+    assert inspect(layers(), nulls=["norms"], rng=3).rows() == everything
+
+
+def test_checkpoints_and_changes():
+    start = layers(4)
+    end = {name: w + (0.5 if name == "random.weight" else 0) * w[:1] for name, w in start.items()}
+    found = inspect([start, end])
+    names = [(each.name, each.step) for each in found.matrices]
+    assert names == [
+        ("random.weight", 0),
+        ("low.weight", 0),
+        ("random.weight", 1),
+        ("random.weight (change)", 1),
+        ("low.weight", 1),
+    ]
+    change = found.matrices[3]
+    # the same row everywhere: rank one
+    assert change.effective_rank == pytest.approx(0, abs=1e-9)
+    assert change.kind == "change"
+
+
+def network(seed=7):
+    rng = np.random.default_rng(seed)
+    weights = {
+        "block.fc1.weight": rng.normal(size=(48, 32)),
+        "block.fc2.weight": rng.normal(size=(32, 48)),
+    }
+    for name in ("q", "k", "v"):
+        weights[f"attn.{name}_proj.weight"] = rng.normal(size=(16 if name == "k" else 32, 32))
+    weights["attn.v_proj.weight"] = rng.normal(size=(16, 32))
+    weights["attn.o_proj.weight"] = rng.normal(size=(32, 32))
+    return weights
+
+
+def test_products():
+    weights = network()
+    # the query of head 1 is aligned with its key, which heads 0 and 1 share
+    weights["attn.q_proj.weight"][8:16] = weights["attn.k_proj.weight"][:8]
+    found = inspect(weights, products=True, heads=4, kv_heads=2)
+    products = {each.name: each for each in found.matrices if each.kind == "product"}
+    assert len(products) == 1 + 2 * 4
+    assert found.nulls == ("gaussian", "shuffle", "haar")
+    layers_product = products["block.fc2.weight @ block.fc1.weight"]
+    full = weights["block.fc2.weight"] @ weights["block.fc1.weight"]
+    assert layers_product.effective_rank == pytest.approx(float(effective_rank(full)), abs=1e-9)
+    rows = {(row["name"], row["null"]): row for row in found.rows()}
+    p = {
+        head: rows[next(n for n in products if f"head {head} query-key" in n), "haar"]["p"]
+        for head in range(4)
+    }
+    assert p[1] < 1e-4
+    assert min(p[0], p[2], p[3]) > 1e-4
+
+
+def test_listed_products():
+    names = ["block.fc2.weight", "block.fc1.weight"]
+    found = inspect(network(), products=[names, ["block.fc1.weight", "nothing"]])
+    assert [each.name for each in found.matrices if each.kind == "product"] == [" @ ".join(names)]
+    assert "got 'nothing'" in found.errors[0].why
+
+
+def test_initial_weights():
+    start = layers(5)
+    found = inspect(layers(6), nulls=["gaussian"], initial=start)
+    assert found.nulls == ("gaussian", "checkpoint")
+    row = found.rows()[1]
+    assert row["expected"] == pytest.approx(float(effective_rank(start["random.weight"])))
+
+
+@pytest.mark.parametrize(
+    ("matrix", "why"),
+    [
+        (np.zeros((4, 5)), "all of its entries are 0"),
+        (np.full((4, 5), np.nan), "nan or inf"),
+        (np.ones((1, 5)), "its rank is 1"),
+    ],
+    ids=["zero", "nan", "one row"],
+)
+def test_skipped(matrix, why):
+    found = inspect({"a": matrix, "b": np.random.default_rng(0).normal(size=(20, 30))})
+    assert len(found.matrices) == 1
+    assert why in found.skipped[0].why
+
+
+def test_tables():
+    pytest.importorskip("pandas")
+    pytest.importorskip("xarray")
+    found = inspect(layers())
+    frame = found.to_pandas()
+    assert tuple(frame.columns[: len(COLUMNS)]) == COLUMNS
+    assert len(frame) == 4
+    dataset = found.to_xarray()
+    assert float(dataset.deficit.sel(name="low.weight", null="shuffle")[0]) == frame.deficit[3]
+
+
+def test_rank_pattern():
+    pattern = inspect(layers()).rank_pattern()
+    assert set(pattern) == {"random", "low"}
+    assert pattern["random"] == 1
+    # the number of planted directions, all of them beyond the bulk
+    assert pattern["low"] == 5
+    # without places, the dimensions that are lacking
+    assert inspect(layers(), locate=False).rank_pattern()["low"] > 5
+
+
+def test_plot():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    found = inspect(layers())
+    ax = found.plot(null="shuffle")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["random.weight", "low.weight"]
+    plt.close(ax.figure)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"nulls": "gaussian"}, TypeError, "nulls must be a sequence of names"),
+        ({"nulls": ["gausian"]}, ValueError, "did you mean 'gaussian'"),
+        ({"nulls": ["checkpoint"]}, ValueError, "needs initial="),
+        ({"nulls": []}, ValueError, "nulls must name a null model"),
+        ({"draws": 7}, ValueError, "draws"),
+        ({"products": "all"}, TypeError, "products must be a boolean or lists of names"),
+        ({"products": [["a"]]}, TypeError, "at least two names"),
+        ({"heads": 0}, ValueError, "heads"),
+        ({"heads": 4, "kv_heads": 3}, ValueError, "kv_heads must divide heads"),
+        ({"select": "a"}, TypeError, "select must be callable"),
+        ({"rng": "a"}, TypeError, "rng"),
+    ],
+)
+def test_bad_arguments(arguments, error, message):
+    with pytest.raises(error, match=message):
+        inspect(layers(), **arguments)
+
+
+def test_an_empty_list():
+    with pytest.raises(ValueError, match="must not be an empty list"):
+        inspect([])
+
+
+def test_text():
+    text = repr(inspect(layers()))
+    assert text.splitlines()[0].startswith("Inspection: 2 matrices, 1 skipped")
+    assert "low.weight 40 x 60" in text.splitlines()[1]
+    assert "<table>" in inspect(layers())._repr_html_()
+
+
+def test_nan_is_a_number_that_is_not_known():
+    found = inspect(layers(), nulls=["init"]).rows()
+    assert all(math.isnan(row["deficit"]) and math.isnan(row["q"]) for row in found)
