@@ -21,6 +21,8 @@ RNG: TypeAlias = int | np.random.SeedSequence | np.random.BitGenerator | np.rand
 
 FIELDS = ("real", "complex")
 
+# Numbers of which some arrays stay in the first-level cache.
+_AT_ONCE = 1024
 # Largest number of integers in a sequence that is a seed.
 _LONGEST_SEED = 10**6
 
@@ -132,7 +134,7 @@ def normals(
     stream, shape, field, scale, xp
         As for `gaussian`.
     box_muller : callable, optional
-        What turns an even number of uniform numbers into as many normal ones of a given standard
+        What turns an even number of uniform numbers in place into normal ones of a given standard
         deviation; NumPy's functions by default.  A compiled one gives the same to rounding.
 
     Returns
@@ -151,11 +153,27 @@ def normals(
 
 
 def _box_muller(uniform: npt.NDArray[np.float64], scale: float) -> npt.NDArray[np.float64]:
-    """Normal numbers r cos, then r sin, from the radii' uniform numbers, then the angles'."""
+    """Turn uniform numbers in place into normal ones; returns them.
+
+    r cos, then r sin, from the radii's uniform numbers, then the angles'; as many at once as stay
+    in the first-level cache.
+    """
     half = uniform.size // 2
-    radius = scale * np.sqrt(-2 * np.log(1 - uniform[:half]))
-    # cos and sin from the tangent of half the angle, which NumPy vectorises; finite at u = 1/2, too
-    t = np.tan(math.pi * uniform[half:])
-    square = t * t
-    radius /= 1 + square
-    return np.concatenate([radius * (1 - square), radius * (2 * t)])
+    for begin in range(0, half, _AT_ONCE):
+        end = min(begin + _AT_ONCE, half)
+        radius, t = uniform[begin:end], uniform[half + begin : half + end]
+        np.subtract(1, radius, out=radius)
+        np.log(radius, out=radius)
+        radius *= -2
+        np.sqrt(radius, out=radius)
+        radius *= scale
+        # cos and sin from the tangent of half the angle, which NumPy vectorises; it is finite at
+        # u = 1/2, too
+        t *= math.pi
+        np.tan(t, out=t)
+        square = t * t
+        radius /= 1 + square
+        t *= 2
+        t *= radius
+        radius *= np.subtract(1, square, out=square)
+    return uniform

@@ -24,6 +24,8 @@ METHODS = ("auto", "dense", "triangular")
 # With fewer entries of all factors together, and fewer layers, loading the compiled loops is not
 # worth it.
 COMPILED_WORK, COMPILED_DEPTH = 2**25, 2**14
+# The same for logarithms of singular values, which take a hundred times as long without them.
+COMPILED_LOG_WORK = 2**19
 
 # Limits on a sample: a layer takes at least about 20 us, and a million entries 2.5 ms, so that the
 # longest jobs take hours; a longer one should be a study, or is a mistake.
@@ -78,6 +80,7 @@ def new_chain(
     field: str = "real",
     method: str = "auto",
     numpy_doubles: bool = True,
+    log: bool = False,
     least_size: int | None = None,
 ) -> Chain:
     """Refuse bad arguments of `sample_singular_values` and choose how to compute.
@@ -104,10 +107,11 @@ def new_chain(
     choice("method", method, METHODS)
     method = "triangular" if method == "auto" else method
     N, layers = min(all_widths), len(all_widths) - 1
+    enough = COMPILED_LOG_WORK if log else COMPILED_WORK
     compiled = (
         numpy_doubles
         and method == "triangular"
-        and (size * N * N * layers >= COMPILED_WORK or layers >= COMPILED_DEPTH)
+        and (size * N * N * layers >= enough or layers >= COMPILED_DEPTH)
         and compiled_loops() is not None
     )
     chain = Chain(all_widths, field, method, compiled)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -14,26 +13,28 @@ import array_api_compat
 import numpy as np
 import numpy.typing as npt
 
+from rmt_rank._lib.array import default_namespace
 from rmt_rank._lib.random import gaussian
-from rmt_rank.simulation.products.bidiagonal import bidiagonal_singular_values, dlasq1_address
-from rmt_rank.simulation.products.chain import COMPILED_DEPTH, Chain
+from rmt_rank.simulation.products.bidiagonal import bidiagonal_singular_values
+from rmt_rank.simulation.products.chain import Chain
 from rmt_rank.simulation.products.compiled_loops import compiled_loops
+from rmt_rank.simulation.products.compiled_products import CompiledProduct, Lanes, Rows
 from rmt_rank.simulation.products.fused.engine import draw_chains, fused_singular_values
 from rmt_rank.simulation.products.logarithms import LogProduct
 from rmt_rank.simulation.products.triangular_factors import (
     TriangularFactor,
     draw_factors,
-    pairs_above,
 )
+from rmt_rank.simulation.products.triangular_products import TILE, TriangularProduct
 
 __all__ = ["Block", "Job", "ScaledValues", "dense", "fused", "triangular", "triangular_product"]
 
 # Layers between rescalings: in so few, no product comes near the ends of the floats.
 RESCALE_EVERY = 16
-# Up to this width the compiled loops beat LAPACK and BLAS.
-COMPILED_WIDTH = 48
-# Side of the tiles in which large triangular matrices are multiplied.
-TILE = 64
+# Up to these widths the compiled loops beat LAPACK and BLAS, and Jacobi's rotations in NumPy.
+COMPILED_WIDTH, COMPILED_LOG_WIDTH = 400, 128
+# Up to this one they compute with eight matrices at a time, not with eight entries of a row.
+LANES_WIDTH = 48
 
 
 class ScaledValues(NamedTuple):
@@ -105,42 +106,50 @@ def dense(job: Job, count: int, stream: np.random.Generator) -> Block:
 def triangular(job: Job, count: int, stream: np.random.Generator) -> Block:
     """Triangular factors instead of full ones, see `factors`."""
     chain, xp = job.chain, job.xp
-    product: Any = LogProduct(xp, triangular=True) if job.log else _Matrices(job)
-    compiled: Any = None
-    if chain.compiled:
-        compiled = compiled_loops()
-        if compiled is None:
-            raise ImportError("compiled loops need numba, which does not work here")
-        if chain.field == "real" and chain.width <= COMPILED_WIDTH and not job.log:
-            product = _Lanes(compiled)
-    # so deep that calls would take longer than numbers
-    deep = product if isinstance(product, _Lanes) and chain.depth >= COMPILED_DEPTH else None
+    kernels: Any = compiled_loops() if chain.compiled else None
+    if chain.compiled and kernels is None:
+        raise ImportError("compiled loops need numba, which does not work here")
+    in_loops = kernels is not None and chain.field == "real" and chain.width <= _widest(job)
     factors = draw_factors(
         stream,
         count,
         chain.width,
-        chain.others[:1] if deep else chain.others,
+        chain.others[:1] if in_loops else chain.others,
         field=chain.field,
         xp=xp,
-        box_muller=compiled and compiled.box_muller,
+        box_muller=kernels and kernels.box_muller,
     )
+    product: Any = LogProduct(xp, triangular=True) if job.log else _Matrices(job)
     values, logs = [], 0.0
     for layer, factor in enumerate(factors, 1):
         job.check()
         if job.log_diagonal:
             logs = logs + xp.log(factor.diagonal)
-        if isinstance(product, _Lanes):
-            product.multiply(factor)
-        else:
-            product.multiply(_placed(job, triangular_matrices(xp, factor, first=layer == 1)))
-        if layer % RESCALE_EVERY == 0:
-            product.rescale()
+        if not in_loops:
+            if job.log:
+                product.multiply(_placed(job, triangular_matrices(xp, factor, first=layer == 1)))
+            else:
+                product.multiply_triangular(factor)
+            if layer % RESCALE_EVERY == 0:
+                product.rescale()
         if layer in job.depths:
-            bidiagonal = layer == 1 and not job.log and isinstance(factor.diagonal, np.ndarray)
+            bidiagonal = layer == 1 and isinstance(factor.diagonal, np.ndarray)
             values.append(_of_bidiagonal(job, factor) if bidiagonal else product.singular_values())
-    if deep:
-        logs = _later_layers(job, deep, stream, values, logs)
+        if in_loops and chain.depth > 1:
+            logs = _later_layers(job, _compiled(job, kernels, factor), stream, values, logs)
     return Block(values, logs if job.log_diagonal else None)
+
+
+def _widest(job: Job) -> int:
+    """The largest width at which compiled loops are fastest."""
+    return COMPILED_LOG_WIDTH if job.log else COMPILED_WIDTH
+
+
+def _compiled(job: Job, kernels: Any, factor: TriangularFactor) -> CompiledProduct:
+    width = job.chain.width
+    if job.log or width <= LANES_WIDTH:
+        return Lanes(kernels, factor, width**-0.5, log=job.log)
+    return Rows(kernels, factor, width**-0.5)
 
 
 def fused(job: Job, count: int, stream: np.random.Generator) -> Block:
@@ -154,30 +163,37 @@ def fused(job: Job, count: int, stream: np.random.Generator) -> Block:
 
 
 def _later_layers(
-    job: Job, lanes: _Lanes, stream: np.random.Generator, values: list[Any], logs: Any
+    job: Job,
+    product: CompiledProduct,
+    stream: np.random.Generator,
+    values: list[Any],
+    logs: Any,
 ) -> Any:
     """Multiply all layers but the first; add to the values, and return the log diagonals."""
-    chain = job.chain
-    others, scale = chain.others, chain.width**-0.5
-    ends = {*job.depths, chain.depth, *range(RESCALE_EVERY, chain.depth, RESCALE_EVERY)}
+    depth, others = job.chain.depth, job.chain.others
+    ends = {*job.depths, depth, *range(RESCALE_EVERY, depth, RESCALE_EVERY)}
     layer = 1
     for end in sorted(ends - {1}):
-        job.check()
-        diagonals = lanes.multiply_drawn(stream, others[layer:end], scale)
+        while layer < end:
+            job.check()
+            following = min(end, layer + product.at_once)
+            product.multiply(stream, others[layer:following])
+            layer = following
         if job.log_diagonal:
-            for diagonal in diagonals:
-                logs = logs + np.log(diagonal)
-        layer = end
+            logs = logs + product.log_diagonal()
         if layer % RESCALE_EVERY == 0:
-            lanes.rescale()
+            product.rescale()
         if layer in job.depths:
-            values.append(lanes.singular_values())
+            found, exponent = product.singular_values()
+            values.append(found if job.log else ScaledValues(found, exponent))
     return logs
 
 
-def _of_bidiagonal(job: Job, factor: TriangularFactor) -> ScaledValues:
-    """Singular values of the first factor, without a decomposition."""
+def _of_bidiagonal(job: Job, factor: TriangularFactor) -> Any:
+    """Singular values of the first factor, or their logarithms, without a decomposition."""
     values = bidiagonal_singular_values(factor.diagonal.T, factor.above.T)
+    if job.log:
+        return _placed(job, job.xp.asarray(np.log(values)))
     return ScaledValues(values.astype(job.dtype), np.zeros(len(values), dtype=job.dtype))
 
 
@@ -229,6 +245,7 @@ class _Matrices:
     def __init__(self, job: Job) -> None:
         self.job, self.xp = job, job.xp
         self.product: Any = None
+        self.in_place: TriangularProduct | None = None
 
     def multiply(self, factor: Any) -> None:
         xp = self.xp
@@ -241,10 +258,27 @@ class _Matrices:
         dense = self.job.chain.method == "dense"
         self.product = factor @ product if dense else triangular_product(xp, factor, product)
 
+    def multiply_triangular(self, factor: TriangularFactor) -> None:
+        """Multiply by triangular factors; in NumPy without new arrays."""
+        if self.xp is not default_namespace():
+            first = self.product is None
+            self.multiply(_placed(self.job, triangular_matrices(self.xp, factor, first=first)))
+            return
+        if self.in_place is None:
+            dtype = np.result_type(self.job.dtype, 1j if self.job.chain.field == "complex" else 0.0)
+            self.in_place = TriangularProduct(factor, dtype)
+            self.exponent = np.zeros(factor.diagonal.shape[1], dtype=self.job.dtype)
+        else:
+            self.in_place.multiply(factor)
+        self.product = self.in_place.product
+
     def rescale(self) -> None:
         xp = self.xp
         power = _power_of_two(xp, xp.max(xp.abs(self.product), axis=(-2, -1)))
-        self.product = self.product * (2.0**-power)[:, None, None]
+        if self.in_place is None:
+            self.product = self.product * (2.0**-power)[:, None, None]
+        else:
+            self.product *= (2.0**-power)[:, None, None]
         self.exponent = self.exponent + power
 
     def singular_values(self) -> ScaledValues:
@@ -270,63 +304,6 @@ def triangular_product(xp: ModuleType, a: Any, b: Any) -> Any:
             tiles.insert(0, 0 * rows[..., :i])
         panels.append(xp.concat(tiles, axis=-1))
     return xp.concat(panels, axis=-2)
-
-
-class _Lanes:
-    """A product in NumPy arrays of shape (N, N, block), by compiled loops."""
-
-    def __init__(self, kernels: Any) -> None:
-        self.kernels, self.layers = kernels, 0
-
-    def multiply(self, factor: TriangularFactor) -> None:
-        n, block = factor.diagonal.shape
-        if self.layers == 0:
-            self.product, self.exponent = np.empty((n, n, block)), np.zeros(block)
-            self.kernels.start(factor.diagonal, factor.above, self.product)
-        else:
-            bidiagonal = self.layers == 1
-            self.kernels.multiply(factor.diagonal, factor.above, self.product, bidiagonal)
-        self.layers += 1
-
-    def multiply_drawn(
-        self, stream: np.random.Generator, others: Sequence[int], scale: float
-    ) -> npt.NDArray[np.float64]:
-        """Multiply by factors after the first, drawn as in `draw_factors`; return their diagonals.
-
-        The calls for a layer take a tenth of the time that `draw_factors` takes.
-        """
-        n, _, block = self.product.shape
-        count, pairs = len(others), pairs_above(n)
-        half = (pairs * block + 1) // 2
-        shape = np.repeat((np.array(others)[:, np.newaxis] - np.arange(n)) / 2, block, axis=1)
-        shape = shape.reshape(count, n, block)
-        gammas, uniform = np.empty_like(shape), np.empty((count, 2, half))
-        for k in range(count):
-            stream.standard_gamma(shape[k], out=gammas[k])
-            stream.random(out=uniform[k])
-        diagonals: npt.NDArray[np.float64] = np.sqrt(gammas * (2 * scale**2))
-        normal = self.kernels.box_muller(uniform.swapaxes(0, 1).ravel(), scale)
-        normal = normal.reshape(2, count, half).swapaxes(0, 1).reshape(count, 2 * half)
-        above = normal[:, : pairs * block].reshape(count, pairs, block)
-        for k in range(count):
-            bidiagonal = self.layers == 1
-            self.kernels.multiply(diagonals[k], above[k].copy(), self.product, bidiagonal)
-            self.layers += 1
-        return diagonals
-
-    def rescale(self) -> None:
-        power = _power_of_two(np, np.abs(self.product).max(axis=(0, 1)))
-        self.product *= 2.0**-power
-        self.exponent = self.exponent + power
-
-    def singular_values(self) -> ScaledValues:
-        n, _, block = self.product.shape
-        diagonal, above = np.empty((n, block)), np.empty((n - 1, block))
-        self.kernels.bidiagonalise(self.product.copy(), diagonal, above)
-        values = self.kernels.bidiagonal_singular_values(dlasq1_address(), diagonal, above)
-        if not np.isfinite(values).all():
-            raise ArithmeticError("dlasq1 did not converge")
-        return ScaledValues(values, self.exponent)
 
 
 def _power_of_two(xp: Any, largest: Any) -> Any:

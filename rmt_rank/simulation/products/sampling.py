@@ -85,9 +85,9 @@ def sample_singular_values(
     14 s for one product of width 4 and depth 10^5.  With the compiled loops below, from depth 16384
     on, that is 2.4 s.  Ctrl-C ends it at the next layer.
 
-    Real float64 matrices of up to 48 columns in NumPy are multiplied and reduced by compiled loops
-    if numba is installed (the extra `fast`) and the job is large enough to be worth its start.
-    Numbers are the same to rounding without it.
+    Real float64 matrices of up to 400 columns in NumPy, and of up to 128 with `return_log`, are
+    multiplied and reduced by compiled loops if numba is installed (the extra `fast`) and the job is
+    large enough to be worth its start.  Numbers are the same to rounding without it.
 
     In CuPy, products of up to 128 columns in float64 are drawn, multiplied and reduced by one
     kernel, whose random numbers come from counters: they do not depend on the card.
@@ -106,8 +106,10 @@ def sample_singular_values(
     xp = namespace_or_default(xp)
     dtype = precision(dtype, xp)
     _require_device(xp, device)
-    own = dtype == xp.float64 and xp is default_namespace() and not return_log
-    chain = new_chain(width, depth, size, field=field, method=method, numpy_doubles=own)
+    own = dtype == xp.float64 and xp is default_namespace()
+    chain = new_chain(
+        width, depth, size, field=field, method=method, numpy_doubles=own, log=return_log
+    )
     require_room(chain, size, xp=xp, dtype=dtype, log=return_log, kept=True)
     depths = (chain.depth,)
     blocks = chain_blocks(

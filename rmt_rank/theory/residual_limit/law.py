@@ -18,12 +18,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import polynomial
-from scipy import optimize, special
+from scipy import interpolate, optimize, special
 
 from rmt_rank._lib.validation import real
 from rmt_rank.theory.numerics.fit import Family
@@ -37,11 +37,16 @@ from rmt_rank.theory.residual_limit.rank import (
 __all__ = ["ResidualLimitLaw", "residual_limit_law"]
 
 Array = npt.NDArray[np.float64]
+# Value and slope at each p.
+Function: TypeAlias = Callable[[Array], tuple[Array, Array]]
 
 # Times at which singular values are floats, and differ from 1.
 EARLIEST, LATEST = 1.1e-31, 1408.0
 # Newton's method stops at steps this small, because the next one is about the square.
 LAST_STEP, MAX_STEPS = 1e-7, 60
+# For so many points a table of starts is worth it.  Cubic interpolation is wrong by less than
+# (1/16)^4/384 times the fourth derivative; at the ends the functions are straight lines.
+MANY, TABLE = 500, np.linspace(-40, 40, 16 * 80 + 1)
 # Values and probabilities nearer to the middle than this part of a half count as the middle.
 MIDDLE = 1e-30
 
@@ -53,15 +58,32 @@ _SINC_GAP = [(-1) ** k / math.factorial(2 * k + 3) for k in range(10)]
 _COTANGENT_GAP = [(-1) ** k * (2 * k + 2) / math.factorial(2 * k + 3) for k in range(10)]
 
 
-class Points(NamedTuple):
-    """The upper half of the law at some theta; all but the slope to full relative accuracy."""
+class Values(NamedTuple):
+    """Values s > 1 at some p; all but the slope to full relative accuracy."""
 
-    theta: Array
     log_s: Array
     gap: Array  # log(s_max/s)
+    slope: Array  # d(log s)/dp
+
+
+class Probabilities(NamedTuple):
+    """Probabilities at some p, to full relative accuracy."""
+
     middle: Array  # P(1 < s' < s)
     tail: Array  # P(s' > s)
-    slope: Array  # d(log s)/dp
+
+
+class _Terms(NamedTuple):
+    """The terms of (1)."""
+
+    theta: Array
+    missing: Array  # theta_max - theta
+    sine: Array  # sin(theta/2)
+    cosine: Array
+    A2: Array
+    u2: Array
+    C: Array
+    c: Array
 
 
 @dataclass(frozen=True)
@@ -87,10 +109,14 @@ class Curve:
         """log s_max."""
         return log_upper_edge(self.tau)
 
-    def points(self, p: Array) -> Points:
-        """Evaluate (1) and (2)."""
+    def theta(self, p: Array) -> Array:
+        """The parameter theta; the density of log s is theta/(2 pi tau)."""
+        theta: Array = 2 * self.halves[0] * special.expit(-p)
+        return theta
+
+    def _terms(self, p: Array) -> _Terms:
         tau, (half, rest) = self.tau, self.halves
-        theta, missing = 2 * half * special.expit(-p), 2 * half * special.expit(p)
+        theta, missing = self.theta(p), 2 * half * special.expit(p)
         # cos(theta/2) from the distance of theta to pi, which may be small
         sine, cosine = np.sin(theta / 2), np.sin(rest + missing / 2)
         T = sine / cosine
@@ -99,14 +125,24 @@ class Curve:
         # 1 - u^2 = (theta_max tan(theta_max/2) - theta T)/tau, theta_max tan(theta_max/2) = tau
         rise = np.sin(missing / 2) / (math.sin(rest) * cosine)  # tan(theta_max/2) - T
         c = np.sqrt(missing / (2 * half) + theta * rise / tau)
+        return _Terms(theta, missing, sine, cosine, A2, u2, C, c)
+
+    def values(self, p: Array) -> Values:
+        """Evaluate (1)."""
+        tau = self.tau
+        theta, missing, sine, cosine, A2, u2, C, c = self._terms(p)
         log_s = tau * C * c + 2 * np.arctanh(c / C)
-        middle = (np.arctan2(np.sqrt(A2) * c, C * np.sqrt(u2)) + theta / 2 * C * c) / np.pi
         # P + iQ = d(log s)/dw/(2 tau) gives -d(log s)/d(theta) = (P^2 + Q^2)/Q
         P = _sinc_gap(2 * theta) + (2 * sine * cosine) ** 2 / tau
         Q = C * c * (2 * sine * cosine) ** 2 / theta
-        slope = (P * P + Q * Q) / Q * theta * special.expit(p)
-        gap, tail = self._gap(theta, A2, u2, C, c), _tail(T, A2, u2, C, c)
-        return Points(theta, log_s, gap, middle, tail, slope)
+        slope = (P * P + Q * Q) / Q * theta * (missing / (2 * self.halves[0]))
+        return Values(log_s, self._gap(theta, A2, u2, C, c), slope)
+
+    def probabilities(self, p: Array) -> Probabilities:
+        """Evaluate (2)."""
+        theta, _, sine, cosine, A2, u2, C, c = self._terms(p)
+        middle = (np.arctan2(np.sqrt(A2) * c, C * np.sqrt(u2)) + theta / 2 * C * c) / np.pi
+        return Probabilities(middle, _tail(sine / cosine, A2, u2, C, c))
 
     def _gap(self, theta: Array, A2: Array, u2: Array, C: Array, c: Array) -> Array:
         """log s_max - log s, from positive terms."""
@@ -119,43 +155,69 @@ class Curve:
         gap: Array = self.tau * (rise + C * fall) + 2 * np.arctanh(change)
         return gap
 
-    def from_value(self, log_s: Array, gap: Array) -> Points:
-        """The points of values s > 1."""
+    def from_value(self, log_s: Array, gap: Array) -> Array:
+        """The p of values s > 1."""
         edge, theta_max = self.log_edge, 2 * self.halves[0]
         target = np.log(np.maximum(log_s, MIDDLE * edge)) - np.log(gap)
         # gap ~ cosh(mu) theta^2/2 at the edge
         start = (target + math.log(self._cosh * theta_max**2 / (2 * edge))) / 2
-        return self._solve(start, lambda at: (target, at.log_s, at.gap, np.ones_like(at.theta)))
+        return self._solve(target, start, self._by_value)
 
-    def from_probability(self, middle: Array, tail: Array) -> Points:
-        """The points of P(1 < s' < s) = middle, P(s' > s) = tail."""
+    def from_probability(self, middle: Array, tail: Array) -> Array:
+        """The p of P(1 < s' < s) = middle, P(s' > s) = tail."""
         tau, theta_max = self.tau, 2 * self.halves[0]
         target = np.log(np.maximum(middle, MIDDLE)) - np.log(tail)
         # tail ~ cosh(mu) theta^3/(6 pi tau) at the edge
         start = (target + math.log(self._cosh * theta_max**3 / (3 * math.pi * tau))) / 3
-        return self._solve(
-            start, lambda at: (target, at.middle, at.tail, at.theta / (2 * np.pi * tau))
-        )
+        return self._solve(target, start, self._by_probability)
+
+    def _by_value(self, p: Array) -> tuple[Array, Array]:
+        at = self.values(p)
+        return np.log(at.log_s) - np.log(at.gap), at.slope * (1 / at.log_s + 1 / at.gap)
+
+    def _by_probability(self, p: Array) -> tuple[Array, Array]:
+        at = self.probabilities(p)
+        density = self.theta(p) / (2 * np.pi * self.tau)
+        slope = density * self.values(p).slope * (1 / at.middle + 1 / at.tail)
+        return np.log(at.middle) - np.log(at.tail), slope
 
     @property
     def _cosh(self) -> float:
         return math.sqrt(1 + 2 / self.tau)
 
-    def _solve(
-        self, p: Array, equation: Callable[[Points], tuple[Array, Array, Array, Array]]
-    ) -> Points:
-        """Newton's method for log(low/high) = target, convex in p, from its asymptote."""
+    def _solve(self, target: Array, p: Array, function: Function) -> Array:
+        """Newton's method for function(p) = target; without a table from its asymptote.
+
+        The function is convex in p, and has its slope beside it.
+        """
+        if target.size >= MANY:
+            p = self._from_table(target, function)
         for _ in range(MAX_STEPS):
-            at = self.points(p)
-            target, low, high, speed = equation(at)
-            slope = speed * at.slope * (1 / low + 1 / high)
-            step = (target - np.log(low) + np.log(high)) / slope
+            value, slope = function(p)
+            step = (target - value) / slope
             p = p + step
             if np.all(np.abs(step) < LAST_STEP):
-                return self.points(p)
+                return p
         raise ArithmeticError(
             f"Newton's method found no point of the law of time {self.tau!r} in {MAX_STEPS} steps"
         )
+
+    def _from_table(self, target: Array, function: Function) -> Array:
+        """The p of function(p) = target, so well that one step of Newton's method is left."""
+        name = function.__name__
+        if name not in self._tables:
+            value, slope = function(TABLE)
+            self._tables[name] = interpolate.CubicHermiteSpline(value, TABLE, 1 / slope)
+        spline = self._tables[name]
+        low, high = spline.x[0], spline.x[-1]
+        inside = np.clip(target, low, high)
+        beyond = target - inside
+        p: Array = spline(inside) + beyond * spline.c[2, np.where(beyond < 0, 0, -1)]
+        return p
+
+    @cached_property
+    def _tables(self) -> dict[str, interpolate.CubicHermiteSpline]:
+        return {}
 
 
 @dataclass(frozen=True)
@@ -202,24 +264,25 @@ class ResidualLimitLaw(IntervalLaw):
         return log_moment(self.time, z)
 
     def _density(self, log_s: Array) -> Array:
-        return self._at(log_s).theta / (2 * np.pi * self.time)
+        return self._curve.theta(self._at(log_s)) / (2 * np.pi * self.time)
 
     def _below(self, log_s: Array) -> Array:
-        at = self._at(log_s)
+        at = self._curve.probabilities(self._at(log_s))
         return np.where(log_s > 0, 0.5 + at.middle, at.tail)
 
     def _above(self, log_s: Array) -> Array:
-        at = self._at(log_s)
+        at = self._curve.probabilities(self._at(log_s))
         return np.where(log_s > 0, at.tail, 0.5 + at.middle)
 
     def _from_tails(self, below: Array, above: Array) -> Array:
         # smaller tails lie at the edges, to rounding
         tail = np.maximum(np.minimum(below, above), 1e-290)
-        at = self._curve.from_probability(np.abs(below - 0.5), tail)
-        return np.where(below > 0.5, at.log_s, -at.log_s)
+        p = self._curve.from_probability(np.abs(below - 0.5), tail)
+        log_s = self._curve.values(p).log_s
+        return np.where(below > 0.5, log_s, -log_s)
 
-    def _at(self, log_s: Array) -> Points:
-        """The upper half at abs(log s), by the law's symmetry."""
+    def _at(self, log_s: Array) -> Array:
+        """The p of abs(log s), by the law's symmetry."""
         size = np.abs(log_s)
         return self._curve.from_value(size, self._curve.log_edge - size)
 

@@ -26,10 +26,11 @@ def results(widths, depths, compiled, rng):
     ],
 )
 @pytest.mark.parametrize("kind", [np.random.SFC64, np.random.PCG64])
-def test_layers_in_one_go_give_the_same_numbers(widths, depths, kind, monkeypatch):
+@pytest.mark.parametrize("drawn", [1, 2**20], ids=["one", "many"])
+def test_layers_in_one_go_give_the_same_numbers(widths, depths, kind, drawn, monkeypatch):
     pytest.importorskip("numba", reason="numba is not installed")
     one_by_one = results(widths, depths, False, np.random.Generator(kind(3)))
-    monkeypatch.setattr("rmt_rank.simulation.products.methods.COMPILED_DEPTH", 1)
+    monkeypatch.setattr("rmt_rank.simulation.products.compiled_products._DRAWN", drawn)
     together = results(widths, depths, True, np.random.Generator(kind(3)))
     for first, second in zip(one_by_one, together, strict=True):
         # sums of 41 logarithms of moderate numbers

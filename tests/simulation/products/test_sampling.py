@@ -12,6 +12,7 @@ from rmt_rank.simulation.products import methods as products
 from rmt_rank.simulation.products.blocks import block_sizes, chain_blocks, in_threads
 from rmt_rank.simulation.products.chain import Chain, new_chain
 from rmt_rank.simulation.products.triangular_factors import draw_factors
+from rmt_rank.simulation.products.triangular_products import TriangularProduct
 from rmt_rank.theory import fuss_catalan_moment
 
 
@@ -187,7 +188,7 @@ def test_factors_have_the_moments_of_their_layers(widths, field):
         assert abs(traces.mean() - n) < 5 * error
 
 
-@pytest.mark.parametrize("width", [1, 2, 3, 17, 32, 48])
+@pytest.mark.parametrize("width", [1, 2, 3, 17, 32, 48, 49, 100, 130])
 @pytest.mark.parametrize("depth", [1, 2, 5, 40])
 def test_compiled_loops_give_the_same_numbers(width, depth):
     pytest.importorskip("numba", reason="numba is not installed")
@@ -263,6 +264,24 @@ def test_large_triangular_products():
     # each entry is a sum of at most 200 products
     np.testing.assert_allclose(result, a @ b, atol=1e-13 * np.abs(a @ b).max())
     assert not np.tril(result, -1).any()
+
+
+@pytest.mark.parametrize("width", [2, 128, 130, 200])
+@pytest.mark.parametrize("field", ["real", "complex"])
+def test_triangular_products_in_place(width, field):
+    factors = list(
+        draw_factors(np.random.default_rng(0), 2, width, (width,) * 4, field=field, xp=np)
+    )
+    dtype = np.float64 if field == "real" else np.complex128
+    product, expected = TriangularProduct(factors[0], dtype), np.eye(width)
+    for layer, factor in enumerate(factors):
+        if layer > 0:
+            product.multiply(factor)
+        expected = products.triangular_matrices(np, factor, first=layer == 0) @ expected
+    # each entry is a sum of at most 200 products in each layer
+    error = np.abs(product.product - expected).max()
+    assert error <= 4 * 200 * np.finfo(float).eps * np.abs(expected).max()
+    assert not np.tril(product.product, -1).any()
 
 
 @pytest.mark.parametrize("shape", [(3, 5, 5), (2, 4, 7), (2, 7, 4)])

@@ -152,7 +152,9 @@ def test_law_against_the_reference_implementation(tau):
 @pytest.mark.parametrize("tau", [1e-20, 1e-3, 0.5, 1.9, 2.1, 30.0, 1400.0])
 @pytest.mark.parametrize("p", [-30.0, -3.0, 0.0, 2.0, 6.0, 20.0])
 def test_points_to_rounding(tau, p):
-    at = Curve(tau).points(np.array([p]))
+    curve, p_ = Curve(tau), np.array([p])
+    values, probabilities = curve.values(p_), curve.probabilities(p_)
+    found = (curve.theta(p_), values.log_s, values.gap, *probabilities)
     with mpmath.workdps(60):
         t = mpmath.mpf(tau)
         highest = min(mpmath.sqrt(t / 2), mpmath.pi / 2)
@@ -177,9 +179,32 @@ def test_points_to_rounding(tau, p):
             mpmath.mpf(1) / 2 - primitive,
             primitive,
         )
-        errors = [float(abs(a[0] / b - 1)) for a, b in zip(at[:5], expected, strict=True)]
+        errors = [float(abs(a[0] / b - 1)) for a, b in zip(found, expected, strict=True)]
     # some twenty operations, subtractions magnify errors at most threefold
     assert max(errors) < 60 * EPS
+
+
+@pytest.mark.parametrize("tau", [1.1e-31, 1e-3, 0.5, 4.0, 100.0, 1408.0])
+def test_many_points_are_those_of_few(tau):
+    # many points start from a table, few from the asymptote at the edge
+    curve = Curve(tau)
+    edge = float(log_upper_edge(tau))
+    parts = np.concatenate(
+        [10.0 ** -np.linspace(0.31, 40, 300), [0.0], np.linspace(0.5, 0.01, 299)]
+    )
+    for low, high in ((parts, 1 - parts), (1 - parts, parts)):
+        high = np.maximum(high, 1e-200)
+        calls = (
+            lambda i, a=low * edge, b=high * edge: curve.from_value(a[i], b[i]),
+            lambda i, a=low / 2, b=high / 2: curve.from_probability(a[i], b[i]),
+        )
+        for call in calls:
+            many = call(slice(None))
+            few = np.concatenate([call(slice(i, i + 100)) for i in range(0, parts.size, 100)])
+            # steps below 1e-7 leave their square times 3/2 at most, slopes being 1/2 to 3; targets
+            # are differences of logarithms, each rounded
+            allowed = 2e-14 + 8 * EPS * (1 + np.abs(few))
+            assert np.all(np.abs(many - few) <= allowed)
 
 
 @pytest.mark.parametrize("tau", [1e-3, 0.5, 4.0, 50.0])
@@ -238,7 +263,8 @@ def test_far_tail_and_outside():
         assert law.sf(x) == pytest.approx(expected, rel=2 * distance)
         assert law.cdf(1 / x) == pytest.approx(law.sf(x), rel=1e-10)
     assert law.ppf(1e-300) == pytest.approx(low, rel=4 * EPS)
-    at = Curve(1.0).from_probability(np.array([0.5]), np.array([1e-300]))
+    curve = Curve(1.0)
+    at = curve.probabilities(curve.from_probability(np.array([0.5]), np.array([1e-300])))
     assert at.tail[0] == pytest.approx(1e-300, rel=1e-13)
     outside = [-np.inf, -1.0, 0.0, low * 0.999, high * 1.001, np.inf]
     np.testing.assert_array_equal(law.pdf(outside), 0)
