@@ -67,12 +67,15 @@ class JointMoments(ByContent):
         """
         xp = namespace_of(values)
         both = xp.concat([controls, values], axis=1)
-        mean = xp.mean(both, axis=0)
-        both = both - mean
+        # differences from the first sample: a column that hardly varies keeps all its digits
+        first = both[0, :]
+        both = both - first
+        shift = xp.mean(both, axis=0)
+        both = both - shift
         p = controls.shape[1]
         products = xp.matrix_transpose(both[:, :p]) @ both
         squares = xp.sum(both[:, p:] ** 2, axis=0)
-        return cls(len(both), *(to_numpy(each) for each in (mean, products, squares)))
+        return cls(len(both), *(to_numpy(each) for each in (first + shift, products, squares)))
 
     def __add__(self, other: JointMoments) -> JointMoments:
         """Return the moments of both samples together (update of Chan, Golub and LeVeque)."""
