@@ -71,7 +71,7 @@ ACTIONS = """
     study = rr.study.Study(widths=(2,), depths=(1,), samples=2)
 
     def check_study(n):
-        assert StudyStore.begin(Path(f"a/{n}"), study).study == study
+        assert StudyStore.begin(Path(f"a/{n}"), study, "numpy").study == study
         assert os.listdir(f"a/{n}") == ["study.json"]
 
     def compute(_settings, cell, seed):
@@ -100,7 +100,7 @@ ACTIONS = """
         first.save("c/r.npz")
         assert os.listdir("c") == ["r.npz"]
 
-    at_every_point(lambda n: StudyStore.begin(Path(f"a/{n}"), study), check_study, 4)
+    at_every_point(lambda n: StudyStore.begin(Path(f"a/{n}"), study, "numpy"), check_study, 4)
     at_every_point(lambda n: run_experiment(toy, "tiny", folder=f"b/{n}"), check_experiment, 29)
     at_every_point(lambda n: second.save("c/r.npz"), check_result, 5)
 """
