@@ -201,7 +201,8 @@ def test_interrupted(jobs, tmp_path, start, until):
     # the whole group, as a terminal does
     os.killpg(process.pid, signal.SIGINT)
     done = process.outcome()
-    assert done.returncode == 130
+    # a process that the signal itself ends is 130 to a shell, too
+    assert done.returncode in (130, -signal.SIGINT)
     assert done.stderr == "rmt-rank experiment: interrupted; run it again to resume\n"
     assert done.stdout == ""
     assert list(folder.glob("*.npz"))

@@ -410,7 +410,8 @@ def test_interrupted(tmp_path, start, until):
     assert process.poll() is None
     os.killpg(process.pid, signal.SIGINT)
     done = process.outcome()
-    assert done.returncode == 130
+    # a process that the signal itself ends is 130 to a shell, too
+    assert done.returncode in (130, -signal.SIGINT)
     assert done.stderr == "python -m rmt_rank.figures: interrupted; run it again to resume\n"
     assert done.stdout == ""
     assert list(cells.glob("*.npz"))

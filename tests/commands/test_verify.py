@@ -423,7 +423,8 @@ class TestNothingIsLost:
         process.stdout.readline()  # the header: arguments were read, work begins
         process.send_signal(signal.SIGINT)
         done = process.outcome()
-        assert done.returncode == 130
+        # a process that the signal itself ends is 130 to a shell, too
+        assert done.returncode in (130, -signal.SIGINT)
         assert "interrupted, the rest was not checked" in done.stdout
         assert "Traceback" not in done.stderr
 
