@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from rmt_rank._lib.text import named, shown
 from rmt_rank.commands.aligned import Line, aligned, folded, wide
 from rmt_rank.inspection.meaning import LEVEL, meaning
-from rmt_rank.inspection.result import Inspection, MatrixReport
+from rmt_rank.inspection.result import COLUMNS, Inspection, MatrixReport
 
 __all__ = ["summary"]
 
@@ -25,18 +25,8 @@ _TOP = 40
 # Names that are listed for each reason.
 _LISTED = 3
 
-_PIPED: tuple[str, ...] = (
-    "shape",
-    "kind",
-    "null",
-    "effective_rank",
-    "expected",
-    "deficit",
-    "low",
-    "high",
-    "z",
-)
-_PIPED += ("p", "q", "where")
+# Columns of a pipe after the name.
+_PIPED = COLUMNS[1:]
 
 Results = Sequence[tuple[str, Inspection]]
 

@@ -54,6 +54,7 @@ from rmt_rank._lib.validation import (
 )
 from rmt_rank.inspection.nulls import Null, null_of
 from rmt_rank.inspection.tails import PowerLawTail, power_law_tail
+from rmt_rank.metrics import spectrum
 from rmt_rank.theory.gaussian.tracy_widom import tracy_widom
 from rmt_rank.theory.rectangular.law import RectangularLaw, rectangular_law
 
@@ -217,9 +218,7 @@ def _checked(singular_values: npt.ArrayLike, shape: Sequence[int]) -> tuple[int,
 
 
 def _entropy(squares: Array) -> float:
-    sigma = np.sqrt(squares)
-    share = sigma / sigma.sum()
-    return float(-np.sum(share * np.log(np.where(share > 0, share, 1))))
+    return float(spectrum.effective_rank(np.sqrt(squares)))
 
 
 def _gaussian(shape: tuple[int, int], field: str) -> Null:

@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._lib.validation import choice
+from rmt_rank.metrics import spectrum
 from rmt_rank.simulation.means.expected import expected_effective_rank
 from rmt_rank.theory.rectangular.one_layer import EntryStatistics, entry_statistics
 
@@ -121,10 +122,7 @@ def entropies(matrices: npt.NDArray[np.inexact]) -> Array:
     Singular values below 1e-8 of the largest lose their digits; an entropy changes by 1e-7 at most.
     """
     values = np.linalg.eigvalsh(matrices @ matrices.conj().swapaxes(-1, -2))
-    sigma = np.sqrt(np.maximum(values, 0))
-    total = sigma.sum(axis=-1, keepdims=True)
-    share = sigma / np.where(total > 0, total, 1)
-    return np.asarray(-np.sum(share * np.log(np.where(share > 0, share, 1)), axis=-1))
+    return np.asarray(spectrum.effective_rank(np.sqrt(np.maximum(values, 0))))
 
 
 def null_of(

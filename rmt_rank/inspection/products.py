@@ -28,6 +28,7 @@ from rmt_rank._lib.random import RNG, streams
 from rmt_rank._lib.validation import LARGEST_INTEGER, integer, sequence
 from rmt_rank.inspection.compare import Comparison, compare
 from rmt_rank.inspection.nulls import Null, _entries, _with_norms, entropies, resolve
+from rmt_rank.metrics import spectrum
 from rmt_rank.simulation.means.expected import expected_effective_rank
 from rmt_rank.simulation.products.sampling import sample_singular_values
 
@@ -143,8 +144,7 @@ def _widths(matrices: Sequence[Matrix]) -> tuple[int, ...]:
 
 
 def _entropy(sigma: Array) -> float:
-    share = sigma / sigma.sum()
-    return float(-np.sum(share * np.log(np.where(share > 0, share, 1))))
+    return float(spectrum.effective_rank(sigma))
 
 
 def compare_product(

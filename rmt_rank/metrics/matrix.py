@@ -23,6 +23,7 @@ from rmt_rank._lib.validation import real
 from rmt_rank.metrics import spectrum
 from rmt_rank.metrics.prepared import Prepared, prepared
 from rmt_rank.metrics.scaling import times_power_of_two, to_unit_scale
+from rmt_rank.metrics.shares import sum_of_others
 
 __all__ = [
     "RankMeasures",
@@ -292,7 +293,7 @@ def effective_rank_gradient(a: Any, *, power: float = 1, stack: bool = False) ->
     safe = xp.where(kept, sigma, xp.ones_like(sigma))
     ratio = safe / xp.where(kept, largest, safe)
     weights = xp.where(kept, ratio**power, xp.zeros_like(sigma))
-    others = spectrum.sum_of_others(xp, weights)[..., None]
+    others = sum_of_others(xp, weights)[..., None]
     p = weights / (1 + others)
     log_p = xp.log(xp.where(p > 0, weights, xp.ones_like(p))) - xp.log1p(others)
     entropy = -xp.sum(p * log_p, axis=-1, keepdims=True)

@@ -14,11 +14,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import array_api_compat
 import numpy as np
 
 from rmt_rank._lib.validation import choice, real
 from rmt_rank.metrics.prepared import Prepared, prepare
+from rmt_rank.metrics.shares import entropy, powers
 
 __all__ = [
     "condition_number",
@@ -34,18 +34,6 @@ __all__ = [
 ]
 
 RELATIVE_TO = ("sum", "max", "absolute")
-
-# Renyi orders nearer to 1 than this are written around Shannon's entropy, which they approach.
-NEAR_ONE = 0.5
-
-# Beyond these orders and powers only the largest normalised value matters, to rounding.
-_INFINITE_ORDER = 1e18
-_LARGEST_POWER = 1e30
-
-
-def _log(xp: Any, x: Any) -> Any:
-    """log(x), 0 at 0, where it is multiplied by 0; safe to differentiate."""
-    return xp.log(xp.where(x > 0, x, xp.ones_like(x)))
 
 
 def effective_rank(
@@ -104,69 +92,12 @@ def effective_rank(
         raise ValueError(f"eps must be >= 0 and <= 1, got {eps!r}")
     base = real("base", base, above=1)
     s = prepare(singular_values)
-    entropy = _entropy(s, power, order, eps)
+    found = entropy(s, power, order, eps)
     if exponentiate:
-        return s.finish(s.xp.exp(entropy))
+        return s.finish(s.xp.exp(found))
     if base != math.e:
-        entropy = entropy / math.log(base)
-    return s.finish(entropy, zero=-math.inf)
-
-
-def _powers(s: Prepared, power: float) -> Any:
-    """Values to a power > 0, with slope 0 at 0 even for powers below 1."""
-    if power >= 1:
-        return s.values if power == 1 else s.values ** min(power, _LARGEST_POWER)
-    zero = s.values == 0
-    safe = s.xp.where(zero, s.xp.ones_like(s.values), s.values)
-    return s.xp.where(zero, s.xp.zeros_like(safe), safe**power)
-
-
-def sum_of_others(xp: Any, weights: Any) -> Any:
-    """Sum of weights (..., k) without one of the largest, which is 1 and would round others off."""
-    place = xp.arange(weights.shape[-1], device=array_api_compat.device(weights))
-    largest = place == xp.argmax(weights, axis=-1)[..., None]
-    return xp.sum(xp.where(largest, xp.zeros_like(weights), weights), axis=-1)
-
-
-def _entropy(s: Prepared, power: float, order: float, eps: float) -> Any:
-    xp = s.xp
-    weights = _powers(s, power)
-    if order == 0:  # a value that rounds to 0 relative to the largest still counts
-        counted = (weights > 0) | (s.absolute > 0) if eps == 0 else s.absolute >= 0
-        return _log(xp, xp.sum(xp.astype(counted, weights.dtype), axis=-1))
-    if eps > 0:
-        return _entropy_of_shares(s, weights, order, eps)
-    others = sum_of_others(xp, weights)
-    log_total = xp.log1p(others)
-    if order == 1:
-        # log(total) - sum w log w / total: one logarithm a value, no rounding of the quotient
-        return log_total - xp.sum(weights * _log(xp, weights), axis=-1) / (1 + others)
-    if order > _INFINITE_ORDER:
-        return log_total
-    log_w = _log(xp, weights)
-    if abs(order - 1) < NEAR_ONE:
-        # sum p^q = 1 + sum p (p^(q-1) - 1)
-        p = weights / (1 + others)[..., None]
-        excess = xp.sum(p * xp.expm1((order - 1) * (log_w - log_total[..., None])), axis=-1)
-        return xp.log1p(excess) / (1 - order)
-    # w = 0 contributes nothing at any order > 0
-    terms = xp.where(weights > 0, xp.exp(order * log_w), xp.zeros_like(weights))
-    log_terms = xp.log1p(sum_of_others(xp, terms))
-    return (log_terms - order * log_total) / (1 - order)
-
-
-def _entropy_of_shares(s: Prepared, weights: Any, order: float, eps: float) -> Any:
-    """Entropy of an order > 0 of shares that eps > 0 is added to."""
-    xp = s.xp
-    p = weights / s.divisor(xp.sum(weights, axis=-1))[..., None] + eps
-    if order == 1:
-        return -xp.sum(p * _log(xp, p), axis=-1)
-    largest = xp.max(p, axis=-1)
-    if order > _INFINITE_ORDER:
-        return -xp.log(largest)
-    ratio = p / largest[..., None]
-    terms_sum = xp.sum(xp.exp(order * _log(xp, ratio)), axis=-1)
-    return xp.log(largest) * (order / (1 - order)) + xp.log(terms_sum) / (1 - order)
+        found = found / math.log(base)
+    return s.finish(found, zero=-math.inf)
 
 
 def renyi_effective_rank(singular_values: Any, order: float = 2, *, power: float = 1) -> Any:
@@ -218,7 +149,7 @@ def participation_ratio(singular_values: Any, *, power: float = 2) -> Any:
     """
     power = real("power", power, above=0)
     s = prepare(singular_values)
-    weights = _powers(s, power)
+    weights = powers(s, power)
     total, squares = s.xp.sum(weights, axis=-1), s.xp.sum(weights * weights, axis=-1)
     return s.finish(total * total / s.divisor(squares))
 
@@ -394,7 +325,7 @@ def energy_rank(singular_values: Any, delta: float = 0.01, *, power: float = 1) 
     power = real("power", power, above=0)
     s = prepare(singular_values)
     xp = s.xp
-    held = xp.cumulative_sum(xp.sort(_powers(s, power), axis=-1, descending=True), axis=-1)
+    held = xp.cumulative_sum(xp.sort(powers(s, power), axis=-1, descending=True), axis=-1)
     # divide by the last partial sum, so that the whole spectrum has the share 1
     lacking = held < (1 - delta) * held[..., -1:]
     return s.finish(1 + xp.sum(xp.astype(lacking, held.dtype), axis=-1))
