@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from rmt_rank.paper.experiments.findings import ENOUGH
+from rmt_rank.paper.experiments.judges import ENOUGH
 from rmt_rank.paper.figures.style import ground, ink
 
 __all__ = [

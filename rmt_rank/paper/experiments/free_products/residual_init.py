@@ -22,7 +22,8 @@ from rmt_rank.paper.experiments.experiment import (
     columns,
     over,
 )
-from rmt_rank.paper.experiments.findings import Finding, Verdict, decided, judge_drops, listed
+from rmt_rank.paper.experiments.findings import Finding, Verdict, decided, listed
+from rmt_rank.paper.experiments.judges import judge_drops
 from rmt_rank.simulation.products.residual_products import sample_residual_singular_values
 from rmt_rank.simulation.products.sampling import sample_singular_values
 from rmt_rank.theory.free_products.factors import GaussianFactor, ResidualFactor

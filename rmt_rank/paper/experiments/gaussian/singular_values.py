@@ -21,7 +21,8 @@ from rmt_rank.paper.experiments.experiment import (
     namespace_in,
     over,
 )
-from rmt_rank.paper.experiments.findings import Finding, decided, judge_over
+from rmt_rank.paper.experiments.findings import Finding, decided
+from rmt_rank.paper.experiments.judges import judge_over
 from rmt_rank.simulation.products.sampling import sample_singular_values
 from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 from rmt_rank.theory.gaussian.fuss_catalan import singular_value_law

@@ -27,15 +27,9 @@ from rmt_rank.paper.experiments.experiment import (
     columns,
     over,
 )
-from rmt_rank.paper.experiments.findings import (
-    SIGNIFICANCE,
-    Finding,
-    Verdict,
-    correlation,
-    decided,
-    listed,
-)
+from rmt_rank.paper.experiments.findings import Finding, Verdict, decided, listed
 from rmt_rank.paper.experiments.image_problems import images
+from rmt_rank.paper.experiments.judges import SIGNIFICANCE, correlation
 
 __all__ = ["EXPERIMENT", "Line", "line", "run", "verdict"]
 

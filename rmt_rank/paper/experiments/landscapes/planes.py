@@ -16,7 +16,8 @@ import numpy.typing as npt
 from scipy import stats
 
 from rmt_rank.paper.experiments.experiment import Arrays
-from rmt_rank.paper.experiments.findings import SIGNIFICANCE, Finding, Verdict, decided
+from rmt_rank.paper.experiments.findings import Finding, Verdict, decided
+from rmt_rank.paper.experiments.judges import SIGNIFICANCE
 
 __all__ = [
     "almost_always_lower",

@@ -23,7 +23,8 @@ from rmt_rank.paper.experiments.experiment import (
     over,
     shared_seed,
 )
-from rmt_rank.paper.experiments.findings import SIGNIFICANCE, Finding, Verdict, in_all
+from rmt_rank.paper.experiments.findings import Finding, Verdict, in_all
+from rmt_rank.paper.experiments.judges import SIGNIFICANCE
 from rmt_rank.simulation.means.expected_gram import (
     LARGEST_DEPTH_PER_WIDTH,
     gram_rank_by_formula,

@@ -11,15 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from rmt_rank.paper.experiments.findings import (
-    ENOUGH,
-    SIGNIFICANCE,
-    Finding,
-    Verdict,
-    decided,
-    in_all,
-    judge_converged,
-)
+from rmt_rank.paper.experiments.findings import Finding, Verdict, decided, in_all
+from rmt_rank.paper.experiments.judges import ENOUGH, SIGNIFICANCE, judge_converged
 
 __all__ = ["IN_SPAN", "REFERENCE", "judge"]
 

@@ -20,17 +20,8 @@ from rmt_rank.paper.experiments.experiment import (
     over,
     shared_seed,
 )
-from rmt_rank.paper.experiments.findings import (
-    ENOUGH,
-    Finding,
-    Verdict,
-    decided,
-    in_all,
-    judge_each,
-    judge_over,
-    judge_shift,
-    listed,
-)
+from rmt_rank.paper.experiments.findings import Finding, Verdict, decided, in_all, listed
+from rmt_rank.paper.experiments.judges import ENOUGH, judge_each, judge_over, judge_shift
 from rmt_rank.paper.experiments.trained.fitting import identity, references
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult

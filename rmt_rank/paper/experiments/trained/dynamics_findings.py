@@ -9,15 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from rmt_rank.paper.experiments.findings import (
-    ENOUGH,
-    SIGNIFICANCE,
-    Finding,
-    Verdict,
-    decided,
-    in_all,
-    judge_shift,
-)
+from rmt_rank.paper.experiments.findings import Finding, Verdict, decided, in_all
+from rmt_rank.paper.experiments.judges import ENOUGH, SIGNIFICANCE, judge_shift
 
 __all__ = ["MARGIN", "dips", "judge"]
 

@@ -25,7 +25,8 @@ from rmt_rank.networks.identities import (
 from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
 from rmt_rank.paper.experiments.experiment import Arrays, columns
-from rmt_rank.paper.experiments.findings import ENOUGH, Finding, judge_over, listed
+from rmt_rank.paper.experiments.findings import Finding, listed
+from rmt_rank.paper.experiments.judges import ENOUGH, judge_over
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult
 from rmt_rank.training.schedule import recording_schedule

@@ -35,16 +35,8 @@ from rmt_rank.paper.experiments.experiment import (
     over,
     shared_seed,
 )
-from rmt_rank.paper.experiments.findings import (
-    ENOUGH,
-    SIGNIFICANCE,
-    Finding,
-    Verdict,
-    decided,
-    in_all,
-    judge_over,
-    judge_shift,
-)
+from rmt_rank.paper.experiments.findings import Finding, Verdict, decided, in_all
+from rmt_rank.paper.experiments.judges import ENOUGH, SIGNIFICANCE, judge_over, judge_shift
 from rmt_rank.paper.experiments.trained.rates import at_best_rate
 from rmt_rank.training.ledger import Status
 from rmt_rank.training.result import TrainingResult

@@ -24,8 +24,9 @@ from rmt_rank.paper.experiments.experiment import (
     over,
     shared_seed,
 )
-from rmt_rank.paper.experiments.findings import Finding, judge_each, judge_over, listed
+from rmt_rank.paper.experiments.findings import Finding, listed
 from rmt_rank.paper.experiments.image_problems import image_problem
+from rmt_rank.paper.experiments.judges import judge_each, judge_over
 from rmt_rank.paper.experiments.trained.gram_blocks import (
     agreement,
     block_share,

@@ -27,12 +27,8 @@ from rmt_rank.paper.experiments.experiment import (
     over,
     shared_seed,
 )
-from rmt_rank.paper.experiments.findings import (
-    Finding,
-    in_all,
-    judge_each,
-    judge_shift,
-)
+from rmt_rank.paper.experiments.findings import Finding, in_all
+from rmt_rank.paper.experiments.judges import judge_each, judge_shift
 from rmt_rank.paper.experiments.trained.fitting import (
     change_beyond_two,
     descend_and_fit,

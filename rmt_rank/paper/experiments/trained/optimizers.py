@@ -17,14 +17,8 @@ from rmt_rank.paper.experiments.experiment import (
     grid,
     shared_seed,
 )
-from rmt_rank.paper.experiments.findings import (
-    Finding,
-    decided,
-    in_all,
-    judge_over,
-    judge_shift,
-    listed,
-)
+from rmt_rank.paper.experiments.findings import Finding, decided, in_all, listed
+from rmt_rank.paper.experiments.judges import judge_over, judge_shift
 from rmt_rank.paper.experiments.trained.fitting import identity, references
 from rmt_rank.paper.experiments.trained.rates import at_best_rate
 from rmt_rank.training.ledger import Status

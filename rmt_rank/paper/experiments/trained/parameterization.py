@@ -20,13 +20,8 @@ from rmt_rank.paper.experiments.experiment import (
     over,
     shared_seed,
 )
-from rmt_rank.paper.experiments.findings import (
-    Finding,
-    Verdict,
-    blocks,
-    judge_shift,
-    judge_trend,
-)
+from rmt_rank.paper.experiments.findings import Finding, Verdict
+from rmt_rank.paper.experiments.judges import blocks, judge_shift, judge_trend
 from rmt_rank.paper.experiments.trained.fitting import (
     SHOWN,
     change_beyond_two,

@@ -18,13 +18,8 @@ from rmt_rank.paper.experiments.experiment import (
     over,
     shared_seed,
 )
-from rmt_rank.paper.experiments.findings import (
-    Finding,
-    correlation,
-    in_all,
-    judge_correlation,
-    judge_shift,
-)
+from rmt_rank.paper.experiments.findings import Finding, in_all
+from rmt_rank.paper.experiments.judges import correlation, judge_correlation, judge_shift
 from rmt_rank.paper.experiments.trained.fitting import (
     SHOWN,
     judge_fitted,

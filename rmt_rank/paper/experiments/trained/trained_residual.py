@@ -22,14 +22,8 @@ from rmt_rank.paper.experiments.experiment import (
     over,
     shared_seed,
 )
-from rmt_rank.paper.experiments.findings import (
-    ENOUGH,
-    Finding,
-    Verdict,
-    judge_over,
-    judge_shift,
-    listed,
-)
+from rmt_rank.paper.experiments.findings import Finding, Verdict, listed
+from rmt_rank.paper.experiments.judges import ENOUGH, judge_over, judge_shift
 from rmt_rank.paper.experiments.trained.fitting import (
     SHOWN,
     fitted_depths,

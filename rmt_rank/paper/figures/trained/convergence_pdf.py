@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
-from rmt_rank.paper.experiments.findings import ENOUGH
+from rmt_rank.paper.experiments.judges import ENOUGH
 from rmt_rank.paper.figures.density import (
     best_window,
     density_grid,
