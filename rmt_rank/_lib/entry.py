@@ -8,7 +8,6 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 from rmt_rank._lib.text import shown
 
@@ -52,8 +51,8 @@ def _prepare_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            # it stays open until the process ends
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+            # a descriptor, which no `with` need close: the stream stays until the process ends
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 

@@ -9,8 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rmt_rank import __version__
 from rmt_rank._lib.array import BACKENDS, backend_of, makes_random_numbers, namespace
@@ -138,6 +137,10 @@ def _report(
     return FAILED if died or report.failures() else DONE
 
 
+# Fields of a context that are plain values, and can be sent to another process.
+_SETTINGS = ("depths", "widths", "samples", "field", "digits", "seed")
+
+
 class _Checked(NamedTuple):
     """Findings of a worker: the lines of a claim, and the Monte Carlo that they are about."""
 
@@ -156,8 +159,7 @@ def _submit(
         for claim in claims:
             yield _lines(claim, context)
         return
-    # neither modules nor functions of this process go to another one
-    settings = replace(context, xp=None, progress=None, chains={})  # type: ignore[arg-type]
+    settings = {name: getattr(context, name) for name in _SETTINGS}
     here = makes_random_numbers(context.xp)
     backend = "numpy" if here else backend_of(context.xp)
     futures = [
@@ -175,15 +177,11 @@ def _submit(
     context.progress("claims", len(claims), len(claims))
 
 
-def _check(name: str, settings: Context, backend: str) -> _Checked:
-    """Check a claim in a worker."""
-    context = replace(settings, xp=namespace(backend), progress=_no_progress, chains={})
+def _check(name: str, settings: dict[str, Any], backend: str) -> _Checked:
+    """Check a claim in a worker, which reports no progress."""
+    context = Context(**settings, xp=namespace(backend))
     (claim,) = (claim for claim in CLAIMS if claim.name == name)
     return _Checked(list(_lines(claim, context)), context.chains)
-
-
-def _no_progress(_what: str, _done: int, _total: int) -> None:
-    """Report nothing: the terminal belongs to the process that reports."""
 
 
 def _lines(claim: Claim, context: Context) -> Iterator[Evidence]:

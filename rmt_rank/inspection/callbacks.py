@@ -140,7 +140,7 @@ class RankCallback:
         ranks = self
         base: Any = _base("lightning.pytorch", "pytorch_lightning", name="Callback")
 
-        class LightningRanks(base):  # type: ignore[misc]  # a class of the library
+        class LightningRanks(base):  # type: ignore[misc]  # known at run time only
             def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
                 if trainer.is_global_zero and (found := ranks(pl_module, trainer.current_epoch)):
                     pl_module.log_dict(found, rank_zero_only=True)
@@ -164,7 +164,7 @@ class RankCallback:
         ranks, calls = self, iter(range(2**62))
         base: Any = _base("transformers", name="TrainerCallback")
 
-        class TransformersRanks(base):  # type: ignore[misc]  # a class of the library
+        class TransformersRanks(base):  # type: ignore[misc]  # known at run time only
             def on_log(
                 self,
                 args: Any,
@@ -200,7 +200,7 @@ class RankCallback:
         ranks = self
         base: Any = _base("keras.callbacks", name="Callback")
 
-        class KerasRanks(base):  # type: ignore[misc]  # a class of the library
+        class KerasRanks(base):  # type: ignore[misc]  # known at run time only
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
                 found = ranks(self.model, epoch)
                 if logs is not None:

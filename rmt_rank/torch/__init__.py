@@ -3,8 +3,10 @@
 It needs PyTorch (`pip install 'rmt_rank[torch]'`), and nothing else of the package imports it.
 """
 
+import importlib
+
 try:
-    import torch as _torch  # noqa: F401  # the check for PyTorch
+    importlib.import_module("torch")
 except ImportError as error:
     raise ImportError(
         "rmt_rank.torch needs PyTorch: pip install 'rmt_rank[torch]', or a build for your machine "

@@ -117,7 +117,7 @@ def _restore(layer: nn.Module, name: str, weight: nn.Parameter, names: tuple[str
     """
     plain = parametrize.type_before_parametrizations(layer)
     del layer.parametrizations[name]
-    if len(layer.parametrizations):  # type: ignore[arg-type]
+    if parametrize.is_parametrized(layer):
         layer._parameters[name] = weight
         return
     del layer.parametrizations

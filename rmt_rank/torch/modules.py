@@ -172,7 +172,7 @@ class OverparamConv2d(nn.Conv2d):
             dilation,
             groups,
             bias,
-            padding_mode,  # type: ignore[arg-type]
+            padding_mode,  # type: ignore[arg-type]  # PyTorch checks which words are allowed
             device=device,
             dtype=dtype,
         )

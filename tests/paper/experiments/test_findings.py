@@ -6,17 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rmt_rank.paper.experiments.findings import (
+from rmt_rank.paper.experiments.findings import Finding, Verdict, decided, in_all, listed
+from rmt_rank.paper.experiments.judges import (
     SIGNIFICANCE,
-    Finding,
-    Verdict,
-    decided,
-    in_all,
     judge_converged,
     judge_over,
     judge_shift,
     judge_trend,
-    listed,
     trend,
 )
 

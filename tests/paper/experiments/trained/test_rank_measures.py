@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from rmt_rank.paper.experiments.findings import Verdict, correlation, judge_correlation
+from rmt_rank.paper.experiments.findings import Verdict
+from rmt_rank.paper.experiments.judges import correlation, judge_correlation
 from rmt_rank.paper.experiments.trained import rank_measures
 
 xarray = pytest.importorskip("xarray", reason="xarray is not installed")
