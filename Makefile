@@ -27,7 +27,8 @@ pytest: $(VENV)/developed $(VENV)/installed
 		$(BIN)/pytest -m 'not slow' -n auto --dist loadfile
 
 test-slow: $(VENV)/developed $(VENV)/installed
-	RMT_RANK_INSTALLED=1 $(BIN)/pytest -m slow
+	RMT_RANK_INSTALLED=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
+		$(BIN)/pytest -m slow -n auto --dist loadfile
 
 benchmark: $(VENV)/developed $(VENV)/installed
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -P validation/benchmarks/run.py

@@ -80,8 +80,3 @@ def test_plain_sentences_pass(tmp_path):
         "There is no limit. The error is no larger than 1. It tells us so. What is it?\n"
     )
     assert findings(page) == []
-
-
-def test_the_checkout_is_clean(capsys):
-    code = main([])
-    assert (code, capsys.readouterr().out) == (0, "")
