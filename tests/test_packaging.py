@@ -1,4 +1,4 @@
-"""What a release consists of: one version, and one list of requirements."""
+"""One version, and one list of requirements, in all files of a release."""
 
 import re
 import tomllib
