@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := $(shell find rmt_rank -name '*.py' -o -name '*.cuh' -o -name py.typed)
 
-.PHONY: verify test check pytest test-slow benchmark gpu reference docs preprint readme clean
+.PHONY: verify test check pytest test-slow benchmark gpu reference docs preprint readme dist clean
 
 verify: $(VENV)/installed
 	$(BIN)/python -P -m rmt_rank.verify theorem1
@@ -50,6 +50,12 @@ readme: $(VENV)/bare
 docs: $(VENV)/documented $(VENV)/installed
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
+# what a release uploads: the source distribution and the wheel
+dist: $(VENV)/packaged
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+
 # the paper, by Typst; a second, and nothing of the package is needed
 preprint: $(VENV)/typeset
 	$(BIN)/python -P -c 'import typst; typst.compile("docs/preprint/main.typ", \
@@ -75,6 +81,10 @@ $(VENV)/developed: $(VENV)/depended
 
 $(VENV)/documented: $(VENV)/depended
 	$(PIP) install --group docs
+	touch $@
+
+$(VENV)/packaged: pyproject.toml | $(VENV)/created
+	$(PIP) install --group dist
 	touch $@
 
 $(VENV)/typeset: pyproject.toml | $(VENV)/created
