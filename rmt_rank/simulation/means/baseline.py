@@ -37,7 +37,7 @@ def baseline(
     Parameters
     ----------
     shape : (int, int)
-        Rows and columns, in either sequence.
+        Rows and columns, in either order.
     field : {"real", "complex"}, default "real"
         Field of the entries.
     power : float, default 1

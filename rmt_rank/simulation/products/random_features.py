@@ -260,7 +260,7 @@ def _small_gram(networks: _Networks, x: Any) -> Any:
     """Matrix with the spectrum of the cosine kernel, while features are in the cache.
 
     None for the linear kernel, and where lengths vanish or their squares may under- or overflow:
-    `gram_effective_rank` sees to all that.
+    `gram_effective_rank` handles these.
     """
     xp = networks.xp
     if networks.kernel != "cosine":

@@ -60,15 +60,15 @@ class LimitMeasures:
     Attributes
     ----------
     effective_rank : ndarray or float64
-        Of the measure less log(N), in nats.
+        Limit of the measure less log(N), in nats.
     roy_vetterli_rank : ndarray or float64
-        Of the measure over N.
+        Limit of the measure over N.
     gram_effective_rank : ndarray or float64
-        Of the measure less log(N), in nats.
+        Limit of the measure less log(N), in nats.
     renyi_effective_rank, participation_ratio : ndarray or float64
-        Of the measure over N.
+        Limit of the measure over N.
     threshold_rank, stable_rank, nuclear_norm, energy_rank : ndarray or float64
-        Of the measure over N.
+        Limit of the measure over N.
     """
 
     effective_rank: Any

@@ -251,7 +251,7 @@ def dual_of(given: str | Callable[[Any], Any] | Activation) -> Dual:
 
 
 def _frequency(found: Activation) -> float | None:
-    """Omega of sin(omega x), which the name rounds and the slope at 0 does not."""
+    """Omega of sin(omega x), from the slope at 0, because the name rounds it."""
     if not found.name.startswith("sine") or found.derivative is None:
         return None
     omega = float(np.asarray(found.derivative(np.zeros(1)))[0])
