@@ -27,14 +27,16 @@ Altogether the functions have errors of about 1e-10, far below any standard erro
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from rmt_rank._lib.array import namespace_of
+from rmt_rank._lib.array import makes_random_numbers, namespace_of
 
 __all__ = ["POWERS", "conditional_means", "log_mean", "log_mean_power"]
 
@@ -49,24 +51,32 @@ _SHAPE = 8
 _STEP = 0.4
 _T = np.exp(np.arange(-16.0, 46.0, _STEP))
 _Q = (1 + _T / _SHAPE) ** -_SHAPE
+# P decreases.  For most products it is negligible at the end of the first part, t = exp(6), or of
+# the second, exp(16), and then so is the rest of the integral.
+_PARTS = (0, 55, 80, len(_T))
+_NEGLIGIBLE = 1e-13
 # So many factors 1 + t p_i/a are one polynomial, whose coefficients are positive; t^8 is a float.
 _FACTORS = 8
 _POWERS_OF_T = _T ** np.arange(_FACTORS + 1)[:, np.newaxis]
-# Numbers in an array at once.
-_AT_ONCE = 2**22
+# Numbers in an array at once: on the host they fit the second-level cache.
+_AT_ONCE, _ON_DEVICE = 2**16, 2**22
 
 
 def log_mean(widths: Sequence[int], field: str) -> float:
     """E log |W g|^2 for layers of these widths."""
     a, N = _shape(field), min(widths)
-    return math.fsum(float(special.digamma(a * n)) - math.log(a * N) for n in widths)
+    return math.fsum(
+        layers * (float(special.digamma(a * n)) - math.log(a * N))
+        for n, layers in Counter(widths).items()
+    )
 
 
 def log_mean_power(widths: Sequence[int], field: str, s: float) -> float:
     """Logarithm of E |W g|^(2s) for layers of these widths."""
     a, N = _shape(field), min(widths)
     return math.fsum(
-        math.lgamma(a * n + s) - math.lgamma(a * n) - s * math.log(a * N) for n in widths
+        layers * (math.lgamma(a * n + s) - math.lgamma(a * n) - s * math.log(a * N))
+        for n, layers in Counter(widths).items()
     )
 
 
@@ -85,7 +95,7 @@ def conditional_means(values: Any, field: str) -> list[Any]:
     list of array, shape (samples,)
     """
     xp = namespace_of(values)
-    rows = max(1, _AT_ONCE // len(_T))
+    rows = (_ON_DEVICE if makes_random_numbers(xp) else _AT_ONCE) // len(_T)
     parts = [
         _means(xp, values[i : i + rows, :], _shape(field)) for i in range(0, len(values), rows)
     ]
@@ -95,22 +105,32 @@ def conditional_means(values: Any, field: str) -> list[Any]:
 def _means(xp: Any, values: Any, a: float) -> list[Any]:
     squares = values * values
     size = xp.mean(squares, axis=1)
-    scaled = squares / (size * (a * squares.shape[1]))[:, None]
-    difference = xp.asarray(_Q) - _transform(xp, scaled, a)
+    factors = _polynomials(xp, squares / (size * (a * squares.shape[1]))[:, None])
+    parts = []
+    for begin, end in pairwise(_PARTS):
+        transform = _transform(xp, factors, begin, end, a)
+        parts.append(xp.asarray(_Q[begin:end]) - transform)
+        if float(xp.max(transform[:, -1])) < _NEGLIGIBLE:
+            break
+    difference = xp.concat(parts, axis=1)
+    t = _T[: difference.shape[1]]
     found = []
     for s in POWERS:
         if s == 0:
             integral = xp.sum(difference, axis=1) * _STEP
             found.append(xp.log(size) + (special.digamma(_SHAPE) - math.log(_SHAPE)) + integral)
         else:
-            weights = _STEP * s / math.gamma(1 - s) * _T**-s
+            weights = xp.asarray(_STEP * s / math.gamma(1 - s) * t**-s)
             mean = math.exp(math.lgamma(_SHAPE + s) - math.lgamma(_SHAPE)) * _SHAPE**-s
-            found.append(size**s * (mean + difference @ xp.asarray(weights)))
+            found.append(size**s * (mean + difference @ weights))
     return found
 
 
-def _transform(xp: Any, p: Any, a: float) -> Any:
-    """prod (1 + t p_i)^(-a) at every t, shape (samples, t); p has the shape (samples, N)."""
+def _polynomials(xp: Any, p: Any) -> Any:
+    """Coefficients of polynomials of degree 8 whose product is prod (1 + t p_i).
+
+    p has the shape (samples, N), and the result (samples, factors, 9).
+    """
     samples, n = p.shape
     p = xp.concat([p, xp.zeros((samples, -n % _FACTORS), dtype=p.dtype)], axis=1)
     p = xp.reshape(p, (samples, -1, _FACTORS))
@@ -119,10 +139,15 @@ def _transform(xp: Any, p: Any, a: float) -> Any:
     for k in range(_FACTORS):
         shifted = xp.concat([zero, p[..., k : k + 1] * coefficients], axis=2)
         coefficients = xp.concat([coefficients, zero], axis=2) + shifted
-    columns, product = xp.asarray(_POWERS_OF_T), 1.0
+    return coefficients
+
+
+def _transform(xp: Any, factors: Any, begin: int, end: int, a: float) -> Any:
+    """P at some t, from the coefficients of polynomials; shape (samples, end - begin)."""
+    columns, product = xp.asarray(_POWERS_OF_T[:, begin:end]), 1.0
     with np.errstate(over="ignore"):  # where the product overflows, its inverse is 0
-        for i in range(coefficients.shape[1]):
-            product = product * (coefficients[:, i, :] @ columns)
+        for i in range(factors.shape[1]):
+            product = product * (factors[:, i, :] @ columns)
     return 1 / (xp.sqrt(product) if a == 0.5 else product)
 
 
