@@ -23,6 +23,8 @@ __all__ = ["read"]
 # Bytes of the values of metadata by type; 8 is a string and 9 an array.
 _SCALARS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 _STRING, _ARRAY = 8, 9
+# Names of values have fewer bytes by the format; a header with the largest vocabularies has 20 MiB.
+_LONGEST_NAME, _LARGEST_HEADER = 2**16, 2**26
 _PLAIN = {
     "F64": "float64",
     "F32": "float32",
@@ -42,6 +44,8 @@ class _Header:
         self.file, self.size = file, size
 
     def number(self, form: str) -> int:
+        if self.file.tell() > _LARGEST_HEADER:
+            raise ValueError(f"its header is longer than {_LARGEST_HEADER >> 20} MiB")
         content = self.file.read(struct.calcsize(form))
         try:
             (value,) = struct.unpack(form, content)
@@ -56,8 +60,8 @@ class _Header:
 
     def text(self) -> str:
         length = self.number("<Q")
-        if length > self.size - self.file.tell():
-            raise ValueError(f"its header claims {length} bytes, but the file has {self.size}")
+        if length >= _LONGEST_NAME:
+            raise ValueError(f"its header claims {length} bytes for a name")
         return self.file.read(length).decode("utf-8", "replace")
 
     def value(self) -> int | None:

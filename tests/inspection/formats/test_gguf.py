@@ -131,6 +131,25 @@ FILES = {
 }
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        header(tensors=struct.pack("<Q", 2**33)),
+        header(number=2**60),
+        header(count=2**60),
+        header(struct.pack("<Q", 1) + b"k" + struct.pack("<IIQ", 9, 8, 2**60), 1),
+    ],
+    ids=["a long name", "tensors", "values", "strings"],
+)
+def test_headers_that_never_end_are_refused(read, tmp_path, content, monkeypatch):
+    monkeypatch.setattr("rmt_rank.inspection.formats.gguf._LARGEST_HEADER", 2**12)
+    with (tmp_path / "x.gguf").open("wb") as file:
+        file.write(content)
+        file.truncate(2**40)  # the hole takes no space; zeros are empty names and values
+    (why,) = read(tmp_path / "x.gguf").errors.values()
+    assert "for a name" in why or "its header is longer than" in why
+
+
 @pytest.mark.parametrize("case", FILES)
 def test_impossible_headers_are_one_error(read, tmp_path, case):
     content, why = FILES[case]
