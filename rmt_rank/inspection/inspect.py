@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._lib.random import RNG, streams
+from rmt_rank._lib.reasons import reason
 from rmt_rank._lib.validation import boolean, integer, shown
 from rmt_rank.inspection import location
 from rmt_rank.inspection.chains import Named, attention_products
@@ -178,15 +179,21 @@ def inspect(
                 continue
             if progress is not None:
                 progress(found.name, (step + share) / len(sources))
+            before = earliest.get(found.name)
+            try:
+                report = _report(found, names, count, stream, first.get(found.name), located)
+                reports.append(replace(report, step=step))
+                if before is not None:
+                    change = _change(found, before, names, count, stream, located)
+                    if change is not None:
+                        reports.append(replace(change, step=step))
+            except (MemoryError, ArithmeticError, ValueError) as error:
+                # a decomposition that fails costs no other matrix
+                skipped.append(Skipped(found.name, reason(error), error=True))
+                continue
             known.append(Named(found.name, found.kind, _shape(found.matrix)))
-            report = _report(found, names, count, stream, first.get(found.name), located)
-            reports.append(replace(report, step=step))
             if several and step == 0 and len(sources) > 1:
                 earliest[found.name] = found.matrix
-            elif (before := earliest.get(found.name)) is not None:
-                change = _change(found, before, names, count, stream, located)
-                if change is not None:
-                    reports.append(replace(change, step=step))
         chains = find_products(asked, known, heads, kv_heads)
         again = functools.partial(_only_matrices, read, each)
         for product in product_reports(chains, again, usable or ["gaussian"], count, next(random)):
@@ -263,7 +270,7 @@ def _report(
     initial: npt.NDArray[Any] | None,
     located: bool,
 ) -> MatrixReport:
-    matrix = _wide(found.matrix)
+    matrix, exponent = _wide(found.matrix)
     values = np.asarray(np.linalg.svd(matrix, compute_uv=False), dtype=np.float64)
     rank = float(spectrum.effective_rank(values))
     comparisons = []
@@ -281,13 +288,15 @@ def _report(
         comparison = compare(rank, null_of(law, matrix, stream, draws))
         comparisons.append(replace(comparison, null=name))
     rows, columns = found.matrix.shape
+    with np.errstate(over="ignore"):  # entries near the largest float
+        sizes = np.ldexp(values, exponent)
     return MatrixReport(
         found.name,
         found.kind,
         (rows, columns),
         found.stored,
         found.note,
-        values,
+        sizes,
         rank,
         tuple(comparisons),
         *_place(values, matrix, stream, located),
@@ -307,22 +316,26 @@ def _place(
     return found.where, found.spikes
 
 
-def _wide(matrix: npt.NDArray[Any]) -> npt.NDArray[np.inexact]:
-    """In double precision, with no more rows than columns, and the largest entry near 1."""
+def _wide(matrix: npt.NDArray[Any]) -> tuple[npt.NDArray[np.inexact], int]:
+    """In double precision, with no more rows than columns, over 2^e; and e.
+
+    The largest part of an entry is then between 1/2 and 1.
+    """
     kind = np.complex128 if np.iscomplexobj(matrix) else np.float64
-    full = np.asarray(matrix, dtype=kind)
+    parts = np.ascontiguousarray(matrix, dtype=kind).view(np.float64)
+    exponent = int(np.frexp(np.abs(parts).max())[1])
     # a power of two changes no digit; squares neither over- nor underflow
-    full = np.ldexp(full, -int(np.frexp(np.abs(full).max())[1])) if kind is np.float64 else full
-    return full if full.shape[0] <= full.shape[1] else full.T
+    full = np.ldexp(parts, -exponent).view(kind)
+    return (full if full.shape[0] <= full.shape[1] else full.T), exponent
 
 
 def _with_checkpoint(
     rank: float, matrix: npt.NDArray[np.inexact], initial: npt.NDArray[Any] | None
 ) -> Comparison:
     """Compare with the initial weights; the deviation is that of a Gaussian initialisation."""
-    if initial is None or _why_not(initial) or _wide(initial).shape != matrix.shape:
+    if initial is None or _why_not(initial) or sorted(initial.shape) != list(matrix.shape):
         return _unknown(_CHECKPOINT, rank)
-    start = float(spectrum.effective_rank(np.linalg.svd(_wide(initial), compute_uv=False)))
+    start = float(spectrum.effective_rank(np.linalg.svd(_wide(initial)[0], compute_uv=False)))
     gaussian = null_of("gaussian", matrix, np.random.default_rng(0), None)
     # no draws: the deviation belongs to a normal law around the initial rank
     return compare(rank, replace(gaussian, name=_CHECKPOINT, mean=start, error=0.0, draws=None))

@@ -153,9 +153,14 @@ def _of_tensor(
         if min(part.shape) == 1:
             yield Skipped(full, f"it has one {_thin(part)}, so that its rank is 1")
             continue
-        matrix = _precise(part)
+        try:
+            matrix = _precise(part)
+            finite = bool(np.isfinite(matrix).all())
+        except MemoryError as error:
+            yield Skipped(full, reason(error), error=True)
+            continue
         del part
-        if not np.isfinite(matrix).all():
+        if not finite:
             yield Skipped(full, "it holds nan or infinity")
             continue
         yield NamedMatrix(full, kind, matrix, stored, name, tensor.layer.init, found.note)

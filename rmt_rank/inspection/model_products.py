@@ -9,6 +9,7 @@ from typing import Any
 import numpy.typing as npt
 
 from rmt_rank._lib.random import RNG
+from rmt_rank._lib.reasons import reason
 from rmt_rank._lib.validation import shown
 from rmt_rank.inspection.chains import (
     Named,
@@ -105,8 +106,8 @@ def _report(
     factors = [factor.of(kept[factor.name]) for factor in product.factors]
     try:
         found = compare_product(factors, nulls=nulls, draws=draws, rng=rng)
-    except (ValueError, FloatingPointError) as error:
-        return Skipped(product.name, f"it is not compared: {error}")
+    except (ValueError, ArithmeticError, MemoryError) as error:
+        return Skipped(product.name, f"it is not compared: {reason(error)}")
     names = [*nulls, HAAR]
     return MatrixReport(
         product.name,
