@@ -19,7 +19,7 @@ from rmt_rank._lib.validation import boolean, integer, shown
 from rmt_rank.inspection import location
 from rmt_rank.inspection.chains import Named, attention_products
 from rmt_rank.inspection.compare import Comparison, compare
-from rmt_rank.inspection.matrices import NamedMatrix, matrices
+from rmt_rank.inspection.matrices import NamedMatrix, matrices, scaled
 from rmt_rank.inspection.model_products import (
     find_products,
     product_reports,
@@ -317,15 +317,8 @@ def _place(
 
 
 def _wide(matrix: npt.NDArray[Any]) -> tuple[npt.NDArray[np.inexact], int]:
-    """In double precision, with no more rows than columns, over 2^e; and e.
-
-    The largest part of an entry is then between 1/2 and 1.
-    """
-    kind = np.complex128 if np.iscomplexobj(matrix) else np.float64
-    parts = np.ascontiguousarray(matrix, dtype=kind).view(np.float64)
-    exponent = int(np.frexp(np.abs(parts).max())[1])
-    # a power of two changes no digit; squares neither over- nor underflow
-    full = np.ldexp(parts, -exponent).view(kind)
+    """As `scaled`, with no more rows than columns."""
+    full, exponent = scaled(matrix)
     return (full if full.shape[0] <= full.shape[1] else full.T), exponent
 
 

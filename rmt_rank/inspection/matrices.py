@@ -16,7 +16,7 @@ from rmt_rank.inspection.plan import Plan, Shapes, plan
 from rmt_rank.inspection.scales import Scales
 from rmt_rank.inspection.tensor import Skipped, Tensor
 
-__all__ = ["NamedMatrix", "matrices"]
+__all__ = ["NamedMatrix", "matrices", "scaled"]
 
 Array = npt.NDArray[Any]
 
@@ -176,6 +176,18 @@ def _precise(part: Array) -> Array:
         return np.ascontiguousarray(part)
     wide = part.dtype.itemsize > 4
     return np.ascontiguousarray(part, dtype=np.float64 if wide else np.float32)
+
+
+def scaled(matrix: Array) -> tuple[npt.NDArray[np.inexact], int]:
+    """Return a matrix in double precision over 2^e, and e.
+
+    The largest part of an entry is between 1/2 and 1, unless all are 0: squares and products
+    neither over- nor underflow, and a power of two changes no digit.
+    """
+    kind = np.complex128 if np.iscomplexobj(matrix) else np.float64
+    parts = np.ascontiguousarray(matrix, dtype=kind).view(np.float64)
+    exponent = int(np.frexp(np.abs(parts).max())[1])
+    return np.ldexp(parts, -exponent).view(kind), exponent
 
 
 def split(values: Array, found: Plan) -> Iterator[tuple[str, str, Array]]:
