@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from rmt_rank._lib.random import RNG, streams
 from rmt_rank._lib.reasons import reason
-from rmt_rank._lib.validation import boolean, integer, shown
+from rmt_rank._lib.validation import boolean, integer, sequence, shown, string
 from rmt_rank.inspection import location
 from rmt_rank.inspection.chains import Named, attention_products
 from rmt_rank.inspection.compare import Comparison, compare
@@ -136,15 +136,17 @@ def inspect(
     """
     names = _names(nulls, initial)
     count = None if draws is None else integer("draws", draws, at_least=8, at_most=10**6)
-    if select is not None and not callable(select):
-        raise TypeError(f"select must be callable, got {shown(select)}")
+    for argument, value in (("select", select), ("progress", progress)):
+        if value is not None and not callable(value):
+            raise TypeError(f"{argument} must be callable, got {shown(value)}")
+    of_groups = _groups(groups)
     with_embeddings, located = boolean("embeddings", embeddings), boolean("locate", locate)
     random = streams(rng)
 
-    def read(each: Any) -> Iterator[tuple[NamedMatrix | Skipped, float]]:
-        known = list(tensors(each))
+    def read(each: Any, name: str = "source") -> Iterator[tuple[NamedMatrix | Skipped, float]]:
+        known = list(tensors(each, name))
         before = _shares(known)
-        for found in matrices(known, embeddings=with_embeddings, groups=groups):
+        for found in matrices(known, embeddings=with_embeddings, groups=of_groups):
             if isinstance(found, Skipped):
                 yield found, 0.0
             elif select is None or select(found.name):
@@ -153,6 +155,8 @@ def inspect(
     asked = require_products(products)
     if heads is not None:
         attention_products([], heads, kv_heads=kv_heads)
+    elif kv_heads is not None:
+        raise ValueError(f"kv_heads needs heads=, got kv_heads={shown(kv_heads)}")
     usable = [name for name in names if name not in (_INIT, _CHECKPOINT)]
     several = isinstance(source, list | tuple)
     sources = list(source) if several else [source]
@@ -162,7 +166,7 @@ def inspect(
     earliest: dict[str, npt.NDArray[Any]] = {}
     reports: list[MatrixReport] = []
     skipped: list[Skipped] = []
-    for found, _ in read(initial) if initial is not None else ():
+    for found, _ in read(initial, "initial") if initial is not None else ():
         if isinstance(found, NamedMatrix):
             first[found.name] = found.matrix
         elif found.error:
@@ -219,11 +223,18 @@ def _shape(matrix: npt.NDArray[Any]) -> tuple[int, int]:
     return rows, columns
 
 
+def _groups(groups: Any) -> dict[str, int]:
+    """Numbers of groups by name; TypeError or ValueError if they are not positive integers."""
+    if groups is None:
+        return {}
+    if not isinstance(groups, Mapping):
+        raise TypeError(f"groups must be a mapping of names to integers, got {shown(groups)}")
+    return {name: integer("groups", count, at_least=1) for name, count in groups.items()}
+
+
 def _names(nulls: Sequence[str], initial: Any) -> tuple[str, ...]:
     """The null models' names as given; ValueError for one that does not exist."""
-    if isinstance(nulls, str) or not isinstance(nulls, Sequence):
-        raise TypeError(f"nulls must be a sequence of names, got {shown(nulls)}")
-    names = list(dict.fromkeys(nulls))
+    names = list(dict.fromkeys(string("nulls", each) for each in sequence("nulls", nulls, "names")))
     for name in names:
         if name not in (_INIT, _CHECKPOINT):
             resolve(name)

@@ -229,17 +229,35 @@ def test_plot():
         ({"nulls": ["checkpoint"]}, ValueError, "needs initial="),
         ({"nulls": []}, ValueError, "nulls must name a null model"),
         ({"draws": 7}, ValueError, "draws"),
-        ({"products": "all"}, TypeError, "products must be a boolean or lists of names"),
+        ({"products": "all"}, TypeError, "products must be a sequence of lists of names"),
+        ({"products": np.array(3)}, TypeError, "products must be a sequence of lists of names"),
+        ({"products": {}}, TypeError, "products must be a sequence of lists of names"),
+        ({"products": [["a", 3]]}, TypeError, "products must be a string"),
         ({"products": [["a"]]}, TypeError, "at least two names"),
         ({"heads": 0}, ValueError, "heads"),
         ({"heads": 4, "kv_heads": 3}, ValueError, "kv_heads must divide heads"),
+        ({"kv_heads": 4}, ValueError, "kv_heads needs heads="),
         ({"select": "a"}, TypeError, "select must be callable"),
+        ({"progress": True}, TypeError, "progress must be callable"),
+        ({"groups": "abc"}, TypeError, "groups must be a mapping"),
+        ({"groups": {"w": "abc"}}, TypeError, "groups must be an integer"),
+        ({"groups": {"w": 0}}, ValueError, "groups must be an integer >= 1"),
+        ({"nulls": range(10**12)}, ValueError, "nulls must be smaller"),
+        ({"nulls": [b"gaussian"]}, TypeError, "nulls must be a string"),
+        ({"initial": 3.0}, ValueError, "initial must have at least 1 axis"),
+        ({"initial": "\ud800"}, ValueError, "initial must be a path"),
         ({"rng": "a"}, TypeError, "rng"),
     ],
 )
 def test_bad_arguments(arguments, error, message):
     with pytest.raises(error, match=message):
         inspect(layers(), **arguments)
+
+
+@pytest.mark.parametrize("source", [3.0, True, 2j, np.float64(1), [0] * 10**6], ids=type)
+def test_numbers_are_not_models(source):
+    with pytest.raises(ValueError, match="source must have at least 1 axis"):
+        inspect(source)
 
 
 def test_an_empty_list():
