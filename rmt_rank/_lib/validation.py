@@ -264,6 +264,19 @@ def integer_widths(widths: Any) -> tuple[int, ...]:
     return integers("widths", widths, at_least=1, fewest=2, at_most=LARGEST_INTEGER)
 
 
+def broadcast(**arrays: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], ...]:
+    """Return arrays broadcast to one shape; ValueError that names them if they have none."""
+    try:
+        return np.broadcast_arrays(*arrays.values())
+    except ValueError:
+        *names, last = arrays
+        *shapes, last_shape = (str(array.shape) for array in arrays.values())
+        raise ValueError(
+            f"{', '.join(names)} and {last} must broadcast, got the shapes {', '.join(shapes)} and "
+            f"{last_shape}"
+        ) from None
+
+
 def choice(name: str, value: object, allowed: Iterable[str]) -> str:
     """Return value if it is one of the allowed strings; ValueError otherwise."""
     allowed = tuple(allowed)

@@ -19,10 +19,10 @@ from rmt_rank.inspection.compare import compare
 from rmt_rank.inspection.nulls import Null
 from rmt_rank.inspection.result import Inspection, MatrixReport
 from rmt_rank.metrics.gram import gram_effective_rank, gram_matrix
-from rmt_rank.simulation.means.expected_gram import (
+from rmt_rank.simulation.means.expected_gram import expected_gram_effective_rank
+from rmt_rank.simulation.means.gram_formulas import (
     FEWEST_SAMPLES_PER_WIDTH,
     LARGEST_DEPTH_PER_WIDTH,
-    expected_gram_effective_rank,
 )
 from rmt_rank.simulation.products.chain import LARGEST_DEPTH
 from rmt_rank.simulation.products.random_features import KERNELS, sample_gram_effective_ranks

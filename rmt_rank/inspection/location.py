@@ -14,7 +14,7 @@ Split.  The effective rank of the p - k values that are left is compared with th
 (p - k) x (n - k) matrix: the difference is the bulk's part of the deficit, what remains once the
 spikes are removed.  The other part, deficit less bulk, is due to the spikes.
 
-The word is, in this sequence,
+The word is, in this order,
 
 - tail, if five values or more are spikes, the bulk's part is significant as well, and the squared
   singular values have a power law tail that is preferred to an exponential one and has a bootstrap
@@ -89,7 +89,7 @@ class Location:
     deficit, spikes_deficit, bulk_deficit : float
         Null model's expected effective rank less the matrix's, in nats, and its two parts.
     z, p : float
-        Of the bulk's part: over its standard deviation, and two-sided.
+        The bulk's part over its standard deviation, and its two-sided p.
     tail : PowerLawTail or None
         The power law, where one was fitted.
     """
@@ -122,7 +122,7 @@ def locate(
     Parameters
     ----------
     singular_values : array_like of float, shape (p,)
-        All singular values of the matrix, in any sequence, not all 0.
+        All singular values of the matrix, in any order, not all 0.
     shape : (int, int)
         Its shape, at least 4 x 4, of which p is the smaller side.
     null : Null, optional

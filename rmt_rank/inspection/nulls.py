@@ -86,7 +86,7 @@ class Null:
     name : str
         The null model.
     mean, standard_deviation : float
-        Of the effective rank, an entropy in nats.
+        Mean and standard deviation of the effective rank, an entropy in nats.
     error : float
         Error of the mean: a standard error where matrices were drawn, and the size of the terms
         that are left out of a formula.

@@ -42,9 +42,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import polynomial
-from scipy import optimize, special
+from scipy import special
 
 from rmt_rank._lib.validation import real_array, shown
+from rmt_rank.theory.numerics.monotone_root import root
 
 __all__ = ["Curve", "checked_widths", "curve_of"]
 
@@ -157,7 +158,7 @@ class Curve:
         """t at the upper end of the support."""
         L, y = self.depth, self.smallest
         # one term is enough for > 0 at the upper bound, all equal to it for < 0 at the lower
-        return 1 + _root(lambda w: float(self.slope(1 + w)), 0.9 / L, 1.1 * math.sqrt(1 + y))
+        return 1 + root(lambda w: float(self.slope(1 + w)), 0.9 / L, 1.1 * math.sqrt(1 + y))
 
     @cached_property
     def log_edges(self) -> tuple[float, float]:
@@ -166,7 +167,7 @@ class Curve:
         if y == 0:
             return -math.inf, float(self.log_ratio(top))
         part = 1 / (2 * (L + 1) * (1 + math.sqrt(y)))
-        bottom = -_root(lambda x: float(self.slope(-x)), part * y, y / 2)
+        bottom = -root(lambda x: float(self.slope(-x)), part * y, y / 2)
         return float(self.log_ratio(bottom)), float(self.log_ratio(top))
 
     def tau(self, log_ratio: Array) -> Array:
@@ -291,11 +292,6 @@ class Curve:
         q = self.from_log_ratio(log_ratio).imag
         weights = q * rise
         return Quadrature(log_ratio, weights / weights.sum(), decay)
-
-
-def _root(function: Callable[[float], float], low: float, high: float) -> float:
-    root: float = optimize.brentq(function, low, high, xtol=1e-15 * low, rtol=1e-15)
-    return root
 
 
 def _newton(t: Complex, step: Callable[[Complex, npt.NDArray[np.intp]], Complex]) -> Complex:
