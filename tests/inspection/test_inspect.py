@@ -41,6 +41,18 @@ def test_rows():
     assert [each.name for each in found.skipped] == ["bias"]
 
 
+@pytest.mark.parametrize("smallest", [1e-1, 1e-4, 1e-5, 1e-9, 0])
+def test_singular_values_near_a_singular_matrix(smallest):
+    rng = np.random.default_rng(8)
+    left, right = (np.linalg.qr(rng.normal(size=(side, 12)))[0] for side in (12, 30))
+    values = np.r_[np.linspace(1, 0.2, 11), smallest]
+    found = inspect((left * values) @ right.T, nulls=["gaussian"]).matrices[0]
+    # the error of a square is some 12 units of rounding, and its root is at least 1e-5
+    sigma = found.singular_values / found.singular_values[0]
+    assert sigma == pytest.approx(values, abs=12 * 2.2e-16 / 1e-5)
+    assert found.effective_rank == pytest.approx(float(effective_rank(np.diag(values))), abs=1e-9)
+
+
 def test_q_values_are_those_of_scipy_for_each_null_model():
     rows = inspect(layers() | {"b": np.random.default_rng(1).normal(size=(40, 40))}).rows()
     for null in ("gaussian", "shuffle"):
