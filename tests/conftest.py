@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import runpy
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import threading
 import time
 import types
 from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import ClassVar
 
 import array_api_compat
@@ -277,3 +279,14 @@ def in_threads():
         return [future.result() for future in futures]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """Chromium without a window."""
+    module = runpy.run_path(Path(__file__).with_name("chromium.py"))
+    if module["BROWSER"] is None:
+        pytest.skip("there is no Chromium: install the package chromium")
+    found = module["Browser"](tmp_path_factory.mktemp("browser"))
+    yield found
+    found.close()
