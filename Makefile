@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := $(shell find rmt_rank -name '*.py' -o -name '*.cuh' -o -name py.typed)
 
-.PHONY: verify test check pytest test-slow benchmark gpu reference docs preprint readme clean
+.PHONY: verify test check pytest test-slow benchmark gpu reference docs preprint readme dist clean
 
 verify: $(VENV)/installed
 	$(BIN)/python -P -m rmt_rank.verify theorem1
@@ -27,7 +27,8 @@ pytest: $(VENV)/developed $(VENV)/installed
 		$(BIN)/pytest -m 'not slow' -n auto --dist loadfile
 
 test-slow: $(VENV)/developed $(VENV)/installed
-	RMT_RANK_INSTALLED=1 $(BIN)/pytest -m slow
+	RMT_RANK_INSTALLED=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
+		$(BIN)/pytest -m slow -n auto --dist loadfile
 
 benchmark: $(VENV)/developed $(VENV)/installed
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -P validation/benchmarks/run.py
@@ -48,6 +49,12 @@ readme: $(VENV)/bare
 
 docs: $(VENV)/documented $(VENV)/installed
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+# what a release uploads: the source distribution and the wheel
+dist: $(VENV)/packaged
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
 
 # the paper, by Typst; a second, and nothing of the package is needed
 preprint: $(VENV)/typeset
@@ -74,6 +81,10 @@ $(VENV)/developed: $(VENV)/depended
 
 $(VENV)/documented: $(VENV)/depended
 	$(PIP) install --group docs
+	touch $@
+
+$(VENV)/packaged: pyproject.toml | $(VENV)/created
+	$(PIP) install --group dist
 	touch $@
 
 $(VENV)/typeset: pyproject.toml | $(VENV)/created

@@ -34,6 +34,16 @@ def oldest(session: nox.Session) -> None:
     _pytest(session, "-m", "not slow", *silent)
 
 
+@nox.session(python=PYTHONS[0])
+def wheel(session: nox.Session) -> None:
+    """Build the wheel, and run its fast tests on the oldest Python and NumPy (make dist)."""
+    session.run("make", "dist", external=True)
+    (built,) = Path("dist").glob("*.whl")
+    numpy = next(each for each in PROJECT["project"]["dependencies"] if each.startswith("numpy"))
+    session.install(str(built), *TEST, numpy.replace(">=", "==") + ".*")
+    _pytest(session, "-m", "not slow")
+
+
 @nox.session(python=PYTHONS)
 def newest(session: nox.Session) -> None:
     """Run the fast tests on the newest version of every dependency."""

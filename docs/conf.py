@@ -45,7 +45,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "examples", "**/README.rst", "**/GALLERY_HEADER.rst"]
+exclude_patterns = ["_build", "examples", "joss", "**/README.rst", "**/GALLERY_HEADER.rst"]
 templates_path = ["_templates"]
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3

@@ -32,7 +32,7 @@ from rmt_rank.simulation.products.fused.source import Variant
 # Time limit in seconds for tasks that take a few on an idle machine; only a hang reaches it.
 LIMIT = 600
 
-hypothesis.settings.register_profile("suite", deadline=None, max_examples=60, derandomize=True)
+hypothesis.settings.register_profile("suite", deadline=None, max_examples=30, derandomize=True)
 hypothesis.settings.load_profile("suite")
 
 
@@ -52,7 +52,20 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: used inside scipy.stats.tests")
 
 
-def pytest_collection_modifyitems(items):
+# Cases that take more than 0.3 s of a processor, where three cases of the same test take less.
+SLOW = frozenset(Path(__file__).with_name("slow.txt").read_text("utf-8").split("\n")[:-1])
+
+
+def pytest_collection_modifyitems(config, items):
+    names = {item.nodeid for item in items}
+    for item in items:
+        if item.nodeid in SLOW:
+            item.add_marker(pytest.mark.slow)
+    if not config.option.file_or_dir:
+        tests = {name.partition("[")[0] for name in names}
+        unknown = sorted(n for n in SLOW - names if n.partition("[")[0] in tests)
+        if unknown:
+            raise pytest.UsageError(f"slow.txt names tests that do not exist: {unknown[:3]}")
     # processes that share a run must collect the same names, so no name may contain an address
     unstable = [item.nodeid for item in items if " at 0x" in item.nodeid]
     if unstable:

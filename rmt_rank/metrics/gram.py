@@ -58,11 +58,11 @@ def gram_matrix(
         the first two, where m is the median distance between two different samples (in the norm of
         the kernel), or the mean if more than half of them are 0; 1/features for the last.
     degree : int, default 3
-        Of "polynomial", at least 1.
+        Degree of "polynomial", at least 1.
     coef0 : float, default 1
-        Of "polynomial".
+        Constant of "polynomial".
     order : {0, 1}, default 1
-        Of "arccosine".
+        Order of "arccosine".
     stack : bool, default False
         Treat all but the last two axes of an array with more than three as a stack, as in
         `effective_rank`.

@@ -135,7 +135,7 @@ def converged_weight_error(problem: LeastSquaresProblem, loss: npt.ArrayLike) ->
     Returns
     -------
     ndarray
-        Of the shape of loss; rounding comes on top.
+        An array of the shape of loss; rounding comes on top.
 
     Raises
     ------

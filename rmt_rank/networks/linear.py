@@ -177,7 +177,7 @@ class LinearNetwork:
         Parameters
         ----------
         parameters : array, shape (B, size)
-            Of B networks.
+            Parameters of B networks.
         data : ReducedData
             Arrays of the same library.
         """

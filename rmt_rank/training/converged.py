@@ -31,11 +31,12 @@ class ConvergedDistance(NamedTuple):
     Attributes
     ----------
     distance : ndarray, shape (learning rates, seeds)
-        Of the whole weight.
+        Distance of the whole weight.
     allowed : ndarray, shape (learning rates, seeds)
         The most that the training loss allows of it on the inputs; 0 at the least loss.
     outside : ndarray, shape (learning rates, seeds)
-        Of what the weight does to inputs that no example has, where the loss says nothing.
+        Distance of what the weight does to inputs that no example has, where the loss says
+        nothing.
 
     Examples
     --------
@@ -64,7 +65,7 @@ def converged_weight_distance(
     Parameters
     ----------
     result : TrainingResult
-        Of `train`: linear networks without batch normalisation.
+        Result of `train`: linear networks without batch normalisation.
     problem : LeastSquaresProblem
         What it was trained on.
 

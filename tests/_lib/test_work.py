@@ -66,7 +66,7 @@ if __name__ == "__main__":
     assert start(sys.executable, "-c", script).outcome().returncode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_a_command_started_with_interrupts_ignored_ignores_them(start, until, tmp_path, jobs):
     command = [sys.executable, "-P", "-m", "rmt_rank", "experiment", "convergence", "--tiny"]
     shell = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]

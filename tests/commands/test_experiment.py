@@ -191,7 +191,7 @@ def test_the_folder_of_another_run(tmp_path, capsys):
     )
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_interrupted(jobs, tmp_path, start, until):
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "rmt_rank", "experiment", "convergence", "--quick"]

@@ -488,7 +488,11 @@ class TestNothingIsLost:
     @pytest.mark.parametrize(
         ("redirection", "codes"),
         # the whole output fits into a pipe, and may be written before `head` exits
-        [("| head -1", {0, 141}), (">&-", {0}), ("> /dev/full", {2})],
+        [
+            pytest.param("| head -1", {0, 141}, marks=pytest.mark.slow),
+            (">&-", {0}),
+            ("> /dev/full", {2}),
+        ],
     )
     def test_pipes_and_full_disks(self, start, redirection, codes):
         program = f"{sys.executable} -P -m rmt_rank.verify {CHEAP} {redirection}"

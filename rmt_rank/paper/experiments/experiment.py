@@ -281,9 +281,9 @@ def shared_seed(seed: np.random.SeedSequence, **names: int | float | str) -> np.
     Parameters
     ----------
     seed : numpy.random.SeedSequence
-        Of any cell of the run.
+        Seed of any cell of the run.
     **names
-        What the seed is of, such as `task_rank=4, repeat=0`.
+        What the seed is for, such as `task_rank=4, repeat=0`.
     """
     entropy = getattr(seed, "entropy", None)
     if not isinstance(entropy, Sequence):

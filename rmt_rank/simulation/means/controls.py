@@ -50,7 +50,7 @@ class Controls(ByContent):
     chain : Chain
         The chain.
     traces : tuple of tuple of int
-        Of every product of traces of powers of W^H W, the powers.
+        The powers in each product of traces of powers of W^H W.
     names : tuple of str
         What they are.
     means : ndarray, shape (p,)
@@ -124,8 +124,8 @@ class Controls(ByContent):
 def _light_tailed_traces(chain: Chain) -> dict[tuple[int, ...], float]:
     """Means of products of traces of powers of X = W^H W up to order 3, by the powers.
 
-    Left out are those whose E x^2/(E x)^2 is too large: exactly for tr X and tr X^2, and as if
-    these were log-normal, so that it is that to the k^2 for their k-th powers, for the others.
+    Those whose E x^2/(E x)^2 is too large are left out.  The ratio is exact for tr X and tr X^2;
+    for their k-th powers it is that to the power k^2, as if they were log-normal.
     """
     light: dict[tuple[int, ...], float] = {}
     log_largest = math.log(_LARGEST_RATIO)

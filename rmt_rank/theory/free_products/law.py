@@ -154,7 +154,7 @@ def free_product_law(factors: Sequence[Factor]) -> FreeProductLaw:
     Parameters
     ----------
     factors : sequence of GaussianFactor, ResidualFactor, OrthogonalFactor or FreeFactor
-        In any sequence; not all orthogonal. The law is that of the N singular values, N the
+        Factors in any order; not all orthogonal. The law is that of the N singular values, N the
         smallest width, that are not 0 by the shapes alone.
 
     Returns

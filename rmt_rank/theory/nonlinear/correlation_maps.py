@@ -48,7 +48,7 @@ class CorrelationMap:
     Attributes
     ----------
     variance : float
-        Of the pre-activations.
+        Variance of the pre-activations.
     slope : float
         Derivative at correlation 1.
     spike : float
@@ -209,7 +209,7 @@ def correlations(
     depth : int
         Number of layers to pass, from 0 to 10^6.
     correlation, variance : float, default 0 and 1
-        Of the pre-activations of the first layer.
+        Correlation and variance of the pre-activations of the first layer.
     weight_variance, bias_variance : float, default 1 and 0
         As in `variance_map`.
 
@@ -268,7 +268,7 @@ def correlations(
 def next_layer(
     dual: Dual, variance: Array, gap: Array, sw2: float, sb2: float
 ) -> tuple[Array, Array]:
-    """Pre-activations of the next layer; one variance, or one a sample and gaps of all pairs.
+    """Pre-activations of the next layer; one variance, or one per sample and gaps of all pairs.
 
     Where the scale does not matter the variance is left as it is.
     """

@@ -165,7 +165,7 @@ def neural_kernel_effective_rank(
     Returns
     -------
     ndarray or float64
-        Entropy in nats of the normalised eigenvalues, one a depth.
+        Entropy in nats of the normalised eigenvalues, one per depth.
 
     Raises
     ------

@@ -110,7 +110,7 @@ def phase(
     weight_variance, bias_variance : float, default 1 and 0
         sw^2 > 0 and sb^2, as in `rmt_rank.theory.nonlinear.correlation_maps.variance_map`.
     variance : float, default 1
-        Of the pre-activations of the first layer, on which the limits may depend.
+        Variance of the pre-activations of the first layer, on which the limits may depend.
 
     Returns
     -------

@@ -1,6 +1,7 @@
 """Claims as data, and what turns a check into a verdict."""
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,23 @@ def test_select():
     # a part of a name is a whole one
     with pytest.raises(ValueError, match="unknown claim 'theorem'; allowed: all, theorem1, errata"):
         select(["theorem"])
+
+
+@pytest.mark.parametrize(
+    ("report", "names"),
+    [
+        ("claims.txt", ["all"]),
+        ("theorem1.txt", ["theorem1"]),
+        ("finite-width-complex.txt", ["theorem1.finite-width", "finite-width", "limits"]),
+    ],
+)
+def test_committed_reports_show_the_claims_as_they_are(report, names):
+    text = (ROOT / "validation" / "reports" / report).read_text()
+    # a statement may take several lines
+    heads = re.findall(r"^([\w.-]+)  \[(\w+)\]\n((?:  (?!Instead: ).*\n)+)", text, re.M)
+    shown = [(name, status, " ".join(lines.split())) for name, status, lines in heads]
+    assert shown == [(c.name, c.status, c.statement) for c in select(names)]
+    assert f"  {len(shown)} claims; " in text.splitlines()[0]
 
 
 def test_verdicts():

@@ -80,7 +80,11 @@ def test_variance_is_reduced_and_the_mean_is_not_moved(field, width, depth, leas
 
 @pytest.mark.parametrize(
     ("field", "width", "depth"),
-    [("real", 8, 2), pytest.param("real", 6, 6, marks=pytest.mark.slow), ("complex", 8, 4)],
+    [
+        ("real", 8, 2),
+        pytest.param("real", 6, 6, marks=pytest.mark.slow),
+        pytest.param("complex", 8, 4, marks=pytest.mark.slow),
+    ],
 )
 def test_standard_errors_match_the_deviations(field, width, depth):
     options = {"field": field}

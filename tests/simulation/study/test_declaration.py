@@ -165,6 +165,7 @@ def test_two_processes(whole, tmp_path):
     assert same(result, whole)
 
 
+@pytest.mark.slow
 def test_dask_cluster_with_a_worker_killed(whole, tmp_path):
     distributed = pytest.importorskip("distributed", reason="distributed is not installed")
     options = {

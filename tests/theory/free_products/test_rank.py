@@ -225,7 +225,11 @@ def test_spectrum_of_one_large_product(factors):
 
 @pytest.mark.parametrize(
     ("scale", "layers"),
-    [pytest.param(0.3, 10, marks=pytest.mark.slow), (1.0, 12), (3.0, 5), (1e5, 3)],
+    [
+        *(pytest.param(*each, marks=pytest.mark.slow) for each in [(0.3, 10), (1.0, 12)]),
+        (3.0, 5),
+        (1e5, 3),
+    ],
 )
 def test_blocks_of_many_layers(scale, layers):
     factor = ResidualFactor(scale, layers)
@@ -328,7 +332,7 @@ orders = st.one_of(st.floats(0.1, 8), st.just(math.inf))
 
 
 @given(factor_lists, factor_lists.map(lambda x: x[0]), st.floats(0.1, 4), orders)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_rank_decreases_with_every_factor(factors, one, power, order):
     rank = effective_rank_of_free_product(factors, power=power, order=order)
     more = effective_rank_of_free_product([*factors, one], power=power, order=order)
@@ -336,7 +340,7 @@ def test_rank_decreases_with_every_factor(factors, one, power, order):
 
 
 @given(factor_lists)
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 def test_trivial_factors_and_sequence_change_nothing(factors):
     rank = effective_rank_of_free_product(factors)
     others = [OrthogonalFactor(), *factors[::-1], ResidualFactor(0)]

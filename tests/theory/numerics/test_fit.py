@@ -115,7 +115,7 @@ def test_both_are_a_maximum_of_the_likelihood(case):
 @pytest.mark.parametrize("case", ["time", "ratio"])
 def test_slow_maximiser_of_the_exact_density(case):
     family, true, start = FAMILIES[case]
-    data = family(true).rvs(8, random_state=4)
+    data = family(true).rvs(4, random_state=4)
 
     def density(x, shape):
         if case == "time":
