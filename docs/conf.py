@@ -7,6 +7,7 @@ fetched.
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 
 import rmt_rank
@@ -158,9 +160,23 @@ def number_references(_app: Sphinx, doctree: nodes.document, _page: str) -> None
             text.parent.replace(text, nodes.Text(f"[{match[1]}]"))
 
 
+def find_assigned(_app: Sphinx, module: str) -> tuple[str, dict[str, tuple[str, int, int]]] | None:
+    """Let source links find names that a module assigns, such as `effective_rank` in `matrix`."""
+    if not module.startswith("rmt_rank"):
+        return None
+    analyzer = ModuleAnalyzer.for_module(module)
+    analyzer.find_tags()
+    for node in ast.parse(analyzer.code).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            place = ("def", node.lineno, node.end_lineno or node.lineno)
+            analyzer.tags.setdefault(node.targets[0].id, place)
+    return analyzer.code, analyzer.tags
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("claims", ClaimList)
     app.connect("autodoc-process-docstring", escape_bars)
     app.connect("source-read", close_examples)
     app.connect("doctree-resolved", number_references)
+    app.connect("viewcode-find-source", find_assigned)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -74,6 +74,7 @@ def server():
 def pages():
     """All pages, but of those of single functions and of source code some only."""
     found = sorted(page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html"))
+    found = [page for page in found if not page.startswith("_static/")]  # the theme's templates
     alike = [page for page in found if page.startswith(("reference/generated/", "_modules/"))]
     return [page for page in found if page not in alike] + alike[::20]
 
@@ -171,6 +172,9 @@ def test_links_lead_somewhere():
                 continue
             target = (page.parent / path.partition("?")[0]).resolve() if path else page
             known = targets.get(target, {anchor})
+            # viewcode's links back lead to the right page, but it knows one module for each file
+            if page.is_relative_to(SITE / "_modules"):
+                anchor = ""
             if not target.exists() or (anchor and anchor not in known):
                 broken.add(f"{page.relative_to(SITE)}: {link}")
     assert broken == set()
