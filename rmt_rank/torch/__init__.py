@@ -1,6 +1,7 @@
 """Linear over-parameterisation of PyTorch models: products instead of weights, and back.
 
-It needs PyTorch (`pip install 'rmt_rank[torch]'`), and nothing else of the package imports it.
+It needs PyTorch (`pip install 'rmt_rank[torch]'`); one experiment of the package imports it, when
+it runs, and nothing else does.
 """
 
 import importlib
