@@ -14,6 +14,7 @@ except ImportError as error:
         "from https://pytorch.org"
     ) from error
 
+from rmt_rank.inspection.callbacks import RankCallback
 from rmt_rank.torch.collapse import collapse
 from rmt_rank.torch.decay import parameter_groups, product_penalty
 from rmt_rank.torch.modules import OverparamConv2d, OverparamLinear
@@ -27,6 +28,7 @@ __all__ = [
     "OverparamConv2d",
     "OverparamLinear",
     "OverparamReport",
+    "RankCallback",
     "collapse",
     "overparameterize",
     "parameter_groups",
