@@ -139,7 +139,7 @@ CONTROLS: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ...
         ("4x",),
     ),
     (
-        "The hidden width h = n of Appendix B generalises as well or better.",
+        "The hidden width h = n of Appendix B generalises better.",
         "ours: it limits the rank",
         "best_test_accuracy",
         1,
