@@ -231,6 +231,7 @@ def split(stream, count):
     return Split(images, stream.integers(0, 3, count))
 
 
+@pytest.mark.slow  # three seconds, the first time that PyTorch transforms a function
 def test_a_stack_trains_each_network_as_pytorch_does():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     stream = np.random.default_rng(0)
