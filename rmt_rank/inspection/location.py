@@ -158,7 +158,7 @@ def locate(
     none 0
     spikes 1
     """
-    p, n, squares, total = _checked(singular_values, shape)
+    p, n, squares, root = _checked(singular_values, shape)
     choice("field", field, FIELDS)
     level = real("level", level, above=0, at_most=0.5)
     spikes, edge = _spikes(squares, n, field, level / 2)
@@ -188,8 +188,8 @@ def locate(
     return Location(
         where,
         spikes,
-        math.sqrt(edge * total),
-        variance * total,
+        math.sqrt(edge) * root,
+        variance * root * root,
         _distance(bulk, variance, left),
         deficit,
         *parts,
@@ -200,7 +200,7 @@ def locate(
 
 
 def _checked(singular_values: npt.ArrayLike, shape: Sequence[int]) -> tuple[int, int, Array, float]:
-    """Sides, descending squares over their sum, and the sum."""
+    """Sides, descending squares over their sum, and the square root of the sum."""
     sides = integers("shape", shape, at_least=4, fewest=2, at_most=LARGEST_INTEGER)
     if len(sides) != 2:
         raise ValueError(f"shape must hold two integers, got {len(sides)}")
@@ -214,7 +214,7 @@ def _checked(singular_values: npt.ArrayLike, shape: Sequence[int]) -> tuple[int,
     largest = float(values.max())
     squares = np.sort((values / largest) ** 2)[::-1]
     total = float(squares.sum())
-    return p, n, squares / total, total * largest**2
+    return p, n, squares / total, math.sqrt(total) * largest
 
 
 def _entropy(squares: Array) -> float:
@@ -271,6 +271,8 @@ def _spikes(squares: Array, n: int, field: str, level: float) -> tuple[int, floa
 
 def _distance(bulk: Array, variance: float, shape: tuple[int, int]) -> float:
     """Kolmogorov-Smirnov distance of descending squares from the Marchenko-Pastur law."""
+    if variance == 0:  # all values are 0, where the law has no mass
+        return 1.0
     below = np.asarray(_law(shape).cdf(np.sqrt(bulk[::-1] / (variance * shape[0]))))
     rank = np.arange(bulk.size)
     return float(np.maximum(below - rank / bulk.size, (rank + 1) / bulk.size - below).max())

@@ -50,7 +50,7 @@ class MatrixReport:
     shape : tuple of int
         Rows and columns.
     singular_values : ndarray of float
-        Descending.
+        Singular values of the matrix, descending; those beyond the largest float are inf.
     effective_rank : float
         Entropy in nats.
     comparisons : tuple of Comparison

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from rmt_rank._lib.validation import choice, real
+from rmt_rank._lib.validation import boolean, choice, real
 from rmt_rank.metrics.prepared import Prepared, prepare
 from rmt_rank.metrics.shares import entropy, powers
 
@@ -93,7 +93,7 @@ def effective_rank(
     base = real("base", base, above=1)
     s = prepare(singular_values)
     found = entropy(s, power, order, eps)
-    if exponentiate:
+    if boolean("exponentiate", exponentiate):
         return s.finish(s.xp.exp(found))
     if base != math.e:
         found = found / math.log(base)

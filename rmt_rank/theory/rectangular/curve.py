@@ -96,6 +96,9 @@ class Quadrature(NamedTuple):
 
 # Largest ratio of widths, so that their products are floats.
 _LARGEST_RATIO = 1e150
+# Largest ratio of the second smallest width to the smallest. The support is some 4/sqrt(ratio) of
+# the mean wide; from about 3e13 on, rounding leaves Newton's method some points that it misses.
+_LARGEST_GAP = 1e12
 
 
 @dataclass(frozen=True)
@@ -343,5 +346,10 @@ def checked_widths(widths: Sequence[float]) -> Array:
 def curve_of(widths: Sequence[float]) -> Curve:
     """The curve of some widths, in any order."""
     ordered = np.sort(checked_widths(widths))
+    if ordered[1] / _LARGEST_GAP > ordered[0]:
+        raise ValueError(
+            f"widths must have a second smallest of at most {_LARGEST_GAP:g} times the smallest, "
+            f"got {float(ordered[0])!r} and {float(ordered[1])!r}"
+        )
     excess = (ordered[1:] - ordered[0]) / ordered[0]
     return Curve(tuple(sorted(Counter(excess.tolist()).items())))

@@ -125,7 +125,8 @@ def rectangular_effective_rank(
         If an argument is not real, or power or order is not one number.
     ValueError
         If there are fewer than 2 widths, one is not positive and finite or is above 1e150 times
-        another, power is <= 0 or > 1e6, or order is < 0 or nan.
+        another, the second smallest is above 1e12 times the smallest, power is <= 0 or > 1e6, or
+        order is < 0 or nan.
 
     See Also
     --------
