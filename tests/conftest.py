@@ -80,6 +80,8 @@ class TinyRuns:
 
     def __call__(self, name):
         """Return a Dataset of an experiment that the caller may change."""
+        if name == "convolutional":
+            pytest.importorskip("torch", reason="PyTorch is not installed")
         return run_experiment(experiments.find(name), "tiny", folder=self._shared / name)
 
     def folder(self, name, copy):
