@@ -176,6 +176,28 @@ def test_a_module_states_its_layers(read):
     assert not found.errors
 
 
+def test_a_product_is_one_matrix(read):
+    from rmt_rank.torch import RankCallback, collapse, overparameterize
+
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(2, 4, 3), torch.nn.Flatten(), torch.nn.Linear(4, 5), torch.nn.Linear(4, 5)
+    )
+    model[3].weight = model[2].weight
+    overparameterize(model, depth=3)
+    found, numbers = read(model), RankCallback()(model, 0)
+    assert set(found.found) == {"0.weight", "2.weight"}
+    assert found.found["0.weight"].kind == "conv"
+    assert found.why("3.weight") == "it is the same tensor as 2.weight"
+    np.testing.assert_array_equal(found["2.weight"], model[2].weight.detach().numpy())
+    collapse(model)
+    plain = RankCallback()(model, 0)
+    assert set(numbers) == set(plain)
+    # one rounding of the weights to float32
+    assert numbers == pytest.approx(plain, rel=1e-4)
+    other = torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(3, 4))
+    np.testing.assert_array_equal(read(other)["weight"], other.weight.detach().numpy())
+
+
 def test_modules_that_hold_no_numbers_give_reasons(read):
     found = read(torch.nn.Sequential(torch.nn.LazyLinear(3), torch.nn.Linear(3, 2, device="meta")))
     assert found.errors["0.weight"] == "it is not initialised yet: run the module once"
