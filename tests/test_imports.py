@@ -30,9 +30,9 @@ ORDER = [
     {"simulation.study"},
     {"training"},
     {"inspection"},
+    {"torch"},
     {"paper.experiments"},
     {"paper.claims", "paper.figures"},
-    {"torch"},
     {"commands"},
     {"__init__", "__main__", "figures", "nonlinear", "study", "verify"},
 ]
@@ -113,10 +113,20 @@ def test_exact_and_theory_share_nothing():
             assert {name.split(".")[0] for name in imported_modules(path)} <= {"exact"}, path
 
 
-def test_nothing_imports_the_layers_for_pytorch():
-    for path in modules():
-        if module_name(path).split(".")[0] != "torch":
-            assert not any(name.split(".")[0] == "torch" for name in imported_modules(path)), path
+def test_one_function_imports_the_layers_for_pytorch():
+    found = {
+        module_name(path)
+        for path in modules()
+        if module_name(path).split(".")[0] != "torch"
+        and any(name.split(".")[0] == "torch" for name in imported_modules(path))
+    }
+    user = "paper.experiments.trained.convolutional_networks"
+    assert found == {user}
+    # in a function, so that the module is importable without PyTorch
+    body = tree(PACKAGE / f"{user.replace('.', '/')}.py").body
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            assert "torch" not in ast.unparse(node)
 
 
 def test_only_one_module_imports_cupy():
@@ -182,6 +192,21 @@ def test_missing_names_get_a_hint(name, hint):
         getattr(rmt_rank, name)
     with pytest.raises(AttributeError, match=r"no attribute 'xyzzy'$"):
         _ = rmt_rank.xyzzy
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "hint"),
+    [
+        (rmt_rank.metrics, "stabel_rank", "; did you mean 'stable_rank'"),
+        (rmt_rank.networks, "tran", "; did you mean 'train'"),
+        (rmt_rank.theory, "tracy_widm", "; did you mean 'tracy_widom'"),
+        (rmt_rank.theory, "xyzzy", ""),
+    ],
+)
+def test_missing_names_of_modules_get_a_hint(module, name, hint):
+    message = f"module '{module.__name__}' has no attribute '{name}'{hint}"
+    with pytest.raises(AttributeError, match=rf"^{message}\??$"):
+        getattr(module, name)
 
 
 def test_public_names():

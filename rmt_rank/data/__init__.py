@@ -4,5 +4,6 @@ from rmt_rank.data.cifar import load_cifar
 from rmt_rank.data.digits import load_digits
 from rmt_rank.data.images import Images
 from rmt_rank.data.mnist import load_mnist
+from rmt_rank.data.mnist_sample import load_mnist_sample
 
-__all__ = ["Images", "load_cifar", "load_digits", "load_mnist"]
+__all__ = ["Images", "load_cifar", "load_digits", "load_mnist", "load_mnist_sample"]

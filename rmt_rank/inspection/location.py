@@ -14,7 +14,7 @@ Split.  The effective rank of the p - k values that are left is compared with th
 (p - k) x (n - k) matrix: the difference is the bulk's part of the deficit, what remains once the
 spikes are removed.  The other part, deficit less bulk, is due to the spikes.
 
-The word is, in this sequence,
+The word is, in this order,
 
 - tail, if five values or more are spikes, the bulk's part is significant as well, and the squared
   singular values have a power law tail that is preferred to an exponential one and has a bootstrap
@@ -87,7 +87,7 @@ class Location:
     deficit, spikes_deficit, bulk_deficit : float
         Null model's expected effective rank less the matrix's, in nats, and its two parts.
     z, p : float
-        Of the bulk's part: over its standard deviation, and two-sided.
+        The bulk's part over its standard deviation, and its two-sided p.
     tail : PowerLawTail or None
         The power law, where one was fitted.
     """
@@ -119,7 +119,7 @@ def locate(
     Parameters
     ----------
     singular_values : array_like of float, shape (p,)
-        All singular values of the matrix, in any sequence, not all 0.
+        All singular values of the matrix, in any order, not all 0.
     shape : (int, int)
         Its shape, at least 4 x 4, of which p is the smaller side.
     null : Null, optional
@@ -155,7 +155,7 @@ def locate(
     none 0
     spikes 1
     """
-    p, n, squares, total = _checked(singular_values, shape)
+    p, n, squares, root = _checked(singular_values, shape)
     choice("field", field, FIELDS)
     level = real("level", level, above=0, at_most=0.5)
     spikes, edge = _spikes(squares, n, field, level / 2)
@@ -185,8 +185,8 @@ def locate(
     return Location(
         where,
         spikes,
-        math.sqrt(edge * total),
-        variance * total,
+        math.sqrt(edge) * root,
+        variance * root * root,
         deficit,
         *parts,
         z,
@@ -196,7 +196,7 @@ def locate(
 
 
 def _checked(singular_values: npt.ArrayLike, shape: Sequence[int]) -> tuple[int, int, Array, float]:
-    """Sides, descending squares over their sum, and the sum."""
+    """Sides, descending squares over their sum, and the square root of the sum."""
     sides = integers("shape", shape, at_least=4, fewest=2, at_most=LARGEST_INTEGER)
     if len(sides) != 2:
         raise ValueError(f"shape must hold two integers, got {len(sides)}")
@@ -210,7 +210,7 @@ def _checked(singular_values: npt.ArrayLike, shape: Sequence[int]) -> tuple[int,
     largest = float(values.max())
     squares = np.sort((values / largest) ** 2)[::-1]
     total = float(squares.sum())
-    return p, n, squares / total, total * largest**2
+    return p, n, squares / total, math.sqrt(total) * largest
 
 
 def _entropy(squares: Array) -> float:

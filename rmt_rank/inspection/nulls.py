@@ -69,6 +69,9 @@ SMALLEST_SIDE, MOST_KURTOSIS = 32, 0.5
 _DRAWS, _FEWEST, _MOST, _WORK = 4096, 8, 16, 10**8
 # Entries that are drawn at once.
 _BATCH = 2**20
+# Eigenvalues of X X^H are rounded at some 1e-15 of the largest; below this share of it, singular
+# values have few digits, or none.
+_LOST = 1e-12
 # Steps of Sinkhorn's iteration; norms of six rows with very unequal columns then have six digits.
 _SINKHORN = 30
 # Seed of draws that depend on a shape only, and are kept.
@@ -84,7 +87,7 @@ class Null:
     name : str
         The null model.
     mean, standard_deviation : float
-        Of the effective rank, an entropy in nats.
+        Mean and standard deviation of the effective rank, an entropy in nats.
     error : float
         Error of the mean: a standard error where matrices were drawn, and the size of the terms
         that are left out of a formula.
@@ -120,10 +123,14 @@ def resolve(name: str) -> str:
 def entropies(matrices: npt.NDArray[np.inexact]) -> Array:
     """Effective ranks of matrices (..., p, n), p <= n, from the eigenvalues of X X^H.
 
-    Singular values below 1e-8 of the largest lose their digits; an entropy changes by 1e-7 at most.
+    Matrices that are so nearly of lower rank that this loses digits are decomposed themselves.
     """
     values = np.linalg.eigvalsh(matrices @ matrices.conj().swapaxes(-1, -2))
-    return np.asarray(spectrum.effective_rank(np.sqrt(np.maximum(values, 0))))
+    sigma = np.sqrt(np.maximum(values, 0))
+    lost = values[..., 0] < _LOST * values[..., -1]
+    if lost.any():
+        sigma[lost] = np.linalg.svd(matrices[lost], compute_uv=False)
+    return np.asarray(spectrum.effective_rank(sigma))
 
 
 def null_of(

@@ -42,7 +42,7 @@ class PowerLawTail:
     Attributes
     ----------
     exponent : float
-        Of the density of squared singular values, x^(-exponent).
+        The density of squared singular values falls like x^(-exponent).
     start : float
         Smallest value of the tail.
     count : int

@@ -1,6 +1,7 @@
 """Linear over-parameterisation of PyTorch models: products instead of weights, and back.
 
-It needs PyTorch (`pip install 'rmt_rank[torch]'`), and nothing else of the package imports it.
+It needs PyTorch (`pip install 'rmt_rank[torch]'`); one experiment of the package imports it, when
+it runs, and nothing else does.
 """
 
 import importlib
@@ -13,6 +14,7 @@ except ImportError as error:
         "from https://pytorch.org"
     ) from error
 
+from rmt_rank.inspection.callbacks import RankCallback
 from rmt_rank.torch.collapse import collapse
 from rmt_rank.torch.decay import parameter_groups, product_penalty
 from rmt_rank.torch.modules import OverparamConv2d, OverparamLinear
@@ -26,6 +28,7 @@ __all__ = [
     "OverparamConv2d",
     "OverparamLinear",
     "OverparamReport",
+    "RankCallback",
     "collapse",
     "overparameterize",
     "parameter_groups",

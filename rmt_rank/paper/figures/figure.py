@@ -60,7 +60,7 @@ def drawn(figure: PaperFigure, dataset: Any) -> Figure:
     ----------
     figure : PaperFigure
     dataset : xarray.Dataset or None
-        Of its experiment, fresh or loaded.
+        Results of its experiment, fresh or loaded.
 
     Returns
     -------

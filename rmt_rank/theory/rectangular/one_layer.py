@@ -61,7 +61,7 @@ class EntryStatistics:
     Attributes
     ----------
     standard_deviation : float
-        Of the effective rank.
+        Standard deviation of the effective rank.
     kurtosis_slope : float
         Shift of the mean effective rank for each unit of excess kurtosis of the entries.
     """
@@ -166,7 +166,7 @@ def entry_statistics(
     Parameters
     ----------
     shape : (int, int)
-        Rows and columns, at least 2 each, in either sequence.
+        Rows and columns, at least 2 each, in either order.
     field : {"real", "complex"}, default "real"
         Field of the entries.
     power : float, default 1

@@ -176,6 +176,28 @@ def test_a_module_states_its_layers(read):
     assert not found.errors
 
 
+def test_a_product_is_one_matrix(read):
+    from rmt_rank.torch import RankCallback, collapse, overparameterize
+
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(2, 4, 3), torch.nn.Flatten(), torch.nn.Linear(4, 5), torch.nn.Linear(4, 5)
+    )
+    model[3].weight = model[2].weight
+    overparameterize(model, depth=3)
+    found, numbers = read(model), RankCallback()(model, 0)
+    assert set(found.found) == {"0.weight", "2.weight"}
+    assert found.found["0.weight"].kind == "conv"
+    assert found.why("3.weight") == "it is the same tensor as 2.weight"
+    np.testing.assert_array_equal(found["2.weight"], model[2].weight.detach().numpy())
+    collapse(model)
+    plain = RankCallback()(model, 0)
+    assert set(numbers) == set(plain)
+    # one rounding of the weights to float32
+    assert numbers == pytest.approx(plain, rel=1e-4)
+    other = torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(3, 4))
+    np.testing.assert_array_equal(read(other)["weight"], other.weight.detach().numpy())
+
+
 def test_modules_that_hold_no_numbers_give_reasons(read):
     found = read(torch.nn.Sequential(torch.nn.LazyLinear(3), torch.nn.Linear(3, 2, device="meta")))
     assert found.errors["0.weight"] == "it is not initialised yet: run the module once"
@@ -202,3 +224,21 @@ def test_large_tensors_are_read_by_views_of_their_own(read, save, monkeypatch):
     np.testing.assert_array_equal(found["model.a"], weights["a"].numpy())
     np.testing.assert_array_equal(found["model.b.0"], weights["b"][0].float().numpy())
     np.testing.assert_array_equal(found["model.b.1"], weights["b"][1].numpy())
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_tensors_of_one_name_have_their_own_numbers(read, save, monkeypatch, large):
+    monkeypatch.setattr("rmt_rank.inspection.formats.torch._LARGE", 0 if large else 2**22)
+    v, w = tensor(4, 3), tensor(4, 3, seed=1)
+    found = read(save({"a.b": v, "a": {"b": w}}))
+    np.testing.assert_array_equal(found["a.b"], v.numpy())
+    np.testing.assert_array_equal(found["a.b (2)"], w.numpy())
+
+
+@pytest.mark.filterwarnings("ignore:.*nested tensors:UserWarning")
+def test_a_tensor_without_a_shape_does_not_affect_others(read, tmp_path):
+    nested = torch.nested.nested_tensor([tensor(4, 3), tensor(2, 3)])
+    torch.save({"nested": nested, "w": tensor(4, 3)}, tmp_path / "x.pt")
+    found = read(tmp_path / "x.pt")
+    assert list(found.errors) == ["nested"]
+    assert "w" in found.found

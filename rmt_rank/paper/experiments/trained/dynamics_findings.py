@@ -12,7 +12,7 @@ from scipy import stats
 from rmt_rank.paper.experiments.findings import Finding, Verdict, decided, in_all
 from rmt_rank.paper.experiments.judges import ENOUGH, SIGNIFICANCE, judge_shift
 
-__all__ = ["MARGIN", "dips", "judge"]
+__all__ = ["MARGIN", "dips", "judge", "judge_dip", "judge_pairs"]
 
 Array = npt.NDArray[np.float64]
 
@@ -101,12 +101,15 @@ def _least(part: Any) -> Any:
 def _shifts(dataset: Any, sentence: str, reference: str, difference: Any) -> Finding:
     """One verdict on paired differences in all cases."""
     parts = dict(_cases(dataset))
-    cases = {name: _shift(difference(part).values, len(parts)) for name, part in parts.items()}
+    cases = {name: judge_pairs(difference(part).values, len(parts)) for name, part in parts.items()}
     return in_all(sentence, reference, cases, details=True)
 
 
-def _shift(differences: Array, comparisons: int) -> Finding:
-    """Leave the verdict open if too many pairs have no difference because a network diverged."""
+def judge_pairs(differences: Array, comparisons: int) -> Finding:
+    """Verdict on paired differences being negative; nan where a network of the pair diverged.
+
+    Nothing is decided if less than `ENOUGH` of the pairs have a difference.
+    """
     known = np.isfinite(differences)
     found = judge_shift("", "", differences, comparisons=comparisons)
     if known.all():
@@ -148,7 +151,7 @@ def _contracts(part: Any, expansion: int) -> list[Finding]:
     }
     findings = []
     for name, paths in looked_at.items():
-        cases = {case: _dip(path, len(paths)) for case, path in paths.items()}
+        cases = {case: judge_dip(path, len(paths)) for case, path in paths.items()}
         sentence = f"The rank of {name} first falls, then rises ({what})."
         findings.append(in_all(sentence, "Section 4.1, captions, Figure 12", cases, details=True))
     return findings
@@ -158,7 +161,7 @@ def _rows(values: Any) -> Array:
     return np.asarray(values.transpose("repeat", "epoch").values)
 
 
-def _dip(paths: Array, comparisons: int) -> Finding:
+def judge_dip(paths: Array, comparisons: int) -> Finding:
     """Verdict on more, or less, than half of the repeats falling and rising by the margin."""
     falls, rises = dips(paths)
     known = np.isfinite(falls)

@@ -36,14 +36,7 @@ _EDGE = 1.03
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw a row of panels for each activation and a column for each law of weights.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `init-pdf`.
-    axes : ndarray of matplotlib.axes.Axes, shape (activations, laws)
-    """
+    """Draw a row of panels for each activation and a column for each law of weights."""
     depths = dataset.depth.values.tolist()
     looks = {
         depth: {"color": colour, "marker": marker, "markersize": 5}

@@ -23,14 +23,7 @@ __all__ = ["FIGURE", "draw"]
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw a panel for each task rank.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `convergence`.
-    axes : ndarray of matplotlib.axes.Axes, shape (1, task ranks)
-    """
+    """Draw a panel for each task rank."""
     depths = dataset.depth.values.tolist()
     looks = {
         depth: {"color": colour, "marker": marker, "markersize": 5}

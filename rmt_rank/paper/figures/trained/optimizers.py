@@ -29,11 +29,7 @@ _COLOUR = "C0"
 def draw(dataset: Any, axes: AxesArray) -> None:
     """Draw a panel for each optimizer, and the legend in the panel after the last.
 
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `optimizers`, with one task rank.
-    axes : ndarray of matplotlib.axes.Axes, shape (rows, 4)
+    The experiment has one task rank.
     """
     dataset = dataset.squeeze("task_rank")
     names = dataset.optimizer.values.tolist()

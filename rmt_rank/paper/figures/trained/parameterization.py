@@ -36,14 +36,7 @@ _DOT = 3.5
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw a panel for each initialisation.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `parameterization`.
-    axes : ndarray of matplotlib.axes.Axes, shape (1, initialisations)
-    """
+    """Draw a panel for each initialisation."""
     depths, settings = dataset.depth.values.tolist(), json.loads(dataset.attrs["settings"])
     for panel, name in zip(axes.flat, dataset.initialisation.values.tolist(), strict=True):
         part = dataset.sel(initialisation=name)

@@ -1,0 +1,173 @@
+"""Sentences on pairs of convolutional networks, of the paper and ours, which `judge` tests."""
+
+from __future__ import annotations
+
+__all__ = ["CONTROLS", "FIGURE", "MORE_FACTORS", "PAIRED", "PLAIN"]
+
+MORE_FACTORS = ("2x", "4x")
+PLAIN = ("plain",)
+FIGURE, _TABLE = "Section 4.1, Figure 6", "Section 4.1, Table 1"
+
+# Sentence, reference, variable, its sign in the sentence (-1: lower if over-parameterised).
+PAIRED = (
+    (
+        "The over-parameterized network learns features of lower rank.",
+        FIGURE,
+        "final_gram_rank",
+        -1,
+    ),
+    (
+        "Already before training, the over-parameterized network's features are of lower rank.",
+        "ours",
+        "initial_gram_rank",
+        -1,
+    ),
+    (
+        "The over-parameterized network learns weights of lower rank: the mean over layers.",
+        "Section 4.1",
+        "final_weight_rank",
+        -1,
+    ),
+    (
+        "Already before training, the over-parameterized network's weights are of lower rank.",
+        "ours",
+        "initial_weight_rank",
+        -1,
+    ),
+    (
+        "Training lowers the rank of the weights more, if over-parameterized.",
+        "ours: apart from the start",
+        "weight_change",
+        -1,
+    ),
+    (
+        "The over-parameterized network overfits less: held-out loss less training loss.",
+        FIGURE,
+        "loss_gap",
+        -1,
+    ),
+    (
+        "The over-parameterized network has a lower training accuracy.",
+        "project page, Insight 3",
+        "final_accuracy",
+        -1,
+    ),
+    (
+        "The over-parameterized network generalises better: best test accuracy over training.",
+        f"{_TABLE}, which selects so",
+        "best_test_accuracy",
+        1,
+    ),
+    (
+        "It generalises better at the end of training.",
+        FIGURE,
+        "final_test_accuracy",
+        1,
+    ),
+    (
+        "It generalises better where the validation loss is least.",
+        "ours: early stopping",
+        "stopped_test_accuracy",
+        1,
+    ),
+)
+
+# Sentence, reference, variable, sign, networks that it is about, networks that it compares with.
+CONTROLS: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ...] = (
+    (
+        "A factor of 4 generalises better than one of 2.",
+        _TABLE,
+        "best_test_accuracy",
+        1,
+        ("4x",),
+        ("2x",),
+    ),
+    (
+        "A factor of 8 generalises worse than one of 4.",
+        _TABLE,
+        "best_test_accuracy",
+        -1,
+        ("8x",),
+        ("4x",),
+    ),
+    (
+        "Over-parameterizing one kind of layers, twice, generalises better than none.",
+        _TABLE,
+        "best_test_accuracy",
+        1,
+        ("2x-fc", "2x-conv"),
+        PLAIN,
+    ),
+    (
+        "Over-parameterizing the convolutions gains more than the fully connected layers.",
+        _TABLE,
+        "best_test_accuracy",
+        1,
+        ("2x-conv",),
+        ("2x-fc",),
+    ),
+    (
+        "Over-parameterization generalises better than a plain network with a low-rank start.",
+        "Section 4.1, Table 3",
+        "best_test_accuracy",
+        1,
+        MORE_FACTORS,
+        ("low-rank-start",),
+    ),
+    (
+        "From the same start, four factors end at weights of lower rank than one.",
+        "Observation 4, on this network",
+        "final_weight_rank",
+        -1,
+        ("4x",),
+        ("low-rank-start",),
+    ),
+    (
+        "From the same start, four factors end at features of lower rank than one.",
+        "Observation 4, on this network",
+        "final_gram_rank",
+        -1,
+        ("4x",),
+        ("low-rank-start",),
+    ),
+    (
+        "The hidden width h = n of Appendix B lowers the rank of the weights further.",
+        "ours: it limits the rank",
+        "final_weight_rank",
+        -1,
+        ("4x-narrow",),
+        ("4x",),
+    ),
+    (
+        "The hidden width h = n of Appendix B generalises better.",
+        "ours: it limits the rank",
+        "best_test_accuracy",
+        1,
+        ("4x-narrow",),
+        ("4x",),
+    ),
+    (
+        "With residual links between the factors, weights are of higher rank.",
+        "Appendix C",
+        "final_weight_rank",
+        1,
+        ("4x-residual",),
+        ("4x",),
+    ),
+    (
+        "With residual links between the factors the network generalises better.",
+        "ours",
+        "best_test_accuracy",
+        1,
+        ("4x-residual",),
+        ("4x",),
+    ),
+    (
+        "Kernels of 2 x 2 in both factors generalise better than 3 x 3 and 1 x 1.",
+        "Appendix B: chosen for convenience",
+        "best_test_accuracy",
+        1,
+        ("2x-kernels",),
+        ("2x",),
+    ),
+)

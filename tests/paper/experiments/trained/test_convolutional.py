@@ -1,0 +1,324 @@
+"""`convolutional`: verdicts on made numbers, and with PyTorch its networks and their training."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from rmt_rank.metrics.gram import gram_effective_rank, gram_matrix
+from rmt_rank.metrics.spectrum import effective_rank
+from rmt_rank.paper.experiments.findings import Verdict
+from rmt_rank.paper.experiments.trained import convolutional
+from rmt_rank.paper.experiments.trained.convolutional_findings import SMALL
+from rmt_rank.paper.experiments.trained.convolutional_networks import (
+    Split,
+    build,
+    end_to_end_values,
+    gram_values,
+    train_stack,
+)
+from rmt_rank.paper.experiments.trained.convolutional_sentences import CONTROLS, PAIRED
+
+xarray = pytest.importorskip("xarray", reason="xarray is not installed")
+
+NETWORKS = list(convolutional.EXPERIMENT.settings("full")["networks"])
+SETTINGS = {"channels": [2, 3, 4], "hidden": 6, "batch": 4, "gram": 5}
+
+
+@pytest.fixture
+def made():
+    """Ten repeats of all networks; nothing diverged, and numbers are jitter without a trend."""
+    stream = np.random.default_rng(0)
+    dims = {"network": len(NETWORKS), "repeat": 10, "epoch": 6, "layer": 2, "layer_value": 4}
+    dims["gram_value"] = 4
+    each, over_time = ("network", "repeat"), ("network", "repeat", "epoch")
+
+    def jitter(*names):
+        return names, stream.uniform(0, 0.01, [dims[name] for name in names])
+
+    variables = dict.fromkeys({row[2] for row in PAIRED + CONTROLS}, each)
+    variables |= dict.fromkeys(("final_test_loss", "final_loss"), each)
+    for name in ("weight_change", "loss_gap"):  # these are computed
+        del variables[name]
+    variables |= {"gram_rank": over_time, "layer_rank": (*over_time, "layer")}
+    variables |= {"gram_values": (*over_time, "gram_value")}
+    variables |= {"layer_values": (*over_time, "layer", "layer_value")}
+    found = {name: jitter(*names) for name, names in variables.items()}
+    found["diverged"] = each, np.zeros((len(NETWORKS), 10), dtype=bool)
+    return xarray.Dataset(found, coords={"network": NETWORKS, "repeat": range(10)})
+
+
+def of(dataset, begin):
+    (found,) = (f for f in convolutional.verdict(dataset) if f.sentence.startswith(begin))
+    return found
+
+
+# Shifts of variables by network, which make every sentence on pairs true.
+TRUE = {
+    "final_gram_rank": {"2x": -1, "4x": -1},
+    "initial_gram_rank": {"2x": -1, "4x": -1},
+    "final_weight_rank": {"2x": -1, "4x": -2, "4x-narrow": -3},
+    "initial_weight_rank": {"2x": -0.5, "4x": -0.5},
+    "final_test_loss": {"2x": -1, "4x": -1},
+    "final_accuracy": {"2x": -1, "4x": -1},
+    "final_test_accuracy": {"2x": 1, "4x": 1},
+    "stopped_test_accuracy": {"2x": 1, "4x": 1},
+    "best_test_accuracy": {"2x": 2, "4x": 3, "8x": 1, "2x-fc": 1, "2x-conv": 2}
+    | {"2x-kernels": 3, "4x-narrow": 4, "4x-residual": 4},
+}
+
+
+def shifted(made, sign, networks=NETWORKS):
+    dataset = made.copy()
+    for name, shifts in TRUE.items():
+        shift = [sign * shifts.get(each, 0) * (each in networks) for each in NETWORKS]
+        dataset[name] = made[name] + xarray.DataArray(shift, dims="network")
+    return dataset
+
+
+def paired(dataset):
+    """Verdicts on pairs of networks by sentence."""
+    sentences = {row[0] for row in PAIRED + CONTROLS}
+    found = {f.sentence: f.verdict for f in convolutional.verdict(dataset)}
+    return {sentence: found[sentence] for sentence in sentences}
+
+
+@pytest.mark.parametrize(("sign", "expected"), [(1, "SUPPORTED"), (-1, "NOT_SUPPORTED")])
+def test_pairs_that_differ(made, sign, expected):
+    assert set(paired(shifted(made, sign)).values()) == {Verdict[expected]}
+
+
+def test_pairs_without_a_difference(made):
+    assert set(paired(made).values()) == {Verdict.UNDECIDED}
+
+
+def test_pairs_that_differ_for_one_factor_only(made):
+    both = shifted(made, 1, ("2x",))
+    opposite = shifted(made, -1, ("4x",))
+    for name in TRUE:
+        both[name] = both[name] + opposite[name] - made[name]
+    found = paired(both)
+    assert {found[row[0]] for row in PAIRED} == {Verdict.IN_PART}
+
+
+@pytest.mark.parametrize(("lost", "expected"), [(1, Verdict.SUPPORTED), (2, Verdict.UNDECIDED)])
+def test_a_tenth_may_diverge(made, lost, expected):
+    dataset = shifted(made, 1)
+    dataset["diverged"] = dataset.diverged | (dataset.repeat < lost)
+    assert set(paired(dataset).values()) == {expected}
+
+
+def test_the_gap_is_that_of_the_losses(made):
+    # both losses larger by as much: no difference
+    for name in ("final_loss", "final_test_loss"):
+        made[name] = made[name] + (made.network == "4x") + (made.network == "2x")
+    assert of(made, "The over-parameterized network overfits less").verdict is Verdict.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "limit"),
+    [("gram_values", "the Gram matrix", SMALL**2), ("layer_values", "the weights", SMALL)],
+)
+@pytest.mark.parametrize(
+    ("small", "more", "fewer"),
+    [
+        (3, Verdict.SUPPORTED, Verdict.NOT_SUPPORTED),
+        (1, Verdict.NOT_SUPPORTED, Verdict.SUPPORTED),
+        (2, Verdict.UNDECIDED, Verdict.UNDECIDED),
+    ],
+)
+def test_shares_of_small_singular_values(made, name, words, limit, small, more, fewer):
+    values = np.array([1.0, 1.1 * limit, 1.1 * limit, 1.1 * limit])
+    values[len(values) - small :] = 0.9 * limit
+    made[name] = made[name] * 0 + xarray.DataArray(values, dims=name[:-1])
+    found = {
+        f.sentence.partition(" ")[0]: f.verdict
+        for f in convolutional.verdict(made.sel(network=["plain", "2x", "4x"]))
+        if f"singular values of {words} are" in f.sentence
+    }
+    assert found == {"More": more, "Fewer": fewer}
+
+
+@pytest.mark.parametrize(("name", "words"), [("gram_rank", "features"), ("layer_rank", "weights")])
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        (lambda t: abs(t - 0.5), Verdict.SUPPORTED),
+        (lambda t: t, Verdict.NOT_SUPPORTED),
+        (lambda t: -t, Verdict.NOT_SUPPORTED),
+    ],
+)
+def test_falls_then_rises(made, name, words, shape, expected):
+    made[name] = made[name] + shape(xarray.DataArray(np.linspace(0, 1, 6), dims="epoch"))
+    found = [
+        f.verdict
+        for f in convolutional.verdict(made.sel(network=["plain", "2x", "4x"]))
+        if f.sentence.startswith(f"The rank of the {words} first falls, then rises")
+    ]
+    assert found == [expected] * 2
+
+
+def test_findings_on_absent_networks_are_left_out(made):
+    few = made.sel(network=["plain", "2x", "4x"])
+    sentences = {finding.sentence for finding in convolutional.verdict(few)}
+    assert {row[0] for row in PAIRED} < sentences
+    assert {row[0] for row in CONTROLS} & sentences == {
+        "A factor of 4 generalises better than one of 2."
+    }
+
+
+# --- numbers without PyTorch ----------------------------------------------------------------------
+
+
+def test_spectra():
+    stream = np.random.default_rng(0)
+    features = np.maximum(stream.standard_normal((9, 4)), 0)
+    features[3] = 0  # a sample without active units
+    s = np.linalg.svd(gram_matrix(features), compute_uv=False)
+    # eigenvalues of a 9 x 9 matrix of cosines: errors of some roundings of their sum
+    np.testing.assert_allclose(gram_values(features), s[:4], rtol=0, atol=1e-13)
+    np.testing.assert_allclose(
+        effective_rank(gram_values(features)), gram_effective_rank(features), rtol=1e-12
+    )
+    assert np.isnan(gram_values(features * np.nan)).all()
+    weight = stream.standard_normal((4, 3, 2, 2))
+    np.testing.assert_allclose(
+        end_to_end_values(weight) ** 2,
+        np.linalg.eigvalsh(np.einsum("aijk,bijk->ab", weight, weight))[::-1],
+        rtol=1e-10,
+    )
+    assert np.isnan(end_to_end_values(weight * np.inf)).all()
+
+
+def test_the_images_are_those_of_all_networks_in_parts():
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    settings = convolutional.EXPERIMENT.settings("tiny")
+    seeds = [np.random.SeedSequence([0, other]) for other in (1, 2)]
+    first, same = (convolutional._images(settings, seed, 0) for seed in seeds)
+    assert {name: part.images.shape for name, part in first.parts.items()} == {
+        "training": (40, 1, 8, 8),
+        "validation": (30, 1, 8, 8),
+        "test": (40, 1, 8, 8),
+    }
+    assert (first.shape, first.classes) == ((1, 8, 8), 10)
+    for name, part in first.parts.items():
+        np.testing.assert_array_equal(part.images, same.parts[name].images)
+    rows = np.concatenate([part.images for part in first.parts.values()]).reshape(110, -1)
+    assert len(np.unique(rows, axis=0)) == 110
+    other = convolutional._images(settings, seeds[0], 1)
+    assert (other.parts["test"].images != first.parts["test"].images).any()
+    small = convolutional._images(settings | {"largest_side": 4}, seeds[0], 0)
+    np.testing.assert_allclose(
+        small.parts["test"].images[:, 0, 0, 0],
+        first.parts["test"].images[:, 0, :2, :2].mean(axis=(1, 2)),
+        rtol=1e-6,
+    )
+
+
+def test_without_pytorch_one_sentence_says_what_to_install(monkeypatch):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "rmt_rank.torch", raising=False)
+    with pytest.raises(ImportError, match=r"needs PyTorch: pip install 'rmt_rank\[torch\]'"):
+        convolutional.run("tiny")
+
+
+# --- networks and training, with PyTorch ----------------------------------------------------------
+
+
+def split(stream, count):
+    images = stream.standard_normal((count, 1, 8, 8)).astype(np.float32)
+    return Split(images, stream.integers(0, 3, count))
+
+
+@pytest.mark.slow  # three seconds, the first time that PyTorch transforms a function
+def test_a_stack_trains_each_network_as_pytorch_does():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    stream = np.random.default_rng(0)
+    settings = SETTINGS | {"epochs": 4}
+    splits = [
+        {name: split(stream, 9) for name in ("training", "validation", "test")} for _ in range(2)
+    ]
+    rates, form = [0.01, 0.03], {"depth": 2}
+    models = [build((1, 8, 8), 3, settings, form, seed) for seed in (5, 6)]
+    found = train_stack(models, splits, rates, [7, 8], settings, [0, 4])
+    threads = torch.get_num_threads()
+    for i, seed in enumerate((5, 6)):
+        model = build((1, 8, 8), 3, settings, form, seed)
+        optimizer = torch.optim.SGD(model.parameters(), lr=rates[i], momentum=0.9)
+        order = np.random.default_rng(7 + i)
+        images, labels = map(torch.from_numpy, splits[i]["training"])
+        for epoch in range(4):
+            # a half and five sixths of four epochs
+            optimizer.param_groups[0]["lr"] = rates[i] * (1, 1, 0.1, 0.01)[epoch]
+            chosen = order.permutation(9)
+            for batch in (chosen[:4], chosen[4:8]):
+                optimizer.zero_grad()
+                loss = torch.nn.functional.cross_entropy(model(images[batch]), labels[batch])
+                loss.backward()
+                optimizer.step()
+        with torch.no_grad():
+            outputs = model(torch.from_numpy(splits[i]["test"].images)).double()
+        loss = torch.nn.functional.cross_entropy(
+            outputs, torch.from_numpy(splits[i]["test"].labels)
+        )
+        # eight steps in float32, whose sums are in another order
+        assert found[i]["test_loss"][-1] == pytest.approx(float(loss), rel=1e-4)
+        weight = model[1].weight.detach().double().numpy()
+        s = np.linalg.svd(weight, compute_uv=False)
+        np.testing.assert_allclose(found[i]["layer_values"][-1, -1, :3], s, rtol=1e-4)
+    assert torch.get_num_threads() == threads
+
+
+def test_forms_of_a_network():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    from torch.nn import Conv2d, Linear
+
+    forms = convolutional.EXPERIMENT.settings("full")["networks"]
+    state = torch.random.get_rng_state()
+    built = {name: build((1, 8, 8), 3, SETTINGS, form, 0) for name, form in forms.items()}
+    assert torch.equal(torch.random.get_rng_state(), state)
+    plain = dict(built["plain"].named_parameters())
+    assert [each.shape[0] for each in plain.values() if each.ndim > 1] == [2, 3, 4, 6, 3]
+    layers = {
+        name: [each for each in model.modules() if isinstance(each, Conv2d | Linear)]
+        for name, model in built.items()
+    }
+    kinds = {name: [hasattr(e, "parametrizations") for e in each] for name, each in layers.items()}
+    assert kinds["plain"] == kinds["low-rank-start"] == [False] * 5
+    assert kinds["2x-fc"] == [False] * 3 + [True] * 2
+    assert kinds["2x-conv"] == [True] * 3 + [False] * 2
+    for name in ("2x", "4x", "8x", "4x-residual", "2x-kernels", "4x-narrow"):
+        assert kinds[name] == [True] * 5, name
+    # every network has the plain one's shapes of weights; the start of "4x" is that of its control
+    weights = {name: [e.weight.detach() for e in each] for name, each in layers.items()}
+    for name, found in weights.items():
+        assert [each.shape for each in found] == [each.shape for each in weights["plain"]], name
+    for one, other in zip(weights["4x"], weights["low-rank-start"], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+    assert np.linalg.matrix_rank(weights["4x-narrow"][1].flatten(1).numpy()) == 2
+    assert np.linalg.matrix_rank(weights["4x"][1].flatten(1).numpy()) == 3
+
+
+def test_all_networks_start_with_signals_of_one_size():
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    forms = convolutional.EXPERIMENT.settings("full")["networks"]
+    settings = {"channels": [16, 32], "hidden": 32}
+    for name, form in forms.items():
+        second = build((1, 8, 8), 3, settings, form, 0)[0][3].weight.detach().double().numpy()
+        gain = second[0].size * (second**2).mean()
+        # Kaiming's gain is 2 and PyTorch's 1/3, a sixth of it.  The mean square of one row of eight
+        # factors of width 32 has the relative standard deviation sqrt(2 * 8 / 32) = 0.7, and that
+        # of all rows, here, a smaller one
+        assert 2 / 2.4 < gain < 2 * 2.4, name
+
+
+@pytest.mark.slow
+def test_a_tiny_run(tiny_runs):
+    dataset = tiny_runs("convolutional")
+    assert dataset.epoch.values.tolist() == [0, 1, 2, 3]
+    assert not dataset.diverged.any()
+    assert bool((dataset.best_test_accuracy >= dataset.final_test_accuracy).all())
+    assert bool((dataset.best_test_accuracy >= dataset.stopped_test_accuracy).all())
+    bound = np.log([min(2, 9), 3, 4, 5, 5, 6])
+    assert bool((dataset.layer_rank <= xarray.DataArray(bound + 1e-12, dims="layer")).all())
