@@ -138,11 +138,11 @@ def table():
             lines.append(f"| {what} | {rival} | {numbers[0]} | {numbers[1]} | {words} | {bar} |")
     lines += [
         "",
-        "The floor. `inspect` makes the decompositions that it is compared with. Null models "
-        "of Gaussian entries, and of shuffled ones whose distribution has no heavy tails, are "
-        "formulas that are kept for each shape. Shuffles of entries with heavy tails have no "
-        "formula: a draw takes about as long as a decomposition, and eight are the fewest "
-        "that give an interval. So the bar is missed where many of the layers have heavy "
-        "tails.",
+        "The floor. `inspect` needs all singular values, too: as eigenvalues of X X^H where that "
+        "is accurate enough. Null models of Gaussian entries, and of shuffled ones "
+        "with moderate tails, are formulas. Shuffles of entries with heavy tails have no formula: "
+        "each of at least eight draws takes most of a decomposition. The word `where` takes half "
+        "of one where the tail of the spectrum is compared with power laws. So the bar "
+        "is missed where many layers have heavy tails.",
     ]
     return "\n".join(lines) + "\n"
