@@ -20,8 +20,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("*.md", "docs/*.md", "validation/*.md", "validation/benchmarks/*.md")
-SOURCES = ("rmt_rank/**/*.py", "rmt_rank/**/*.pyi", "tests/**/*.py", "validation/**/*.py")
+PAGES = ("*.md", "docs/*.md", "docs/how-to/*.md", "validation/*.md", "validation/benchmarks/*.md")
+SOURCES = (
+    "rmt_rank/**/*.py",
+    "rmt_rank/**/*.pyi",
+    "tests/**/*.py",
+    "validation/**/*.py",
+    "docs/examples/**/*.py",
+)
 EVERYWHERE = frozenset({"page", "docstring", "comment", "string", "test name"})
 
 

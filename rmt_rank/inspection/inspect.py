@@ -35,6 +35,8 @@ __all__ = ["inspect"]
 
 # Null models that depend on more than the matrix.
 _INIT, _CHECKPOINT = "init", "checkpoint"
+# Smallest squared singular value, over the largest, that is found as an eigenvalue.
+_SMALLEST_SQUARE = 1e-10
 # Smallest side of a matrix whose deficit is located.
 _SMALLEST_LOCATED = 4
 # Initialisations of PyTorch's classes, by the law of their entries.
@@ -282,7 +284,7 @@ def _report(
     located: bool,
 ) -> MatrixReport:
     matrix, exponent = _wide(found.matrix)
-    values = np.asarray(np.linalg.svd(matrix, compute_uv=False), dtype=np.float64)
+    values = _singular_values(matrix)
     rank = float(spectrum.effective_rank(values))
     comparisons = []
     for name in names:
@@ -312,6 +314,18 @@ def _report(
         tuple(comparisons),
         *_place(values, matrix, stream, located),
     )
+
+
+def _singular_values(matrix: npt.NDArray[np.inexact]) -> npt.NDArray[np.float64]:
+    """Descending singular values of p <= n rows, by the eigenvalues of X X^H, up to 4 times faster.
+
+    Their error is at most about p 1e-16 of the largest one's square, over the value, which moves
+    the effective rank by less than 1e-9; a matrix that is nearer to a singular one is decomposed.
+    """
+    squares = np.linalg.eigvalsh(matrix @ matrix.conj().T)[::-1]
+    if squares[-1] > _SMALLEST_SQUARE * squares[0]:
+        return np.asarray(np.sqrt(squares))
+    return np.asarray(np.linalg.svd(matrix, compute_uv=False), dtype=np.float64)
 
 
 def _place(

@@ -41,7 +41,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from rmt_rank._lib.random import FIELDS, RNG, streams
 from rmt_rank._lib.validation import (
@@ -56,7 +56,7 @@ from rmt_rank.inspection.nulls import Null, null_of
 from rmt_rank.inspection.tails import PowerLawTail, power_law_tail
 from rmt_rank.metrics import spectrum
 from rmt_rank.theory.gaussian.tracy_widom import tracy_widom
-from rmt_rank.theory.rectangular.law import RectangularLaw, rectangular_law
+from rmt_rank.theory.rectangular.law import rectangular_law
 
 __all__ = ["Location", "locate"]
 
@@ -84,8 +84,6 @@ class Location:
         Singular value above which the next one would be a spike.
     variance : float
         Mean square of the entries that the bulk belongs to.
-    distance : float
-        Kolmogorov-Smirnov distance of the bulk from the Marchenko-Pastur law.
     deficit, spikes_deficit, bulk_deficit : float
         Null model's expected effective rank less the matrix's, in nats, and its two parts.
     z, p : float
@@ -98,7 +96,6 @@ class Location:
     spikes: int
     edge: float
     variance: float
-    distance: float
     deficit: float
     spikes_deficit: float
     bulk_deficit: float
@@ -171,13 +168,13 @@ def locate(
     deficit = model.mean - _entropy(squares)
     shrunk = rest.standard_deviation / whole.standard_deviation
     z = bulk_deficit / math.hypot(model.standard_deviation * shrunk, model.error)
-    probability = 2 * float(stats.norm.sf(abs(z)))
-    found = None
-    if boolean("tail", tail) and spikes >= _MANY:
-        found = power_law_tail(squares, next(streams(rng)))
+    probability = 2 * float(special.ndtr(-abs(z)))
     parts = deficit - bulk_deficit, bulk_deficit
     significant = probability < level / 2
-    if significant and found is not None and found.holds:
+    found = None
+    if boolean("tail", tail) and spikes >= _MANY and significant:
+        found = power_law_tail(squares, next(streams(rng)))
+    if found is not None and found.holds:
         where = "tail"
     elif spikes > _LARGEST_SHARE * p:
         where = "bulk"
@@ -190,7 +187,6 @@ def locate(
         spikes,
         math.sqrt(edge) * root,
         variance * root * root,
-        _distance(bulk, variance, left),
         deficit,
         *parts,
         z,
@@ -227,14 +223,9 @@ def _gaussian(shape: tuple[int, int], field: str) -> Null:
 
 
 @functools.lru_cache(maxsize=1024)
-def _law(shape: tuple[int, int]) -> RectangularLaw:
-    return rectangular_law(shape)
-
-
-@functools.lru_cache(maxsize=1024)
 def _median(shape: tuple[int, int]) -> float:
     """Median of the squared singular values of entries of variance 1, for shape (p, n), p <= n."""
-    return _law(shape).median() ** 2 * shape[0]
+    return rectangular_law(shape).median() ** 2 * shape[0]
 
 
 @functools.lru_cache(maxsize=256)
@@ -267,12 +258,3 @@ def _spikes(squares: Array, n: int, field: str, level: float) -> tuple[int, floa
         if squares[k - 1] > edge(k - 1):
             return k, edge(k)
     return 0, edge(0)
-
-
-def _distance(bulk: Array, variance: float, shape: tuple[int, int]) -> float:
-    """Kolmogorov-Smirnov distance of descending squares from the Marchenko-Pastur law."""
-    if variance == 0:  # all values are 0, where the law has no mass
-        return 1.0
-    below = np.asarray(_law(shape).cdf(np.sqrt(bulk[::-1] / (variance * shape[0]))))
-    rank = np.arange(bulk.size)
-    return float(np.maximum(below - rank / bulk.size, (rank + 1) / bulk.size - below).max())

@@ -153,6 +153,16 @@ def gram_effective_rank(
     ----------
     .. [1] M. Huh et al., "The Low-Rank Simplicity Bias in Deep Networks", Section 2.3 (whose
        features are the columns); arXiv:2103.10427.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank import gram_effective_rank
+    >>> features = np.random.default_rng(0).normal(size=(256, 32))  # rows are samples
+    >>> print(round(float(gram_effective_rank(features)), 3))
+    3.4
+    >>> print(round(float(gram_effective_rank(features, "rbf", exponentiate=True)), 1))
+    10.3
     """
     if unknown := set(options) - set(kernels.Options._fields):
         raise TypeError(f"options of gram_matrix are {kernels.Options._fields}, got {unknown}")

@@ -126,7 +126,7 @@ class NonlinearNetwork:
         return sum(math.prod(shape) for shape in self.shapes)
 
     def weights(self, parameters: Any) -> list[Any]:
-        """All weights, of the shapes (..., *shapes[i]), of parameters (..., size)."""
+        """All weights, each of the shape (...) + its own, of parameters (..., size)."""
         return split_parameters(self, parameters)
 
     def parameters(self, weights: Sequence[Any]) -> Any:

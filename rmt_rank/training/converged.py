@@ -37,6 +37,15 @@ class ConvergedDistance(NamedTuple):
     outside : ndarray, shape (learning rates, seeds)
         Distance of what the weight does to inputs that no example has, where the loss says
         nothing.
+
+    Examples
+    --------
+    >>> import rmt_rank as rr
+    >>> problem = rr.networks.least_squares_problem(16, task_rank=2, examples=6, rng=0)
+    >>> result = rr.networks.train(problem, 2, learning_rate=0.1, seeds=3, rng=1)
+    >>> found = rr.networks.converged_weight_distance(result, problem)
+    >>> bool((found.distance <= found.allowed + 1e-10).all())
+    True
     """
 
     distance: Array

@@ -1,6 +1,7 @@
 """`inspect`: rows, null models of layers, checkpoints, tables."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -39,6 +40,18 @@ def test_rows():
     assert rows[2]["q"] < 1e-6
     assert rows[0]["q"] > 1e-4
     assert [each.name for each in found.skipped] == ["bias"]
+
+
+@pytest.mark.parametrize("smallest", [1e-1, 1e-4, 1e-5, 1e-9, 0])
+def test_singular_values_near_a_singular_matrix(smallest):
+    rng = np.random.default_rng(8)
+    left, right = (np.linalg.qr(rng.normal(size=(side, 12)))[0] for side in (12, 30))
+    values = np.r_[np.linspace(1, 0.2, 11), smallest]
+    found = inspect((left * values) @ right.T, nulls=["gaussian"]).matrices[0]
+    # the error of a square is some 12 units of rounding, and its root is at least 1e-5
+    sigma = found.singular_values / found.singular_values[0]
+    assert sigma == pytest.approx(values, abs=12 * 2.2e-16 / 1e-5)
+    assert found.effective_rank == pytest.approx(float(effective_rank(np.diag(values))), abs=1e-9)
 
 
 def test_q_values_are_those_of_scipy_for_each_null_model():
@@ -81,15 +94,16 @@ def test_singular_values_are_those_of_the_matrix(scale, unit):
 
 
 def test_a_matrix_that_fails_costs_no_other(monkeypatch):
-    def svd(matrix, **options):
+    def values(matrix):
         if matrix.shape == (3, 7):
             raise MemoryError("Unable to allocate 1 TiB")
         if matrix.shape == (3, 8):
             raise np.linalg.LinAlgError("SVD did not converge")
-        return decompose(matrix, **options)
+        return decompose(matrix)
 
-    decompose = np.linalg.svd
-    monkeypatch.setattr(np.linalg, "svd", svd)
+    module = sys.modules[inspect.__module__]
+    decompose = module._singular_values
+    monkeypatch.setattr(module, "_singular_values", values)
     rng = np.random.default_rng(0)
     found = inspect({f"{n}": rng.normal(size=(3, n)) for n in (6, 7, 8, 9)}, draws=8)
     assert [each.name for each in found.matrices] == ["6", "9"]

@@ -56,6 +56,13 @@ def linear_kernel_entropy(samples_per_width: Number, depth: int, *, digits: int 
     ------
     ValueError, TypeError
         If an argument is outside what is allowed.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import linear_kernel_entropy
+    >>> print(nstr(linear_kernel_entropy(1, 1, digits=15), 10))
+    -0.8333333333
     """
     gamma = positive("samples_per_width", samples_per_width)
     if gamma < 1:
@@ -104,6 +111,13 @@ def conjugate_kernel_entropy(
         If an argument is outside what is allowed.
     ArithmeticError
         If the density is not found: its mass and mean are known and compared.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import conjugate_kernel_entropy
+    >>> print(nstr(conjugate_kernel_entropy(2, 1, "tanh", digits=8), 6))
+    -0.59944
     """
     L, digits = _checked_depth(depth, 1), check_digits(digits)
     several = isinstance(samples_per_width, list | tuple)

@@ -201,6 +201,14 @@ def run_experiment(
     -----
     UserWarning
         If the declaration in the folder was missing or damaged, and was written again.
+
+    Examples
+    --------
+    >>> from rmt_rank.paper.experiments import find
+    >>> from rmt_rank.paper.experiments.experiment import run_experiment
+    >>> data = run_experiment(find("singular-values"), "tiny")
+    >>> list(data.sizes)
+    ['width', 'depth', 'repeat', 'edge', 'bin']
     """
     instance("experiment", experiment, Experiment)
     choice("size", size, SIZES)

@@ -45,6 +45,13 @@ class FreeProductLaw(IntervalLaw):
     ------
     TypeError, ValueError
         As in `free_product_law`.
+
+    Examples
+    --------
+    >>> from rmt_rank import GaussianFactor, ResidualFactor, free_product_law
+    >>> law = free_product_law([GaussianFactor(), ResidualFactor(0.5)])
+    >>> print(round(float(law.mean()), 3), round(float(law.cdf(1)), 3))
+    0.912 0.596
     """
 
     factors: tuple[Factor, ...]

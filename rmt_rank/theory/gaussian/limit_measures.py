@@ -69,6 +69,13 @@ class LimitMeasures:
         Limit of the measure over N.
     threshold_rank, stable_rank, nuclear_norm, energy_rank : ndarray or float64
         Limit of the measure over N.
+
+    Examples
+    --------
+    >>> from rmt_rank import limit_measures
+    >>> limits = limit_measures([1, 2])
+    >>> limits.nuclear_norm.round(4)
+    array([0.8488, 0.75  ])
     """
 
     effective_rank: Any

@@ -51,6 +51,13 @@ class ConjugateKernel(NamedTuple):
     status : {"proved", "verified", "conjectured"}
         "proved" for the identity and at depth 0, "verified" for other odd activations, where the
         limit is a theorem for nearly orthogonal inputs; "conjectured" for all others.
+
+    Examples
+    --------
+    >>> from rmt_rank.theory.nonlinear.conjugate_kernel import conjugate_kernel
+    >>> limit = conjugate_kernel(2, [1, 4], "tanh")[1]  # depth 4
+    >>> print(round(limit.entropy, 3), limit.status)
+    -1.268 verified
     """
 
     outlier: float

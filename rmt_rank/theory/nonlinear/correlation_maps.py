@@ -53,6 +53,13 @@ class CorrelationMap:
         Derivative at correlation 1.
     spike : float
         Value at correlation 0.
+
+    Examples
+    --------
+    >>> from rmt_rank.nonlinear import correlation_map
+    >>> tanh = correlation_map("tanh")
+    >>> tanh([0, 0.5, 1]).round(4)
+    array([0.    , 0.4726, 1.    ])
     """
 
     def __init__(self, dual: Dual, variance: float) -> None:
@@ -153,6 +160,12 @@ def variance_map(
     References
     ----------
     .. [1] B. Poole et al., arXiv:1606.05340, equation 3.
+
+    Examples
+    --------
+    >>> from rmt_rank.theory.nonlinear.correlation_maps import variance_map
+    >>> print(round(float(variance_map("relu", 1.0, weight_variance=2.0)), 6))
+    1.0
     """
     v = real_array("variance", variance, above=0)
     sw2 = real("weight_variance", weight_variance, above=0)

@@ -56,6 +56,13 @@ class Phase(NamedTuple):
     correlation : float or None
         Limit of the correlation of two inputs that are neither equal nor opposite; None where it
         depends on where they started.
+
+    Examples
+    --------
+    >>> from rmt_rank.nonlinear import phase
+    >>> limit = phase("tanh", 2.0)
+    >>> print(limit.name, round(limit.slope, 3))
+    chaotic 1.106
     """
 
     name: str

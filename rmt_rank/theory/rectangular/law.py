@@ -186,6 +186,13 @@ class RectangularLaw(IntervalLaw):
     ------
     TypeError, ValueError
         As in `rectangular_law`.
+
+    Examples
+    --------
+    >>> from rmt_rank import rectangular_law
+    >>> law = rectangular_law([784, 256, 10])
+    >>> print(round(float(law.median()), 3), round(float(law.effective_rank()), 4))
+    44.341 -0.0066
     """
 
     widths: tuple[float, ...]

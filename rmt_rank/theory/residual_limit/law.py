@@ -229,6 +229,13 @@ class ResidualLimitLaw(IntervalLaw):
     ----------
     time : float
         tau, the variance of the layers times their number.
+
+    Examples
+    --------
+    >>> from rmt_rank import residual_limit_law
+    >>> law = residual_limit_law(1)
+    >>> print(round(float(law.mean()), 3), round(float(law.cdf(1)), 3))
+    1.321 0.5
     """
 
     time: float
