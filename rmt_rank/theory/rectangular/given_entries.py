@@ -54,7 +54,7 @@ def given_entries(entries: npt.ArrayLike, shape: Sequence[int]) -> tuple[float, 
     entries : array_like of float, shape (rows * columns,)
         The entries, not all equal.  Their mean is subtracted.
     shape : (int, int)
-        Rows and columns, at least 2 each, in either sequence.
+        Rows and columns, at least 2 each, in either order.
 
     Returns
     -------
