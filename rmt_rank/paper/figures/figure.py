@@ -93,17 +93,26 @@ def caption(figure: PaperFigure, settings: Mapping[str, Any]) -> str:
     figure : PaperFigure
     settings : mapping of str to Any
         Of its experiment, see `settings_of`; empty for a diagram.  A list is written with commas;
-        of a mapping such as {"samples": {"32": 100}} the caption has the entry {samples_32}.
+        {"samples": {"32": 100}} is 100 (32) as {samples}, and 100 as {samples_32}.
     """
     words: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, list):
-            words[name] = ", ".join(map(str, value))
+            words[name] = _listed(value)
         elif isinstance(value, dict):
+            words[name] = ", ".join(f"{each} ({key})" for key, each in value.items())
             words |= {f"{name}_{key}": each for key, each in value.items()}
         else:
             words[name] = value
     return figure.caption.format(**words)
+
+
+def _listed(values: list[Any]) -> str:
+    """Values with commas; those that count from 1 as "1 to 16"."""
+    count = len(values)
+    if count > 2 and values == list(range(1, count + 1)):
+        return f"1 to {count}"
+    return ", ".join(map(str, values))
 
 
 def settings_of(dataset: Any) -> dict[str, Any]:

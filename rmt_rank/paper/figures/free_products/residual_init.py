@@ -104,9 +104,9 @@ FIGURE = PaperFigure(
     experiment="residual-init",
     draw=draw,
     caption="Mean effective rank before training of plain and residual networks of width N, the "
-    "residual ones named by the variance of their branches; real entries, {samples_32}, "
-    "{samples_128} and {samples_512} networks of width 32, 128 and 512. Right: depths up to N/4, "
-    "where theory is meant to hold, the networks side by side; bars are 2 standard errors.",
+    "residual ones named by the variance of their branches; real entries, {samples} networks (of "
+    "width). Right: depths up to N/4, where theory is meant to hold, the networks side by side; "
+    "bars are 2 standard errors.",
     panels=lambda _dataset: (1, 2),
     row_height=2.5,
     extra_height=0.3,

@@ -73,9 +73,8 @@ FIGURE = PaperFigure(
     aliases=(),
     experiment="nonlinear-init",
     draw=draw,
-    caption="Mean effective rank of Gram matrices before training, of {samples_32}, {samples_128} "
-    "and {samples_512} networks of width n = 32, 128 and 512; bars: 2 standard errors, "
-    "mostly smaller than the marks.",
+    caption="Mean effective rank of Gram matrices before training, of {samples} networks (of width "
+    "n); bars: 2 standard errors, mostly smaller than the marks.",
     panels=_panels,
     row_height=1.85,
     extra_height=0.5,
