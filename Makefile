@@ -99,4 +99,5 @@ $(VENV)/bare: pyproject.toml $(SOURCES) | $(VENV)/created
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-bare build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bare build dist docs/_build docs/gallery docs/tutorials docs/reference \
+		.mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import runpy
 import shutil
 import signal
 import subprocess
@@ -291,3 +292,14 @@ def in_threads():
         return [future.result() for future in futures]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """Chromium without a window."""
+    module = runpy.run_path(Path(__file__).with_name("chromium.py"))
+    if module["BROWSER"] is None:
+        pytest.skip("there is no Chromium: install the package chromium")
+    found = module["Browser"](tmp_path_factory.mktemp("browser"))
+    yield found
+    found.close()

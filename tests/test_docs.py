@@ -1,6 +1,8 @@
 """The examples of the documentation and the README."""
 
 import doctest
+import importlib
+import inspect
 import re
 from pathlib import Path
 
@@ -9,7 +11,16 @@ import pytest
 from rmt_rank.paper.claims import CLAIMS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("docs/how-to/*.md")]),
+]
+# names in its tables, each of which has a page of its own
+REFERENCE = tuple(
+    dict.fromkeys(
+        re.findall(r"^   (rmt_rank\.\S+)$", (ROOT / "docs/reference.md").read_text(), re.M)
+    )
+)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -26,7 +37,7 @@ def test_the_readme_is_short():
 
 def test_files_that_are_named_are_there():
     """Paths in backticks, from the top of the checkout, the package or the page's folder."""
-    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("validation/**/*.md")]
+    pages = [*ROOT.glob("*.md"), *PAGES, *ROOT.glob("validation/**/*.md")]
     sources = [*ROOT.glob("rmt_rank/**/*.py"), *ROOT.glob("tests/**/*.py")]
     missing = []
     for file in sorted(pages + sources):
@@ -119,3 +130,32 @@ def test_medians_of_the_experiments_page_are_the_committed_reports(name, head, d
             ", ".join(f"{d}: {float(x):.4g}" for d, x in pairs),
         )
         assert any(text in report for text in texts)
+
+
+SHELVES = ("", ".metrics", ".networks", ".nonlinear", ".study", ".theory", ".exact", ".data")
+
+
+def test_the_reference_lists_every_public_name():
+    public = {}
+    for shelf in (f"rmt_rank{each}" for each in SHELVES):
+        module = importlib.import_module(shelf)
+        for name in module.__all__:
+            public.setdefault(id(getattr(module, name)), []).append(f"{shelf}.{name}")
+    missing = [
+        names
+        for names in public.values()
+        if not inspect.ismodule(_named(names[0])) and not set(names) & set(REFERENCE)
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_every_name_of_the_reference_has_an_example(name):
+    if name.startswith("rmt_rank.torch"):
+        pytest.importorskip("torch", reason="PyTorch is not installed")
+    assert ">>> " in (_named(name).__doc__ or "")
+
+
+def _named(name):
+    module, _, attribute = name.rpartition(".")
+    return getattr(importlib.import_module(module), attribute)

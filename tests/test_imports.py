@@ -184,6 +184,21 @@ def test_missing_names_get_a_hint(name, hint):
         _ = rmt_rank.xyzzy
 
 
+@pytest.mark.parametrize(
+    ("module", "name", "hint"),
+    [
+        (rmt_rank.metrics, "stabel_rank", "; did you mean 'stable_rank'"),
+        (rmt_rank.networks, "tran", "; did you mean 'train'"),
+        (rmt_rank.theory, "tracy_widm", "; did you mean 'tracy_widom'"),
+        (rmt_rank.theory, "xyzzy", ""),
+    ],
+)
+def test_missing_names_of_modules_get_a_hint(module, name, hint):
+    message = f"module '{module.__name__}' has no attribute '{name}'{hint}"
+    with pytest.raises(AttributeError, match=rf"^{message}\??$"):
+        getattr(module, name)
+
+
 def test_public_names():
     assert sorted(rmt_rank.__all__) == rmt_rank.__all__
     for name in rmt_rank.__all__:

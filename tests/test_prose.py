@@ -27,9 +27,11 @@ WRONG = [
     "The caller sees to it.",
     "Singular values made ready.",
     "It takes 20 operations a layer.",
+    "Factors in any sequence.",
     "68 checks: 57 holds, 11 refuted",
     "All arrays pass the seam.",
     "What a claim is.",
+    "    Of the weight.",
     "Of the weight alone.",
     "def test_what_a_file_holds(): ...",
 ]

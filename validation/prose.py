@@ -20,8 +20,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("*.md", "docs/*.md", "validation/*.md", "validation/benchmarks/*.md")
-SOURCES = ("rmt_rank/**/*.py", "rmt_rank/**/*.pyi", "tests/**/*.py", "validation/**/*.py")
+PAGES = ("*.md", "docs/*.md", "docs/how-to/*.md", "validation/*.md", "validation/benchmarks/*.md")
+SOURCES = (
+    "rmt_rank/**/*.py",
+    "rmt_rank/**/*.pyi",
+    "tests/**/*.py",
+    "validation/**/*.py",
+    "docs/examples/**/*.py",
+)
 EVERYWHERE = frozenset({"page", "docstring", "comment", "string", "test name"})
 
 
@@ -38,6 +44,7 @@ class Rule(NamedTuple):
 
 COMPARATIVE = r"(?:\w+er|more|less|worse|doubt)\b"
 NUMBER = r"(?:\d+(?:\.\d+)?|one|two|three|four|several|many)"
+UNIT = "(?:step|curve|second|layer|depth|width|sample|row|column)"
 
 RULES = (
     Rule(r"\broads?\b", "implementation, method or reference implementation"),
@@ -57,17 +64,23 @@ RULES = (
     Rule(r"\b(to|can|could|may|cannot) be had\b", "available"),
     Rule(r"\b(told|tells?) (\w+ )?from\b", "distinguished from"),
     Rule(r"\b(told|said) (above|below|there)\b", "reported"),
-    Rule(r"\b(see|sees|seen) to it\b", "ensure"),
+    Rule(r"\b(see|sees|seen) to (it|all|that)\b", "ensure"),
     Rule(r"\bmade ready\b", "prepared, or validated and scaled"),
     Rule(
-        rf"\b{NUMBER} ((?!as\b|for\b|is\b|in\b|of\b)\w+ )?an? (step|curve|second|layer)\b",
+        rf"\b{NUMBER} ((?!as\b|for\b|is\b|in\b|of\b|on\b)\w+ )?an? {UNIT}\b",
         "per step",
     ),
+    Rule(r"\b(in (any|either|ascending|increasing|this)|not their) sequence\b", "order"),
     Rule(r"\b\d+ holds, \d", "hold"),
     Rule(r"\bthe seam\b", "the interface"),
     Rule(
         r"\A(what|whether|of|how|that|where|which|by which|of which) ",
         "an imperative, or a noun phrase that names the result",
+        frozenset({"docstring"}),
+    ),
+    Rule(
+        r"(?m:^)[^\S\n]{4,}(?-i:Of) ",
+        "the noun, as in: variance of",
         frozenset({"docstring"}),
     ),
     Rule(

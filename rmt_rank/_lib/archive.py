@@ -208,7 +208,7 @@ def arrays_in(content: bytes, most: int, names: Collection[str] = ()) -> dict[st
     Raises
     ------
     Exception
-        Of nearly any class, if the file is damaged; therefore call it inside `described`.
+        If the file is damaged; its class may be nearly any, so call this inside `described`.
     """
     found: dict[str, Array] = {}
     with zipfile.ZipFile(io.BytesIO(content)) as archive:

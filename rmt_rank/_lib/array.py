@@ -289,7 +289,8 @@ _ERF_IS_ONE = 4.2
 def erf(x: Any) -> Any:
     """Error function, which the standard lacks: the library's own, or SciPy's on the host.
 
-    Of NumPy's single precision to four units in the last place, by tanh, which NumPy vectorises.
+    For NumPy's single precision it is within four units in the last place, by tanh, which NumPy
+    vectorises.
     """
     if array_api_compat.is_torch_array(x):
         return x.erf()

@@ -8,7 +8,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from rmt_rank._lib.validation import shown
+from rmt_rank._lib.validation import require_room, shown
 
 __all__ = ["as_floating"]
 
@@ -130,6 +130,7 @@ def _unwrapped(name: str, value: Any) -> Any:
         _refuse_missing_pandas(name, value)
     if "polars" in roots:
         _refuse_missing_polars(name, value)
+    require_room(name, value)
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:

@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-__all__ = ["did_you_mean", "no_attribute"]
+import lazy_loader
+
+__all__ = ["attach", "did_you_mean", "no_attribute"]
 
 # Modules whose names are not at the top level.
 _MODULES = ("metrics", "networks", "nonlinear", "study", "theory", "exact", "data")
 
 
-def did_you_mean(name: str, names: Iterable[str]) -> str:
+def did_you_mean(name: str, names: Iterable[str], prefix: str = "") -> str:
     """Return the end of an error message that suggests the most similar name, '' if none is."""
     found = difflib.get_close_matches(name, list(names), n=1)
-    return f"; did you mean {found[0]!r}?" if found else ""
+    return f"; did you mean {prefix + found[0]!r}?" if found else ""
+
+
+def attach(
+    package: str, file: str
+) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
+    """Return what `lazy_loader.attach_stub` does, with a suggestion for a misspelled name."""
+    imported, directory, names = lazy_loader.attach_stub(package, file)
+
+    def attribute(name: str) -> object:
+        if name in names:
+            return imported(name)
+        hint = did_you_mean(name, names)
+        raise AttributeError(f"module {package!r} has no attribute {name!r}{hint}")
+
+    return attribute, directory, names
 
 
 def no_attribute(name: str) -> str:

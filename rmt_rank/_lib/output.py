@@ -193,9 +193,10 @@ def _is_standard_output(path: Path) -> bool:
 
 def _closed() -> bool:
     """Return whether the process was started without standard output; see also `guarded`."""
-    return sys.stdout is None or (
-        sys.__stdout__ is None and getattr(sys.stdout, "name", None) == os.devnull
-    )
+    if sys.stdout is None:
+        return True
+    # in notebooks and windowed programs, another stream takes the place of the missing one
+    return sys.__stdout__ is None and isinstance(getattr(sys.stdout, "name", None), int)
 
 
 def _to_standard_output(content: bytes) -> None:

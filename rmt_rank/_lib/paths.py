@@ -36,6 +36,7 @@ def user_path(name: str, path: str | os.PathLike[str]) -> Path:
     if "\0" in text:
         raise ValueError(f"{name} must be a path, got {shown(text)}")
     try:
+        os.fsencode(text)  # unpaired surrogates have no bytes
         found = Path(text).expanduser()
         found.exists()
     except (RuntimeError, ValueError, OSError) as error:  # unknown user, or path far too long

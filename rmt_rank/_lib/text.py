@@ -53,7 +53,10 @@ class Parser(argparse.ArgumentParser):
         """Print the message and where help is, and exit with code 2."""
         if message.startswith("unrecognized arguments: "):
             word = message.removeprefix("unrecognized arguments: ").split()[0].partition("=")[0]
-            message += did_you_mean(word, _option_names(self)) if word.startswith("-") else ""
+            if word.startswith("--"):
+                # dashes are alike in all of them
+                names = [name[2:] for name in _option_names(self) if name.startswith("--")]
+                message += did_you_mean(word[2:], names, prefix="--")
         self.exit(2, f"{self.prog}: error: {shown(message)}\nTry '{self.prog} --help'.\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:

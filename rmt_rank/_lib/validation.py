@@ -25,7 +25,16 @@ __all__ = [
     "integer_widths",
     "integers",
 ]
-__all__ += ["instance", "real", "real_array", "require_memory", "sequence", "shown", "string"]
+__all__ += [
+    "instance",
+    "real",
+    "real_array",
+    "require_memory",
+    "require_room",
+    "sequence",
+    "shown",
+    "string",
+]
 
 Kind = TypeVar("Kind")
 
@@ -86,7 +95,7 @@ def real_array(
     """
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise TypeError(f"{name} must have no masked elements: fill or leave out those that it has")
-    _require_room(name, value)
+    require_room(name, value)
     try:
         array = np.asarray(value)
         if array.dtype.kind == "O":
@@ -125,7 +134,7 @@ def _floats(name: str, value: object, array: npt.NDArray[Any]) -> npt.NDArray[np
     return floats
 
 
-def _require_room(name: str, value: object) -> None:
+def require_room(name: str, value: object) -> None:
     """Refuse sequences and arrays that do not fit into memory."""
     if isinstance(value, np.ndarray):
         if value.size > _LONG:  # memory for the array and a result
@@ -220,7 +229,7 @@ def sequence(
     if not is_sequence or (ndim == 0 if axes is None else ndim != axes):
         raise TypeError(f"{name} must be a sequence of {of}, got {shown(value)}")
     # its members become objects
-    _require_room(name, range(len(value)) if isinstance(value, np.ndarray) else value)
+    require_room(name, range(len(value)) if isinstance(value, np.ndarray) else value)
     if len(value) < at_least:
         entries = "entry" if at_least == 1 else "entries"
         raise ValueError(
@@ -253,6 +262,19 @@ def integer_widths(widths: Any) -> tuple[int, ...]:
         If there are fewer than 2, or one is too small or too large.
     """
     return integers("widths", widths, at_least=1, fewest=2, at_most=LARGEST_INTEGER)
+
+
+def broadcast(**arrays: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], ...]:
+    """Return arrays broadcast to one shape; ValueError that names them if they have none."""
+    try:
+        return np.broadcast_arrays(*arrays.values())
+    except ValueError:
+        *names, last = arrays
+        *shapes, last_shape = (str(array.shape) for array in arrays.values())
+        raise ValueError(
+            f"{', '.join(names)} and {last} must broadcast, got the shapes {', '.join(shapes)} and "
+            f"{last_shape}"
+        ) from None
 
 
 def choice(name: str, value: object, allowed: Iterable[str]) -> str:

@@ -69,6 +69,11 @@ def load_cifar(path: str | Path | None = None, *, classes: int = 10, part: str =
     References
     ----------
     .. [1] A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
+
+    Examples
+    --------
+    >>> from rmt_rank.data import load_cifar
+    >>> images = load_cifar("cifar", classes=10)  # doctest: +SKIP
     """
     choice("part", part, ("train", "test"))
     if integer("classes", classes, at_least=10, at_most=100) not in _OPENML:

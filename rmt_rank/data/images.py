@@ -38,6 +38,17 @@ class Images:
     ------
     TypeError, ValueError
         If an argument is of the wrong type, or the arguments do not fit together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.data import Images
+    >>> pixels = np.arange(12.0).reshape(3, 4)
+    >>> images = Images("three", pixels, np.array([0, 1, 0]), (2, 2), 2)
+    >>> images.one_hot
+    array([[1., 0.],
+           [0., 1.],
+           [1., 0.]])
     """
 
     name: str

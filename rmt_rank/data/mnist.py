@@ -58,6 +58,11 @@ def load_mnist(path: str | Path | None = None, *, part: str = "train") -> Images
     ----------
     .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
        recognition", doi:10.1109/5.726791.
+
+    Examples
+    --------
+    >>> from rmt_rank.data import load_mnist
+    >>> images = load_mnist("mnist")  # doctest: +SKIP
     """
     choice("part", part, ("train", "test"))
     for place in folders(path, ["mnist", "MNIST/raw"]):

@@ -164,7 +164,8 @@ def attention_products(
     Parameters
     ----------
     matrices : iterable of Named
-        Of queries, keys and values (heads x size, model), and outputs (model, heads x size).
+        Weights of queries, keys and values (heads x size, model), and of outputs (model, heads x
+        size).
     heads : int
         Number of heads of the queries.
     kv_heads : int, optional

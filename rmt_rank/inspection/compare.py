@@ -27,9 +27,9 @@ class Comparison:
     null : str
         The null model.
     effective_rank, expected : float
-        Of the matrix, and the null model's mean; entropies in nats.
+        Entropy of the matrix, and its mean under the null model, in nats.
     standard_deviation : float
-        Of the effective rank under the null model.
+        Standard deviation of the effective rank under the null model.
     deficit, low, high : float
         expected - effective_rank, positive where the rank is lower than chance, and the interval
         that holds the difference to 95 % of the null model's matrices.

@@ -19,10 +19,10 @@ from rmt_rank.inspection.compare import compare
 from rmt_rank.inspection.nulls import Null
 from rmt_rank.inspection.result import Inspection, MatrixReport
 from rmt_rank.metrics.gram import gram_effective_rank, gram_matrix
-from rmt_rank.simulation.means.expected_gram import (
+from rmt_rank.simulation.means.expected_gram import expected_gram_effective_rank
+from rmt_rank.simulation.means.gram_formulas import (
     FEWEST_SAMPLES_PER_WIDTH,
     LARGEST_DEPTH_PER_WIDTH,
-    expected_gram_effective_rank,
 )
 from rmt_rank.simulation.products.chain import LARGEST_DEPTH
 from rmt_rank.simulation.products.random_features import KERNELS, sample_gram_effective_ranks
@@ -121,8 +121,13 @@ def inspect_features(
             x.shape, layers, network, kernel, variance, count, next(random)
         )
     rank = float(gram_effective_rank(x, kernel))
+    # the linear kernel is in the squared units of the features, which may not be floats
+    exponent = int(np.frexp(np.abs(x).max())[1])
     comparisons = tuple(replace(compare(rank, null), null=name) for name, null in nulls.items())
-    values = np.linalg.svd(gram_matrix(x, kernel), compute_uv=False)
+    values = np.linalg.svd(gram_matrix(np.ldexp(x, -exponent), kernel), compute_uv=False)
+    if kernel == "linear":
+        with np.errstate(over="ignore"):
+            values = np.ldexp(values, 2 * exponent)
     report = MatrixReport(
         "features", "Gram matrix", x.shape, "float64", "", values, rank, comparisons
     )

@@ -114,11 +114,11 @@ def _matrix(each: MatrixReport, q: Mapping[tuple[str, int, str], float]) -> dict
 
 def _spectrum(each: MatrixReport) -> dict[str, Any] | None:
     """Histogram of the singular values over their root mean square, and the null law's density."""
-    values = each.singular_values
-    scale = math.sqrt(float(np.mean(values**2))) if values.size else 0.0
-    if not scale > 0 or not math.isfinite(scale):
+    largest = float(each.singular_values.max(initial=0.0))
+    if not 0 < largest < math.inf:
         return None
-    u = values / scale
+    values = each.singular_values / largest  # whose squares neither over- nor underflow
+    u = values / math.sqrt(float(np.mean(values**2)))
     law = None if each.kind in ("product", "Gram matrix") else _law(*sorted(each.shape))
     cut = _CUT * law["end"] if law else math.inf
     end = 1.02 * max(float(u[u <= cut].max(initial=0.0)), law["end"] if law else 0.0)

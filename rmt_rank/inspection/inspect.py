@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._lib.random import RNG, streams
-from rmt_rank._lib.validation import boolean, integer, shown
+from rmt_rank._lib.reasons import reason
+from rmt_rank._lib.validation import boolean, integer, sequence, shown, string
 from rmt_rank.inspection import location
 from rmt_rank.inspection.chains import Named, attention_products
 from rmt_rank.inspection.compare import Comparison, compare
-from rmt_rank.inspection.matrices import NamedMatrix, matrices
+from rmt_rank.inspection.matrices import NamedMatrix, matrices, scaled
 from rmt_rank.inspection.model_products import (
     find_products,
     product_reports,
@@ -34,6 +35,8 @@ __all__ = ["inspect"]
 
 # Null models that depend on more than the matrix.
 _INIT, _CHECKPOINT = "init", "checkpoint"
+# Smallest squared singular value, over the largest, that is found as an eigenvalue.
+_SMALLEST_SQUARE = 1e-10
 # Smallest side of a matrix whose deficit is located.
 _SMALLEST_LOCATED = 4
 # Initialisations of PyTorch's classes, by the law of their entries.
@@ -135,15 +138,17 @@ def inspect(
     """
     names = _names(nulls, initial)
     count = None if draws is None else integer("draws", draws, at_least=8, at_most=10**6)
-    if select is not None and not callable(select):
-        raise TypeError(f"select must be callable, got {shown(select)}")
+    for argument, value in (("select", select), ("progress", progress)):
+        if value is not None and not callable(value):
+            raise TypeError(f"{argument} must be callable, got {shown(value)}")
+    of_groups = _groups(groups)
     with_embeddings, located = boolean("embeddings", embeddings), boolean("locate", locate)
     random = streams(rng)
 
-    def read(each: Any) -> Iterator[tuple[NamedMatrix | Skipped, float]]:
-        known = list(tensors(each))
+    def read(each: Any, name: str = "source") -> Iterator[tuple[NamedMatrix | Skipped, float]]:
+        known = list(tensors(each, name))
         before = _shares(known)
-        for found in matrices(known, embeddings=with_embeddings, groups=groups):
+        for found in matrices(known, embeddings=with_embeddings, groups=of_groups):
             if isinstance(found, Skipped):
                 yield found, 0.0
             elif select is None or select(found.name):
@@ -152,6 +157,8 @@ def inspect(
     asked = require_products(products)
     if heads is not None:
         attention_products([], heads, kv_heads=kv_heads)
+    elif kv_heads is not None:
+        raise ValueError(f"kv_heads needs heads=, got kv_heads={shown(kv_heads)}")
     usable = [name for name in names if name not in (_INIT, _CHECKPOINT)]
     several = isinstance(source, list | tuple)
     sources = list(source) if several else [source]
@@ -161,7 +168,7 @@ def inspect(
     earliest: dict[str, npt.NDArray[Any]] = {}
     reports: list[MatrixReport] = []
     skipped: list[Skipped] = []
-    for found, _ in read(initial) if initial is not None else ():
+    for found, _ in read(initial, "initial") if initial is not None else ():
         if isinstance(found, NamedMatrix):
             first[found.name] = found.matrix
         elif found.error:
@@ -178,15 +185,21 @@ def inspect(
                 continue
             if progress is not None:
                 progress(found.name, (step + share) / len(sources))
+            before = earliest.get(found.name)
+            try:
+                report = _report(found, names, count, stream, first.get(found.name), located)
+                reports.append(replace(report, step=step))
+                if before is not None:
+                    change = _change(found, before, names, count, stream, located)
+                    if change is not None:
+                        reports.append(replace(change, step=step))
+            except (MemoryError, ArithmeticError, ValueError) as error:
+                # a decomposition that fails costs no other matrix
+                skipped.append(Skipped(found.name, reason(error), error=True))
+                continue
             known.append(Named(found.name, found.kind, _shape(found.matrix)))
-            report = _report(found, names, count, stream, first.get(found.name), located)
-            reports.append(replace(report, step=step))
             if several and step == 0 and len(sources) > 1:
                 earliest[found.name] = found.matrix
-            elif (before := earliest.get(found.name)) is not None:
-                change = _change(found, before, names, count, stream, located)
-                if change is not None:
-                    reports.append(replace(change, step=step))
         chains = find_products(asked, known, heads, kv_heads)
         again = functools.partial(_only_matrices, read, each)
         for product in product_reports(chains, again, usable or ["gaussian"], count, next(random)):
@@ -212,11 +225,18 @@ def _shape(matrix: npt.NDArray[Any]) -> tuple[int, int]:
     return rows, columns
 
 
+def _groups(groups: Any) -> dict[str, int]:
+    """Numbers of groups by name; TypeError or ValueError if they are not positive integers."""
+    if groups is None:
+        return {}
+    if not isinstance(groups, Mapping):
+        raise TypeError(f"groups must be a mapping of names to integers, got {shown(groups)}")
+    return {name: integer("groups", count, at_least=1) for name, count in groups.items()}
+
+
 def _names(nulls: Sequence[str], initial: Any) -> tuple[str, ...]:
     """The null models' names as given; ValueError for one that does not exist."""
-    if isinstance(nulls, str) or not isinstance(nulls, Sequence):
-        raise TypeError(f"nulls must be a sequence of names, got {shown(nulls)}")
-    names = list(dict.fromkeys(nulls))
+    names = list(dict.fromkeys(string("nulls", each) for each in sequence("nulls", nulls, "names")))
     for name in names:
         if name not in (_INIT, _CHECKPOINT):
             resolve(name)
@@ -263,8 +283,8 @@ def _report(
     initial: npt.NDArray[Any] | None,
     located: bool,
 ) -> MatrixReport:
-    matrix = _wide(found.matrix)
-    values = np.asarray(np.linalg.svd(matrix, compute_uv=False), dtype=np.float64)
+    matrix, exponent = _wide(found.matrix)
+    values = _singular_values(matrix)
     rank = float(spectrum.effective_rank(values))
     comparisons = []
     for name in names:
@@ -281,17 +301,31 @@ def _report(
         comparison = compare(rank, null_of(law, matrix, stream, draws))
         comparisons.append(replace(comparison, null=name))
     rows, columns = found.matrix.shape
+    with np.errstate(over="ignore"):  # entries near the largest float
+        sizes = np.ldexp(values, exponent)
     return MatrixReport(
         found.name,
         found.kind,
         (rows, columns),
         found.stored,
         found.note,
-        values,
+        sizes,
         rank,
         tuple(comparisons),
         *_place(values, matrix, stream, located),
     )
+
+
+def _singular_values(matrix: npt.NDArray[np.inexact]) -> npt.NDArray[np.float64]:
+    """Descending singular values of p <= n rows, by the eigenvalues of X X^H, up to 4 times faster.
+
+    Their error is at most about p 1e-16 of the largest one's square, over the value, which moves
+    the effective rank by less than 1e-9; a matrix that is nearer to a singular one is decomposed.
+    """
+    squares = np.linalg.eigvalsh(matrix @ matrix.conj().T)[::-1]
+    if squares[-1] > _SMALLEST_SQUARE * squares[0]:
+        return np.asarray(np.sqrt(squares))
+    return np.asarray(np.linalg.svd(matrix, compute_uv=False), dtype=np.float64)
 
 
 def _place(
@@ -307,22 +341,19 @@ def _place(
     return found.where, found.spikes
 
 
-def _wide(matrix: npt.NDArray[Any]) -> npt.NDArray[np.inexact]:
-    """In double precision, with no more rows than columns, and the largest entry near 1."""
-    kind = np.complex128 if np.iscomplexobj(matrix) else np.float64
-    full = np.asarray(matrix, dtype=kind)
-    # a power of two changes no digit; squares neither over- nor underflow
-    full = np.ldexp(full, -int(np.frexp(np.abs(full).max())[1])) if kind is np.float64 else full
-    return full if full.shape[0] <= full.shape[1] else full.T
+def _wide(matrix: npt.NDArray[Any]) -> tuple[npt.NDArray[np.inexact], int]:
+    """As `scaled`, with no more rows than columns."""
+    full, exponent = scaled(matrix)
+    return (full if full.shape[0] <= full.shape[1] else full.T), exponent
 
 
 def _with_checkpoint(
     rank: float, matrix: npt.NDArray[np.inexact], initial: npt.NDArray[Any] | None
 ) -> Comparison:
     """Compare with the initial weights; the deviation is that of a Gaussian initialisation."""
-    if initial is None or _why_not(initial) or _wide(initial).shape != matrix.shape:
+    if initial is None or _why_not(initial) or sorted(initial.shape) != list(matrix.shape):
         return _unknown(_CHECKPOINT, rank)
-    start = float(spectrum.effective_rank(np.linalg.svd(_wide(initial), compute_uv=False)))
+    start = float(spectrum.effective_rank(np.linalg.svd(_wide(initial)[0], compute_uv=False)))
     gaussian = null_of("gaussian", matrix, np.random.default_rng(0), None)
     # no draws: the deviation belongs to a normal law around the initial rank
     return compare(rank, replace(gaussian, name=_CHECKPOINT, mean=start, error=0.0, draws=None))

@@ -14,7 +14,7 @@ Split.  The effective rank of the p - k values that are left is compared with th
 (p - k) x (n - k) matrix: the difference is the bulk's part of the deficit, what remains once the
 spikes are removed.  The other part, deficit less bulk, is due to the spikes.
 
-The word is, in this sequence,
+The word is, in this order,
 
 - tail, if five values or more are spikes, the bulk's part is significant as well, and the squared
   singular values have a power law tail that is preferred to an exponential one and has a bootstrap
@@ -41,7 +41,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from rmt_rank._lib.random import FIELDS, RNG, streams
 from rmt_rank._lib.validation import (
@@ -56,7 +56,7 @@ from rmt_rank.inspection.nulls import Null, null_of
 from rmt_rank.inspection.tails import PowerLawTail, power_law_tail
 from rmt_rank.metrics import spectrum
 from rmt_rank.theory.gaussian.tracy_widom import tracy_widom
-from rmt_rank.theory.rectangular.law import RectangularLaw, rectangular_law
+from rmt_rank.theory.rectangular.law import rectangular_law
 
 __all__ = ["Location", "locate"]
 
@@ -84,12 +84,10 @@ class Location:
         Singular value above which the next one would be a spike.
     variance : float
         Mean square of the entries that the bulk belongs to.
-    distance : float
-        Kolmogorov-Smirnov distance of the bulk from the Marchenko-Pastur law.
     deficit, spikes_deficit, bulk_deficit : float
         Null model's expected effective rank less the matrix's, in nats, and its two parts.
     z, p : float
-        Of the bulk's part: over its standard deviation, and two-sided.
+        The bulk's part over its standard deviation, and its two-sided p.
     tail : PowerLawTail or None
         The power law, where one was fitted.
     """
@@ -98,7 +96,6 @@ class Location:
     spikes: int
     edge: float
     variance: float
-    distance: float
     deficit: float
     spikes_deficit: float
     bulk_deficit: float
@@ -122,7 +119,7 @@ def locate(
     Parameters
     ----------
     singular_values : array_like of float, shape (p,)
-        All singular values of the matrix, in any sequence, not all 0.
+        All singular values of the matrix, in any order, not all 0.
     shape : (int, int)
         Its shape, at least 4 x 4, of which p is the smaller side.
     null : Null, optional
@@ -158,7 +155,7 @@ def locate(
     none 0
     spikes 1
     """
-    p, n, squares, total = _checked(singular_values, shape)
+    p, n, squares, root = _checked(singular_values, shape)
     choice("field", field, FIELDS)
     level = real("level", level, above=0, at_most=0.5)
     spikes, edge = _spikes(squares, n, field, level / 2)
@@ -171,13 +168,13 @@ def locate(
     deficit = model.mean - _entropy(squares)
     shrunk = rest.standard_deviation / whole.standard_deviation
     z = bulk_deficit / math.hypot(model.standard_deviation * shrunk, model.error)
-    probability = 2 * float(stats.norm.sf(abs(z)))
-    found = None
-    if boolean("tail", tail) and spikes >= _MANY:
-        found = power_law_tail(squares, next(streams(rng)))
+    probability = 2 * float(special.ndtr(-abs(z)))
     parts = deficit - bulk_deficit, bulk_deficit
     significant = probability < level / 2
-    if significant and found is not None and found.holds:
+    found = None
+    if boolean("tail", tail) and spikes >= _MANY and significant:
+        found = power_law_tail(squares, next(streams(rng)))
+    if found is not None and found.holds:
         where = "tail"
     elif spikes > _LARGEST_SHARE * p:
         where = "bulk"
@@ -188,9 +185,8 @@ def locate(
     return Location(
         where,
         spikes,
-        math.sqrt(edge * total),
-        variance * total,
-        _distance(bulk, variance, left),
+        math.sqrt(edge) * root,
+        variance * root * root,
         deficit,
         *parts,
         z,
@@ -200,7 +196,7 @@ def locate(
 
 
 def _checked(singular_values: npt.ArrayLike, shape: Sequence[int]) -> tuple[int, int, Array, float]:
-    """Sides, descending squares over their sum, and the sum."""
+    """Sides, descending squares over their sum, and the square root of the sum."""
     sides = integers("shape", shape, at_least=4, fewest=2, at_most=LARGEST_INTEGER)
     if len(sides) != 2:
         raise ValueError(f"shape must hold two integers, got {len(sides)}")
@@ -214,7 +210,7 @@ def _checked(singular_values: npt.ArrayLike, shape: Sequence[int]) -> tuple[int,
     largest = float(values.max())
     squares = np.sort((values / largest) ** 2)[::-1]
     total = float(squares.sum())
-    return p, n, squares / total, total * largest**2
+    return p, n, squares / total, math.sqrt(total) * largest
 
 
 def _entropy(squares: Array) -> float:
@@ -227,14 +223,9 @@ def _gaussian(shape: tuple[int, int], field: str) -> Null:
 
 
 @functools.lru_cache(maxsize=1024)
-def _law(shape: tuple[int, int]) -> RectangularLaw:
-    return rectangular_law(shape)
-
-
-@functools.lru_cache(maxsize=1024)
 def _median(shape: tuple[int, int]) -> float:
     """Median of the squared singular values of entries of variance 1, for shape (p, n), p <= n."""
-    return _law(shape).median() ** 2 * shape[0]
+    return rectangular_law(shape).median() ** 2 * shape[0]
 
 
 @functools.lru_cache(maxsize=256)
@@ -267,10 +258,3 @@ def _spikes(squares: Array, n: int, field: str, level: float) -> tuple[int, floa
         if squares[k - 1] > edge(k - 1):
             return k, edge(k)
     return 0, edge(0)
-
-
-def _distance(bulk: Array, variance: float, shape: tuple[int, int]) -> float:
-    """Kolmogorov-Smirnov distance of descending squares from the Marchenko-Pastur law."""
-    below = np.asarray(_law(shape).cdf(np.sqrt(bulk[::-1] / (variance * shape[0]))))
-    rank = np.arange(bulk.size)
-    return float(np.maximum(below - rank / bulk.size, (rank + 1) / bulk.size - below).max())

@@ -16,7 +16,7 @@ from rmt_rank.inspection.plan import Plan, Shapes, plan
 from rmt_rank.inspection.scales import Scales
 from rmt_rank.inspection.tensor import Skipped, Tensor
 
-__all__ = ["NamedMatrix", "matrices"]
+__all__ = ["NamedMatrix", "matrices", "scaled"]
 
 Array = npt.NDArray[Any]
 
@@ -153,9 +153,14 @@ def _of_tensor(
         if min(part.shape) == 1:
             yield Skipped(full, f"it has one {_thin(part)}, so that its rank is 1")
             continue
-        matrix = _precise(part)
+        try:
+            matrix = _precise(part)
+            finite = bool(np.isfinite(matrix).all())
+        except MemoryError as error:
+            yield Skipped(full, reason(error), error=True)
+            continue
         del part
-        if not np.isfinite(matrix).all():
+        if not finite:
             yield Skipped(full, "it holds nan or infinity")
             continue
         yield NamedMatrix(full, kind, matrix, stored, name, tensor.layer.init, found.note)
@@ -171,6 +176,18 @@ def _precise(part: Array) -> Array:
         return np.ascontiguousarray(part)
     wide = part.dtype.itemsize > 4
     return np.ascontiguousarray(part, dtype=np.float64 if wide else np.float32)
+
+
+def scaled(matrix: Array) -> tuple[npt.NDArray[np.inexact], int]:
+    """Return a matrix in double precision over 2^e, and e.
+
+    The largest part of an entry is between 1/2 and 1, unless all are 0: squares and products
+    neither over- nor underflow, and a power of two changes no digit.
+    """
+    kind = np.complex128 if np.iscomplexobj(matrix) else np.float64
+    parts = np.ascontiguousarray(matrix, dtype=kind).view(np.float64)
+    exponent = int(np.frexp(np.abs(parts).max())[1])
+    return np.ldexp(parts, -exponent).view(kind), exponent
 
 
 def split(values: Array, found: Plan) -> Iterator[tuple[str, str, Array]]:

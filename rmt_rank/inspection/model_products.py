@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
 
 from rmt_rank._lib.random import RNG
-from rmt_rank._lib.validation import shown
+from rmt_rank._lib.reasons import reason
+from rmt_rank._lib.validation import sequence, shown, string
 from rmt_rank.inspection.chains import (
     Named,
     Product,
@@ -32,15 +33,13 @@ def require_products(products: Any) -> bool | list[list[str]]:
     """Return what to multiply; TypeError unless it is a boolean or lists of names."""
     if isinstance(products, bool):
         return products
-    if isinstance(products, str) or not isinstance(products, Iterable):
-        raise TypeError(f"products must be a boolean or lists of names, got {shown(products)}")
     lists = []
-    for names in products:
+    for names in sequence("products", products, "lists of names, or a boolean"):
         if isinstance(names, str) or not isinstance(names, Sequence) or len(names) < 2:
             raise TypeError(
                 f"products must hold sequences of at least two names, got {shown(names)}"
             )
-        lists.append(list(names))
+        lists.append([string("products", name) for name in names])
     return lists
 
 
@@ -105,8 +104,8 @@ def _report(
     factors = [factor.of(kept[factor.name]) for factor in product.factors]
     try:
         found = compare_product(factors, nulls=nulls, draws=draws, rng=rng)
-    except (ValueError, FloatingPointError) as error:
-        return Skipped(product.name, f"it is not compared: {error}")
+    except (ValueError, ArithmeticError, MemoryError) as error:
+        return Skipped(product.name, f"it is not compared: {reason(error)}")
     names = [*nulls, HAAR]
     return MatrixReport(
         product.name,

@@ -2,7 +2,7 @@
 
 A null model answers "compared with what?".  Those of a single matrix of independent entries have
 formulas: mean and standard deviation of the effective rank for Gaussian entries from the theory at
-finite width, and the shifts by kurtosis and mean of the entries from `theory.rectangular`.
+finite width, and the shifts by the distribution and mean of the entries from `theory.rectangular`.
 They are used where the smaller side is at least 32 and the entries have no heavy tails; otherwise
 matrices are drawn.
 
@@ -30,6 +30,7 @@ import numpy.typing as npt
 from rmt_rank._lib.validation import choice
 from rmt_rank.metrics import spectrum
 from rmt_rank.simulation.means.expected import expected_effective_rank
+from rmt_rank.theory.rectangular.given_entries import given_entries
 from rmt_rank.theory.rectangular.one_layer import EntryStatistics, entry_statistics
 
 __all__ = ["ALIASES", "NULLS", "Null", "entropies", "null_of", "resolve"]
@@ -61,13 +62,16 @@ _KURTOSIS = {
     "uniform": -1.2,
     "truncated normal": (3 - 14 * _CUT) / (1 - 2 * _CUT) ** 2 - 3,
 }
-# The formulas are used from this side on, and while kurtosis^2/side, which is the size of what they
-# leave out in standard deviations, is at most 0.1 (docs/inspect.md has the measurements).
-SMALLEST_SIDE, MOST_KURTOSIS = 32, 0.1
+# The formulas are used from this side on, and while kurtosis^2/side, which measures what they leave
+# out, is at most 0.5.
+SMALLEST_SIDE, MOST_KURTOSIS = 32, 0.5
 # Draws below the smallest side, and else: as many as this number of operations allows.
 _DRAWS, _FEWEST, _MOST, _WORK = 4096, 8, 16, 10**8
 # Entries that are drawn at once.
 _BATCH = 2**20
+# Eigenvalues of X X^H are rounded at some 1e-15 of the largest; below this share of it, singular
+# values have few digits, or none.
+_LOST = 1e-12
 # Steps of Sinkhorn's iteration; norms of six rows with very unequal columns then have six digits.
 _SINKHORN = 30
 # Seed of draws that depend on a shape only, and are kept.
@@ -83,7 +87,7 @@ class Null:
     name : str
         The null model.
     mean, standard_deviation : float
-        Of the effective rank, an entropy in nats.
+        Mean and standard deviation of the effective rank, an entropy in nats.
     error : float
         Error of the mean: a standard error where matrices were drawn, and the size of the terms
         that are left out of a formula.
@@ -119,10 +123,14 @@ def resolve(name: str) -> str:
 def entropies(matrices: npt.NDArray[np.inexact]) -> Array:
     """Effective ranks of matrices (..., p, n), p <= n, from the eigenvalues of X X^H.
 
-    Singular values below 1e-8 of the largest lose their digits; an entropy changes by 1e-7 at most.
+    Matrices that are so nearly of lower rank that this loses digits are decomposed themselves.
     """
     values = np.linalg.eigvalsh(matrices @ matrices.conj().swapaxes(-1, -2))
-    return np.asarray(spectrum.effective_rank(np.sqrt(np.maximum(values, 0))))
+    sigma = np.sqrt(np.maximum(values, 0))
+    lost = values[..., 0] < _LOST * values[..., -1]
+    if lost.any():
+        sigma[lost] = np.linalg.svd(matrices[lost], compute_uv=False)
+    return np.asarray(spectrum.effective_rank(sigma))
 
 
 def null_of(
@@ -158,7 +166,7 @@ def null_of(
 def _of_shape(name: str, shape: tuple[int, int], is_complex: bool, draws: int | None) -> Null:
     field = "complex" if is_complex else "real"
     if draws is None and shape[0] >= SMALLEST_SIDE:
-        return _formula(name, shape, field, _KURTOSIS[name], 0.0)
+        return _formula(name, shape, field, _KURTOSIS[name])
     rng = np.random.default_rng([_SEED, *shape, is_complex, NULLS.index(name)])
 
     def draw(count: int) -> npt.NDArray[np.inexact]:
@@ -187,19 +195,16 @@ def _gaussian(shape: tuple[int, int], field: str) -> tuple[EntryStatistics, floa
     return entry_statistics(shape, field=field), float(mean.value), float(mean.error)
 
 
-def _formula(
-    name: str, shape: tuple[int, int], field: str, kurtosis: float, strength: float
-) -> Null:
-    found, gaussian_mean, gaussian_error = _gaussian(shape, field)
-    mean = gaussian_mean + kurtosis * found.kurtosis_slope
+def _formula(name: str, shape: tuple[int, int], field: str, kurtosis: float) -> Null:
+    found, expected, error = _gaussian(shape, field)
     deviation = found.standard_deviation
-    error = 0.5 * kurtosis**2 / shape[0] * deviation
-    return Null(
-        name,
-        mean + found.rank_one_shift(strength),
-        deviation,
-        float(np.hypot(error, gaussian_error)),
-    )
+    error = math.hypot(_left_out(kurtosis, shape[0]) * deviation, error)
+    return Null(name, expected + kurtosis * found.kurtosis_slope, deviation, error)
+
+
+def _left_out(kurtosis: float, side: int) -> float:
+    """Size of the terms that the formulas leave out, in standard deviations."""
+    return 0.5 * kurtosis**2 / side
 
 
 def _shuffled(
@@ -209,13 +214,17 @@ def _shuffled(
     if draws is None and p >= SMALLEST_SIDE and not np.iscomplexobj(matrix):
         entries = np.asarray(matrix, dtype=np.float64).ravel()
         mean = float(entries.mean())
-        centred = entries - mean
-        variance = float(np.mean(centred**2))
+        squares = (entries - mean) ** 2
+        variance = float(squares.mean())
         if variance > 0:
-            kurtosis = float(np.mean((centred**2 / variance) ** 2)) - 3
+            kurtosis = float(squares @ squares) / squares.size / variance**2 - 3
             strength = mean**2 * math.sqrt(p * n) / variance
             if kurtosis**2 / p <= MOST_KURTOSIS and strength <= 1:
-                return _formula("shuffle", (p, n), "real", kurtosis, strength)
+                found, expected, error = _gaussian((p, n), "real")
+                shift, deviation = given_entries(entries, (p, n))
+                error = math.hypot(_left_out(kurtosis, p) * deviation, error)
+                mean = expected + shift + found.rank_one_shift(strength)
+                return Null("shuffle", mean, deviation, error)
 
     def draw(count: int) -> npt.NDArray[np.inexact]:
         # one row at a time, which stays in the processor's cache

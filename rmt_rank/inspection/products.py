@@ -27,6 +27,7 @@ import numpy.typing as npt
 from rmt_rank._lib.random import RNG, streams
 from rmt_rank._lib.validation import LARGEST_INTEGER, integer, sequence
 from rmt_rank.inspection.compare import Comparison, compare
+from rmt_rank.inspection.matrices import scaled
 from rmt_rank.inspection.nulls import Null, _entries, _with_norms, entropies, resolve
 from rmt_rank.metrics import spectrum
 from rmt_rank.simulation.means.expected import expected_effective_rank
@@ -95,15 +96,22 @@ def product_singular_values(factors: Sequence[Matrix]) -> Array:
     >>> product_singular_values([tall, 3 * tall.T])
     array([3., 3.])
     """
-    matrices = _factors(factors)
+    matrices, exponent = _factors(factors)
     widths = _widths(matrices)
     middle = int(np.argmin(widths))
     # the triangles of the part before the smallest width and of the part behind it, transposed
     before = _triangle(matrices[:middle])
     behind = _triangle([each.T for each in matrices[middle:][::-1]])
     if before is not None and behind is not None:
-        return _sigma(before @ behind.T)
-    return _sigma(np.asarray(behind if before is None else before))
+        values = _sigma(before @ behind.T)
+    else:
+        values = _sigma(np.asarray(behind if before is None else before))
+    return _times(values, exponent)
+
+
+def _times(values: Array, exponent: int) -> Array:
+    with np.errstate(over="ignore"):
+        return np.ldexp(values, exponent)
 
 
 def _sigma(matrix: Matrix) -> Array:
@@ -120,7 +128,8 @@ def _triangle(matrices: Sequence[Matrix]) -> Matrix | None:
     return R
 
 
-def _factors(factors: Sequence[Matrix]) -> list[Matrix]:
+def _factors(factors: Sequence[Matrix]) -> tuple[list[Matrix], int]:
+    """Factors of one type, over powers of two, and the exponent of their product."""
     given = [np.asarray(each) for each in sequence("factors", factors, "matrices", at_least=2)]
     for each in given:
         if each.ndim != 2 or min(each.shape) < 2 or not np.issubdtype(each.dtype, np.inexact):
@@ -136,7 +145,8 @@ def _factors(factors: Sequence[Matrix]) -> list[Matrix]:
                 f"factors must have matching sides, got shapes {left.shape} and {right.shape}"
             )
     kind = np.complex128 if any(np.iscomplexobj(each) for each in given) else np.float64
-    return [each.astype(kind) for each in given]
+    pairs = [scaled(each.astype(kind)) for each in given]
+    return [matrix for matrix, _ in pairs], sum(exponent for _, exponent in pairs)
 
 
 def _widths(matrices: Sequence[Matrix]) -> tuple[int, ...]:
@@ -198,7 +208,7 @@ def compare_product(
     0.00 0.10
     """
     names = [resolve(each) for each in sequence("nulls", nulls, "names", at_least=1)]
-    matrices = _factors(factors)
+    matrices, exponent = _factors(factors)
     widths = _widths(matrices)
     values = product_singular_values(matrices)
     if not values.any():
@@ -224,7 +234,9 @@ def compare_product(
     rank = _entropy(values)
     comparisons = tuple(compare(rank, each) for each in models)
     factors_part = models[0].mean - models[-1].mean
-    return ProductRank(widths, values, rank, comparisons, factors_part, models[-1].mean - rank)
+    alignment_part = models[-1].mean - rank
+    sizes = _times(values, exponent)
+    return ProductRank(widths, sizes, rank, comparisons, factors_part, alignment_part)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -50,7 +50,7 @@ class MatrixReport:
     shape : tuple of int
         Rows and columns.
     singular_values : ndarray of float
-        Descending.
+        Singular values of the matrix, descending; those beyond the largest float are inf.
     effective_rank : float
         Entropy in nats.
     comparisons : tuple of Comparison
@@ -90,6 +90,17 @@ class Inspection:
         The null models, in the order that was asked for.
     steps : tuple of str
         Names of the checkpoints; one if there is one source.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import rmt_rank as rr
+    >>> noise = np.random.default_rng(0).normal(size=(64, 48))
+    >>> found = rr.inspect({"noise": noise, "bias": np.ones(4)})
+    >>> [row["null"] for row in found.rows()]
+    ['gaussian', 'shuffle']
+    >>> list(found.skipped)
+    [Skipped(name='bias', why='it has 1 dimension, not a matrix', error=False)]
     """
 
     matrices: tuple[MatrixReport, ...]

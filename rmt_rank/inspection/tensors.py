@@ -45,7 +45,7 @@ _BY_SUFFIX = {
 }
 
 
-def tensors(source: Any) -> Iterator[Tensor | Skipped]:
+def tensors(source: Any, name: str = "source") -> Iterator[Tensor | Skipped]:
     """Yield the tensors of a model in the order of its file, and reasons for what is not read.
 
     Parameters
@@ -54,6 +54,8 @@ def tensors(source: Any) -> Iterator[Tensor | Skipped]:
         A file (.safetensors, .pt, .pth, .bin, .ckpt, .jit, .npz, .npy, .onnx, .h5, .keras, .gguf),
         a folder such as that of a Hugging Face model, a module, a mapping from names to arrays of
         any library (also nested), or an array.
+    name : str, default "source"
+        Name of the argument, for messages.
 
     Yields
     ------
@@ -75,7 +77,7 @@ def tensors(source: Any) -> Iterator[Tensor | Skipped]:
     [('a', (3, 2)), ('b', (3,))]
     """
     if isinstance(source, str | os.PathLike):
-        path = user_path("source", source)
+        path = user_path(name, source)
         path.stat()  # a missing file is an error at once
         if path.is_dir():
             return _reader("folder")(path)
@@ -84,7 +86,7 @@ def tensors(source: Any) -> Iterator[Tensor | Skipped]:
         return memory.of_mapping(source)
     if hasattr(source, "named_modules") and hasattr(source, "named_parameters"):
         return modules.of_module(source)
-    return memory.of_array(source)
+    return memory.of_array(name, source)
 
 
 def read_file(path: Path) -> Iterator[Tensor | Skipped]:

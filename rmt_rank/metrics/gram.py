@@ -58,11 +58,11 @@ def gram_matrix(
         the first two, where m is the median distance between two different samples (in the norm of
         the kernel), or the mean if more than half of them are 0; 1/features for the last.
     degree : int, default 3
-        Of "polynomial", at least 1.
+        Degree of "polynomial", at least 1.
     coef0 : float, default 1
-        Of "polynomial".
+        Constant of "polynomial".
     order : {0, 1}, default 1
-        Of "arccosine".
+        Order of "arccosine".
     stack : bool, default False
         Treat all but the last two axes of an array with more than three as a stack, as in
         `effective_rank`.
@@ -153,6 +153,16 @@ def gram_effective_rank(
     ----------
     .. [1] M. Huh et al., "The Low-Rank Simplicity Bias in Deep Networks", Section 2.3 (whose
        features are the columns); arXiv:2103.10427.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank import gram_effective_rank
+    >>> features = np.random.default_rng(0).normal(size=(256, 32))  # rows are samples
+    >>> print(round(float(gram_effective_rank(features)), 3))
+    3.4
+    >>> print(round(float(gram_effective_rank(features, "rbf", exponentiate=True)), 1))
+    10.3
     """
     if unknown := set(options) - set(kernels.Options._fields):
         raise TypeError(f"options of gram_matrix are {kernels.Options._fields}, got {unknown}")

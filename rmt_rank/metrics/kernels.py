@@ -52,7 +52,7 @@ class Options(NamedTuple):
         if degree > _LARGEST_DEGREE:
             raise ValueError(f"degree must be an integer <= {_LARGEST_DEGREE}, got {shown(degree)}")
         if isinstance(self.order, bool) or self.order not in (0, 1):
-            raise ValueError(f"order must be 0 or 1, got {self.order!r}")
+            raise ValueError(f"order must be 0 or 1, got {shown(self.order)}")
         return Options(gamma, degree, real("coef0", self.coef0), int(self.order))
 
 

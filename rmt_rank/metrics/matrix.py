@@ -102,6 +102,9 @@ def _of_matrices(measure: Callable[..., Any]) -> Callable[..., Any]:
             "        Matrices, real or complex; k below is min(m, n).",
         )
         .replace("\n    Returns\n", f"{_STACK}\n    Returns\n")
+        .replace("rmt_rank.metrics.spectrum import", "rmt_rank.metrics import")
+        .replace("singular_values = np.array(", "a = np.diag(")
+        .replace("(singular_values", "(a")
     )
     signature = inspect.signature(measure)
     first, *rest = signature.parameters.values()
@@ -147,6 +150,13 @@ def numerical_rank(a: Any, *, rtol: float | None = None, stack: bool = False) ->
     ------
     TypeError, ValueError
         If rtol is not a number >= 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.metrics import numerical_rank
+    >>> float(numerical_rank(np.outer([1, 2, 3], [1, 1, 1])))
+    1.0
     """
     return spectrum.numerical_rank(decompose(a, stack=stack), rtol=rtol)
 
@@ -169,6 +179,14 @@ class RankMeasures:
         Definitions 3, 4 (corrected) and 5 of the paper.
     energy_rank, numerical_rank, condition_number : array, shape (...)
         See the functions of these names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank import rank_measures
+    >>> measures = rank_measures(np.diag([3.0, 2.0, 1.0]))
+    >>> print(round(float(measures.stable_rank), 4), float(measures.numerical_rank))
+    1.5556 3.0
     """
 
     effective_rank: Any
@@ -281,6 +299,13 @@ def effective_rank_gradient(a: Any, *, power: float = 1, stack: bool = False) ->
     function of the singular values, so G is the same for every choice of U and V where singular
     values repeat.  At a singular value 0 (to rounding) the entropy has an infinite slope for power
     1; there G is the gradient among matrices of the same rank, h_i = 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank import effective_rank_gradient
+    >>> np.diag(effective_rank_gradient(np.diag([3.0, 2.0, 1.0]))).round(4)
+    array([-0.053 ,  0.0145,  0.1301])
     """
     power = min(real("power", power, above=0), 1e30)  # beyond 1e30 only the largest value matters
     xp, a, exponent, finite = scaled(a, stack=stack)

@@ -39,6 +39,13 @@ def rankme(features: Any, *, eps: float = 1e-7, stack: bool = False) -> Any:
     ----------
     .. [1] Q. Garrido et al., "RankMe: Assessing the Downstream Performance of Pretrained
        Self-Supervised Representations by Their Rank", Eq. 1; arXiv:2210.02885.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.metrics import rankme
+    >>> print(round(float(rankme(np.diag([3.0, 2.0, 1.0]))), 4))
+    2.7495
     """
     decomposed = matrix.decompose(features, name="features", stack=stack)
     return spectrum.effective_rank(decomposed, exponentiate=True, eps=eps)
@@ -60,6 +67,13 @@ def reptrix_rankme(features: Any, *, eps: float = 1e-7, stack: bool = False) -> 
     -------
     array, shape (...)
         Exponential of the entropy of sigma^2/sum sigma^2 + eps of the centred features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.metrics import reptrix_rankme
+    >>> print(round(float(reptrix_rankme(np.diag([3.0, 2.0, 1.0]))), 4))
+    1.7548
     """
     xp, features = as_floating("features", features, least_dimensions=2, stack=stack)
     if 0 not in features.shape[-2:]:
@@ -89,6 +103,13 @@ def srank(features: Any, *, delta: float = 0.01, stack: bool = False) -> Any:
     ----------
     .. [1] A. Kumar et al., "Implicit Under-Parameterization Inhibits Data-Efficient Deep
        Reinforcement Learning"; arXiv:2010.14498.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.metrics import srank
+    >>> float(srank(np.diag([3.0, 2.0, 1.0, 0.01])))
+    3.0
     """
     return spectrum.energy_rank(matrix.decompose(features, name="features", stack=stack), delta)
 
@@ -110,6 +131,13 @@ def weightwatcher_entropy(weights: Any, *, eps: float = 1e-10, stack: bool = Fal
     array, shape (...)
         -sum p log p / log(rank) with p = sigma^2/sum sigma^2 + eps and NumPy's rank; 0 at rank 1,
         where the tool itself divides by 0, and at rank 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.metrics import weightwatcher_entropy
+    >>> print(round(float(weightwatcher_entropy(np.diag([3.0, 2.0, 1.0]))), 4))
+    0.7559
     """
     decomposed = matrix.decompose(weights, name="weights", stack=stack)
     entropy = spectrum.effective_rank(decomposed, power=2, eps=eps)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from rmt_rank._lib.validation import choice, real
+from rmt_rank._lib.validation import boolean, choice, real
 from rmt_rank.metrics.prepared import Prepared, prepare
 from rmt_rank.metrics.shares import entropy, powers
 
@@ -84,6 +84,14 @@ def effective_rank(
        arXiv:2103.10427.
     .. [2] O. Roy, M. Vetterli, "The effective rank: a measure of effective dimensionality",
        EUSIPCO 2007, 606-610.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.metrics.spectrum import effective_rank
+    >>> singular_values = np.array([3.0, 2.0, 1.0])
+    >>> float(effective_rank(singular_values).round(4))
+    1.0114
     """
     power = real("power", power, above=0)
     order = real("order", order, at_least=0, finite=False)
@@ -93,7 +101,7 @@ def effective_rank(
     base = real("base", base, above=1)
     s = prepare(singular_values)
     found = entropy(s, power, order, eps)
-    if exponentiate:
+    if boolean("exponentiate", exponentiate):
         return s.finish(s.xp.exp(found))
     if base != math.e:
         found = found / math.log(base)
@@ -122,6 +130,14 @@ def renyi_effective_rank(singular_values: Any, order: float = 2, *, power: float
     ------
     TypeError, ValueError
         As in `effective_rank`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.metrics.spectrum import renyi_effective_rank
+    >>> singular_values = np.array([3.0, 2.0, 1.0])
+    >>> float(renyi_effective_rank(singular_values).round(4))
+    2.5714
     """
     return effective_rank(singular_values, exponentiate=True, power=power, order=order)
 
@@ -146,6 +162,14 @@ def participation_ratio(singular_values: Any, *, power: float = 2) -> Any:
     ------
     TypeError, ValueError
         As in `effective_rank`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.metrics.spectrum import participation_ratio
+    >>> singular_values = np.array([3.0, 2.0, 1.0])
+    >>> float(participation_ratio(singular_values).round(4))
+    2.0
     """
     power = real("power", power, above=0)
     s = prepare(singular_values)
@@ -171,6 +195,14 @@ def stable_rank(singular_values: Any) -> Any:
     ----------
     .. [1] M. Huh et al., Definition 4, whose first form lacks the square of the denominator;
        arXiv:2103.10427.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.metrics.spectrum import stable_rank
+    >>> singular_values = np.array([3.0, 2.0, 1.0])
+    >>> float(stable_rank(singular_values).round(4))
+    1.5556
     """
     s = prepare(singular_values)
     return s.finish(s.xp.sum(s.values * s.values, axis=-1))
@@ -192,6 +224,14 @@ def nuclear_norm(singular_values: Any) -> Any:
     References
     ----------
     .. [1] M. Huh et al., Definition 5; arXiv:2103.10427.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.metrics.spectrum import nuclear_norm
+    >>> singular_values = np.array([3.0, 2.0, 1.0])
+    >>> float(nuclear_norm(singular_values).round(4))
+    6.0
     """
     s = prepare(singular_values)
     with np.errstate(over="ignore"):
@@ -246,6 +286,14 @@ def threshold_rank(singular_values: Any, tau: float, *, relative_to: str = "sum"
     References
     ----------
     .. [1] M. Huh et al., Definition 3; arXiv:2103.10427.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.metrics.spectrum import threshold_rank
+    >>> singular_values = np.array([3.0, 2.0, 1.0])
+    >>> float(threshold_rank(singular_values, tau=0.2).round(4))
+    2.0
     """
     tau = real("tau", tau, at_least=0)
     s = prepare(singular_values)
@@ -282,6 +330,14 @@ def threshold_rank_area(
     Over all tau from 0 to 1 the area is 1 for every matrix if values are divided by their sum:
     each value v contributes v.  What the paper suggests after Definition 3 needs another
     normalisation ("max": sum/max) or a shorter interval.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.metrics.spectrum import threshold_rank_area
+    >>> singular_values = np.array([3.0, 2.0, 1.0])
+    >>> float(threshold_rank_area(singular_values, relative_to="max").round(4))
+    2.0
     """
     low = real("low", low, at_least=0)
     high = real("high", high, at_least=low)
@@ -318,6 +374,14 @@ def energy_rank(singular_values: Any, delta: float = 0.01, *, power: float = 1) 
     ----------
     .. [1] A. Kumar et al., "Implicit Under-Parameterization Inhibits Data-Efficient Deep
        Reinforcement Learning" (srank); arXiv:2010.14498.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.metrics.spectrum import energy_rank
+    >>> singular_values = np.array([3.0, 2.0, 1.0])
+    >>> float(energy_rank(singular_values, delta=0.2).round(4))
+    2.0
     """
     delta = real("delta", delta, at_least=0)
     if delta >= 1:
@@ -375,6 +439,14 @@ def condition_number(singular_values: Any) -> Any:
     -------
     array, shape (...)
         At least 1; inf where a singular value is 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.metrics.spectrum import condition_number
+    >>> singular_values = np.array([3.0, 2.0, 1.0])
+    >>> float(condition_number(singular_values).round(4))
+    3.0
     """
     s = prepare(singular_values)
     smallest = s.xp.min(s.values, axis=-1)

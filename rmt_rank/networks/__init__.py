@@ -2,6 +2,8 @@
 
 from importlib import import_module
 
+from rmt_rank._lib.names import did_you_mean
+
 # From a public name to its module, which is imported when the name is first used; type checkers
 # read __init__.pyi.
 _MODULES = {
@@ -28,7 +30,8 @@ __all__ = list(_MODULES)
 def __getattr__(name: str) -> object:
     if name in _MODULES:
         return getattr(import_module(f"rmt_rank.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    hint = did_you_mean(name, __all__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

@@ -135,12 +135,20 @@ def converged_weight_error(problem: LeastSquaresProblem, loss: npt.ArrayLike) ->
     Returns
     -------
     ndarray
-        Of the shape of loss; rounding comes on top.
+        An array of the shape of loss; rounding comes on top.
 
     Raises
     ------
     TypeError, ValueError
         If a loss is not a number of at least 0.
+
+    Examples
+    --------
+    >>> import rmt_rank as rr
+    >>> from rmt_rank.networks.identities import converged_weight_error
+    >>> problem = rr.networks.least_squares_problem(16, task_rank=2, examples=6, rng=0)
+    >>> bool(converged_weight_error(problem, 1e-8) < converged_weight_error(problem, 1e-6))
+    True
     """
     require_problem(problem)
     losses = real_array("loss", loss, at_least=0)
@@ -172,6 +180,15 @@ def balance(weights: Sequence[npt.ArrayLike]) -> list[Array]:
     ----------
     .. [1] S. Arora, N. Cohen, E. Hazan, "On the Optimization of Deep Networks: Implicit
        Acceleration by Overparameterization", arXiv:1802.06509, Theorem 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.networks.identities import balance
+    >>> first, second = np.diag([2.0, 1.0]), np.diag([2.0, 3.0])
+    >>> balance([first, second])[0]
+    array([[0., 0.],
+           [0., 8.]])
     """
     return [
         np.swapaxes(second, -1, -2) @ second - first @ np.swapaxes(first, -1, -2)
@@ -207,6 +224,14 @@ def singular_value_velocity(weight: npt.ArrayLike, gradient: npt.ArrayLike, dept
     ----------
     .. [1] S. Arora, N. Cohen, W. Hu, Y. Luo, "Implicit Regularization in Deep Matrix
        Factorization", arXiv:1905.13655, Theorem 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.networks.identities import singular_value_velocity
+    >>> weight, gradient = np.diag([2.0, 1.0]), np.diag([-1.0, 0.5])
+    >>> singular_value_velocity(weight, gradient, depth=2)
+    array([ 4., -1.])
     """
     w, g = real_array("weight", weight), real_array("gradient", gradient)
     d = integer("depth", depth, at_least=1, at_most=LARGEST_INTEGER)

@@ -75,6 +75,14 @@ def initial_parameters(
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.networks import LinearNetwork
+    >>> from rmt_rank.networks.initialisation import initial_parameters
+    >>> initial_parameters(LinearNetwork((8, 8, 8)), 5, np.random.default_rng(0)).shape
+    (5, 128)
     """
     if not isinstance(network, LinearNetwork | NonlinearNetwork):
         raise TypeError(

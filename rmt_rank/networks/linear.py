@@ -54,6 +54,13 @@ class LinearNetwork:
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of its range.
+
+    Examples
+    --------
+    >>> from rmt_rank.networks import LinearNetwork
+    >>> network = LinearNetwork((16, 8, 16))
+    >>> network.shapes
+    ((8, 16), (16, 8))
     """
 
     widths: tuple[int, ...]
@@ -170,7 +177,7 @@ class LinearNetwork:
         Parameters
         ----------
         parameters : array, shape (B, size)
-            Of B networks.
+            Parameters of B networks.
         data : ReducedData
             Arrays of the same library.
         """

@@ -126,7 +126,7 @@ class NonlinearNetwork:
         return sum(math.prod(shape) for shape in self.shapes)
 
     def weights(self, parameters: Any) -> list[Any]:
-        """All weights, of the shapes (..., *shapes[i]), of parameters (..., size)."""
+        """All weights, each of the shape (...) + its own, of parameters (..., size)."""
         return split_parameters(self, parameters)
 
     def parameters(self, weights: Sequence[Any]) -> Any:
@@ -156,7 +156,7 @@ class NonlinearNetwork:
         Parameters
         ----------
         problem : LeastSquaresProblem
-            Of as many features and outputs as the network.
+            A problem with as many features and outputs as the network.
 
         Returns
         -------
@@ -190,7 +190,7 @@ class NonlinearNetwork:
         Parameters
         ----------
         parameters : array, shape (..., size)
-            Of one network or many, such as `TrainingResult.parameters`.
+            Parameters of one network or many, such as `TrainingResult.parameters`.
         inputs : array, shape (examples, features)
             An array of the same library; rows are samples.
         layer : int, optional
@@ -256,7 +256,7 @@ class NonlinearNetwork:
         Parameters
         ----------
         parameters : array, shape (..., size)
-            Of one network or many, such as `TrainingResult.parameters`.
+            Parameters of one network or many, such as `TrainingResult.parameters`.
         data : ReducedData
             Training or held-out examples: one of the two that `data` gives.
 
@@ -306,7 +306,7 @@ class NonlinearNetwork:
         Parameters
         ----------
         parameters : array, shape (B, size)
-            Of B networks.
+            Parameters of B networks.
         data : ReducedData
             Arrays of the same library, as `data` gives them.
 

@@ -4,6 +4,6 @@ Nothing here imports `rmt_rank.exact`, which reaches the same numbers by indepen
 at any precision.
 """
 
-import lazy_loader
+from rmt_rank._lib.names import attach
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

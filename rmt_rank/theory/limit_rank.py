@@ -48,7 +48,7 @@ def limit_effective_rank(
         Number of square Gaussian layers, any real >= 0; depth 0 is a unitary matrix and gives 0.
     widths : sequence of float, optional
         n_0, ..., n_L: the widths around L Gaussian layers.  Only their ratios matter, and not
-        their sequence; N is the smallest.
+        their order; N is the smallest.
     factors : sequence of GaussianFactor, ResidualFactor, OrthogonalFactor or FreeFactor, optional
         Any layers, free of each other.
     time : array_like of float, optional

@@ -15,7 +15,6 @@ from rmt_rank.torch.report import Collapsed, CollapseReport
 __all__ = ["collapse"]
 
 
-@torch.no_grad()
 def collapse(model: nn.Module) -> CollapseReport:
     """Replace all products of a model by plain weights, in place.
 
@@ -53,6 +52,12 @@ def collapse(model: nn.Module) -> CollapseReport:
     """
     instance("model", model, nn.Module)
     _check(model)
+    with torch.no_grad():
+        return _collapsed(model)
+
+
+def _collapsed(model: nn.Module) -> CollapseReport:
+    """Replace the products of a checked model, without gradients."""
     before = parameter_count(model)
     found = list(overparameterized(model))
     plain: dict[int, nn.Parameter] = {}

@@ -95,6 +95,14 @@ def product_penalty(model: nn.Module) -> torch.Tensor:
     ------
     TypeError, ValueError
         If model is not a Module, or has no products.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from rmt_rank.torch import OverparamLinear, product_penalty
+    >>> layer = OverparamLinear(4, 4, depth=2)
+    >>> bool(torch.isclose(product_penalty(layer), layer.weight.square().sum() / 2))
+    True
     """
     instance("model", model, nn.Module)
     weights = {

@@ -35,7 +35,7 @@ def law_factors(weight: torch.Tensor, chain: Chain) -> list[torch.Tensor]:
     Returns
     -------
     list of Tensor
-        Of shapes chain.shapes, in the dtype and on the device of the weight.
+        Factors of the shapes chain.shapes, in the dtype and on the device of the weight.
     """
     fan_in = chain.channels[0] * math.prod(chain.kernel)
     gain = fan_in * float(weight.detach().double().square().mean())
@@ -103,7 +103,7 @@ def factors_of(weight: torch.Tensor, chain: Chain, initial: str) -> list[torch.T
     Returns
     -------
     list of Tensor
-        Of shapes chain.shapes, in the dtype and on the device of the weight.
+        Factors of the shapes chain.shapes, in the dtype and on the device of the weight.
 
     Raises
     ------

@@ -19,6 +19,14 @@ class Expanded:
         Shapes of the factors, the first of which acts first.
     before, after : int
         Numbers of parameters of the weight, and of its factors and norms.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from rmt_rank.torch import overparameterize
+    >>> report = overparameterize(torch.nn.Linear(4, 3), depth=2)
+    >>> report.layers[0].factors
+    ((4, 4), (3, 4))
     """
 
     name: str
@@ -41,6 +49,14 @@ class OverparamReport:
         Numbers of parameters of the model.
     init : str
         Initial values of the factors; "law" means that weights were drawn anew.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from rmt_rank.torch import overparameterize
+    >>> report = overparameterize(torch.nn.Linear(4, 3), depth=2)
+    >>> report.before, report.after
+    (15, 31)
     """
 
     layers: tuple[Expanded, ...]
@@ -71,6 +87,15 @@ class Collapsed:
         Path of the weight in the model.
     error : float
         Largest difference from the weight that the layer used, relative to its largest entry.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from rmt_rank.torch import collapse, overparameterize
+    >>> layer = torch.nn.Linear(4, 3)
+    >>> _ = overparameterize(layer, depth=2)
+    >>> collapse(layer).layers[0].name
+    'weight'
     """
 
     name: str
@@ -87,6 +112,16 @@ class CollapseReport:
         Weights that are plain again.
     before, after : int
         Numbers of parameters of the model.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from rmt_rank.torch import collapse, overparameterize
+    >>> layer = torch.nn.Linear(4, 3)
+    >>> _ = overparameterize(layer, depth=2)
+    >>> report = collapse(layer)
+    >>> report.before, report.after, report.error < 1e-6
+    (31, 15, True)
     """
 
     layers: tuple[Collapsed, ...]

@@ -31,11 +31,21 @@ class ConvergedDistance(NamedTuple):
     Attributes
     ----------
     distance : ndarray, shape (learning rates, seeds)
-        Of the whole weight.
+        Distance of the whole weight.
     allowed : ndarray, shape (learning rates, seeds)
         The most that the training loss allows of it on the inputs; 0 at the least loss.
     outside : ndarray, shape (learning rates, seeds)
-        Of what the weight does to inputs that no example has, where the loss says nothing.
+        Distance of what the weight does to inputs that no example has, where the loss says
+        nothing.
+
+    Examples
+    --------
+    >>> import rmt_rank as rr
+    >>> problem = rr.networks.least_squares_problem(16, task_rank=2, examples=6, rng=0)
+    >>> result = rr.networks.train(problem, 2, learning_rate=0.1, seeds=3, rng=1)
+    >>> found = rr.networks.converged_weight_distance(result, problem)
+    >>> bool((found.distance <= found.allowed + 1e-10).all())
+    True
     """
 
     distance: Array
@@ -55,7 +65,7 @@ def converged_weight_distance(
     Parameters
     ----------
     result : TrainingResult
-        Of `train`: linear networks without batch normalisation.
+        Result of `train`: linear networks without batch normalisation.
     problem : LeastSquaresProblem
         What it was trained on.
 

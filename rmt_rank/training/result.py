@@ -45,6 +45,14 @@ class TrainingResult:
         Content of `dataset`.
     state : list of ndarray, shape (networks, size)
         Parameters, then what the optimizer remembers, in the order of learning_rate, seed.
+
+    Examples
+    --------
+    >>> import rmt_rank as rr
+    >>> problem = rr.networks.least_squares_problem(16, task_rank=2, examples=6, rng=0)
+    >>> result = rr.networks.train(problem, 2, learning_rate=0.1, seeds=3, rng=1)
+    >>> [weight.shape for weight in result.weights]  # learning rates, seeds, matrix
+    [(1, 3, 16, 16), (1, 3, 16, 16)]
     """
 
     network: LinearNetwork | NonlinearNetwork

@@ -56,6 +56,14 @@ class LearningRateSearch:
         Median final loss, where a network that diverged counts as inf.
     seeds : int
         Number of networks at each rate.
+
+    Examples
+    --------
+    >>> import rmt_rank as rr
+    >>> problem = rr.networks.least_squares_problem(16, task_rank=2, examples=6, rng=0)
+    >>> found = rr.networks.learning_rate_search(problem, 1, [0.05, 0.1, 0.2], steps=500)
+    >>> print(found.best, found.converged)
+    0.2 [5 5 5]
     """
 
     best: float

@@ -168,6 +168,11 @@ def test_other_types_are_refused(value, message):
         rmt_rank.effective_rank(value)
 
 
+def test_a_range_beyond_the_memory_is_refused():
+    with pytest.raises(ValueError, match="a must be smaller: about"):
+        rmt_rank.effective_rank(range(10**12))
+
+
 @pytest.mark.parametrize("kind", ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"])
 def test_sparse_arrays_are_refused(kind):
     for form in ("array", "matrix"):

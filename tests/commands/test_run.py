@@ -74,6 +74,12 @@ def test_misspelled_names_get_a_hint(arguments, hint, program, capsys):
     assert second == f"Try '{program} --help'."
 
 
+def test_an_option_like_no_other_gets_no_hint(capsys):
+    # it is similar to --help in its dashes only
+    first, _ = message(capsys, "study", "run", "x", "--field", "complex").splitlines()
+    assert first == "rmt-rank study: error: unrecognized arguments: --field complex"
+
+
 def test_arguments_of_functions_get_hints():
     with pytest.raises(ValueError, match=r"'arccosine', got 'arccosin'; did you mean 'arccosine'"):
         gram_matrix(np.eye(2), "arccosin")

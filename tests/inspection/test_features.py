@@ -78,6 +78,21 @@ def test_linear_kernel_and_scale():
         assert row["deficit"] == pytest.approx(other["deficit"], abs=1e-12)
 
 
+@pytest.mark.parametrize("scale", [2.0**-400, 1.0, 2.0**400])
+def test_singular_values_are_those_of_the_gram_matrix(scale):
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    found = inspect_features(x * scale, kernel="linear", draws=8).matrices[0].singular_values
+    expected = np.linalg.svd(x, compute_uv=False) ** 2
+    assert found[:3] / scale**2 == pytest.approx(expected, rel=1e-13)
+
+
+def test_features_whose_squares_overflow(capfd):
+    x = np.random.default_rng(0).normal(size=(4, 3)) * 2.0**1000
+    found = inspect_features(x, kernel="linear", draws=8).matrices[0].singular_values
+    assert (found[:3] == np.inf).all()
+    assert capfd.readouterr() == ("", "")  # LAPACK prints its complaints
+
+
 @pytest.mark.parametrize(
     ("features", "options", "words"),
     [

@@ -1,30 +1,13 @@
 """The page of `rmt-rank inspect --html`, opened in Chromium without a network."""
 
-import contextlib
-import fcntl
 import json
-import os
 import re
-import shutil
-import subprocess
-import time
 
 import numpy as np
 import pytest
 
 from rmt_rank import inspect, rectangular_law
 from rmt_rank.inspection.html import page
-
-BROWSER = next(
-    (
-        found
-        for name in ("chromium", "chromium-browser", "google-chrome", "chrome")
-        if (found := shutil.which(name))
-    ),
-    None,
-)
-# Seconds for an answer of the browser; only a hang reaches it.
-LIMIT = 120
 
 HOSTILE = '</script><script>document.title="broken"</script><img src=x onerror=alert(1)>'
 NAMES = [
@@ -35,129 +18,6 @@ NAMES = [
     "",
     "é ∑ 漢",
 ]
-
-
-def _pipe():
-    """A pipe whose ends have numbers above 4, which the browser's own ends take."""
-    ends = os.pipe()
-    high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends]
-    for end in ends:
-        os.close(end)
-    return high
-
-
-class Browser:
-    """Chromium that is driven through a pair of pipes, with messages that end in a zero byte."""
-
-    def __init__(self, folder):
-        to_browser, self._to = _pipe()
-        self._from, from_browser = _pipe()
-        # the browser reads from descriptor 3 and writes to 4
-        script = f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}'
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}"]
-        flags += ["--disable-background-networking", "--disable-component-update"]
-        flags += ["--disable-sync", "--no-first-run", "--remote-debugging-pipe"]
-        flags += ["--disable-dev-shm-usage"]
-        self._process = subprocess.Popen(
-            ["bash", "-c", script, BROWSER, *flags, "about:blank"],
-            pass_fds=(to_browser, from_browser),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(to_browser)
-        os.close(from_browser)
-        self._rest, self._count, self.events, self._session = b"", 0, [], None
-        targets = self("Target.getTargets")["targetInfos"]
-        target = next(each["targetId"] for each in targets if each["type"] == "page")
-        attached = self("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = attached["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self(f"{domain}.enable")
-
-    def _message(self):
-        while b"\0" not in self._rest:
-            part = os.read(self._from, 2**16)
-            if not part:
-                raise EOFError("the browser has ended")
-            self._rest += part
-        line, self._rest = self._rest.split(b"\0", 1)
-        return json.loads(line)
-
-    def __call__(self, method, **parameters):
-        """Send a command of the DevTools protocol and return its result."""
-        self._count += 1
-        message = {"id": self._count, "method": method, "params": parameters}
-        message |= {"sessionId": self._session} if self._session else {}
-        os.write(self._to, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._message()
-            if answer.get("id") == self._count:
-                assert "error" not in answer, answer
-                return answer["result"]
-            self.events.append(answer)
-
-    def js(self, expression):
-        """Return the value of an expression in the page."""
-        found = self("Runtime.evaluate", expression=expression, returnByValue=True)
-        assert "exceptionDetails" not in found, found
-        return found["result"].get("value")
-
-    def open(self, path, width=1280, height=900, scheme="light"):
-        """Open a file at a size of the window, and wait for the end of its script."""
-        self.events.clear()
-        self(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=width < 600,
-        )
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self("Emulation.setEmulatedMedia", features=features)
-        self("Page.navigate", url=path.as_uri())
-        deadline = time.monotonic() + LIMIT
-        while (
-            self.js("document.readyState") != "complete"
-            or self.js("location.href") == "about:blank"
-        ):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    def problems(self):
-        """Messages of the console, exceptions, and requests for something else than files."""
-        self.js("1")
-        found = []
-        for event in self.events:
-            method, what = event["method"], event.get("params", {})
-            if method in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"):
-                found.append(what)
-            elif method == "Network.requestWillBeSent":
-                url = what["request"]["url"]
-                if not url.startswith(("file:", "data:")):
-                    found.append(url)
-        return found
-
-    def close(self):
-        """End the browser."""
-        with contextlib.suppress(OSError, EOFError, AssertionError):
-            self._session = None
-            self("Browser.close")
-        try:
-            self._process.wait(LIMIT)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-        os.close(self._to)
-        os.close(self._from)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if BROWSER is None:
-        pytest.skip("there is no Chromium: install the package chromium")
-    found = Browser(tmp_path_factory.mktemp("browser"))
-    yield found
-    found.close()
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +83,7 @@ def test_it_opens_without_a_network_and_without_messages(browser, report):
         downloadThroughput=-1,
         uploadThroughput=-1,
     )
-    browser.open(report)
+    browser.open(report.as_uri())
     assert browser.problems() == []
     assert browser.js("document.title") == "Rank of layers against chance"
     assert browser.js("document.querySelectorAll('img').length") == 0
@@ -234,7 +94,7 @@ def test_it_opens_without_a_network_and_without_messages(browser, report):
 
 
 def test_it_sorts(browser, report):
-    browser.open(report)
+    browser.open(report.as_uri())
     column = "[...document.querySelectorAll('#layers tbody tr')].map(r => r.cells[{}].textContent)"
     before = [float(each) for each in browser.js(column.format(1))]
     assert before == sorted(before, reverse=True)
@@ -252,7 +112,7 @@ def test_it_sorts(browser, report):
 
 
 def test_a_click_shows_a_spectrum(browser, report):
-    browser.open(report)
+    browser.open(report.as_uri())
     assert browser.js("document.querySelectorAll('#spectrum .histogram').length") == 0
     # a click of the mouse in the strip, and one on a row
     box = browser.js(
@@ -277,7 +137,7 @@ def test_a_click_shows_a_spectrum(browser, report):
 
 
 def test_models_null_models_and_names_are_chosen(browser, report):
-    browser.open(report)
+    browser.open(report.as_uri())
     change = (
         "(s => {{ s.value = '{1}'; s.dispatchEvent(new Event('{2}')); }})"
         "(document.getElementById('{0}'))"
@@ -296,7 +156,7 @@ def test_models_null_models_and_names_are_chosen(browser, report):
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_the_window(browser, report, width, scheme):
-    browser.open(report, width=width, scheme=scheme)
+    browser.open(report.as_uri(), width=width, scheme=scheme)
     browser.js("document.querySelector('#layers td button').click()")
     # nothing but the boxes that scroll is wider than the window
     assert browser.js("document.documentElement.scrollWidth") <= width
@@ -308,6 +168,6 @@ def test_it_fits_the_window(browser, report, width, scheme):
 def test_nothing_to_show(browser, tmp_path):
     path = tmp_path / "empty.html"
     path.write_text(page([("a", inspect({"bias": np.ones(3)}))], {}), "utf-8")
-    browser.open(path)
+    browser.open(path.as_uri())
     assert browser.problems() == []
     assert "No layer was compared" in browser.js("document.getElementById('strip').textContent")

@@ -1,6 +1,7 @@
 """`inspect`: rows, null models of layers, checkpoints, tables."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -41,6 +42,18 @@ def test_rows():
     assert [each.name for each in found.skipped] == ["bias"]
 
 
+@pytest.mark.parametrize("smallest", [1e-1, 1e-4, 1e-5, 1e-9, 0])
+def test_singular_values_near_a_singular_matrix(smallest):
+    rng = np.random.default_rng(8)
+    left, right = (np.linalg.qr(rng.normal(size=(side, 12)))[0] for side in (12, 30))
+    values = np.r_[np.linspace(1, 0.2, 11), smallest]
+    found = inspect((left * values) @ right.T, nulls=["gaussian"]).matrices[0]
+    # the error of a square is some 12 units of rounding, and its root is at least 1e-5
+    sigma = found.singular_values / found.singular_values[0]
+    assert sigma == pytest.approx(values, abs=12 * 2.2e-16 / 1e-5)
+    assert found.effective_rank == pytest.approx(float(effective_rank(np.diag(values))), abs=1e-9)
+
+
 def test_q_values_are_those_of_scipy_for_each_null_model():
     rows = inspect(layers() | {"b": np.random.default_rng(1).normal(size=(40, 40))}).rows()
     for null in ("gaussian", "shuffle"):
@@ -55,6 +68,56 @@ def test_same_numbers_for_every_scale_and_orientation():
     for other in (matrix.T, matrix * 2.0**-900, matrix * 2.0**900):
         for a, b in zip(first, inspect(np.ascontiguousarray(other)).rows(), strict=True):
             assert a["deficit"] == pytest.approx(b["deficit"], abs=1e-12)
+
+
+@pytest.mark.parametrize("scale", [2.0**-1060, 2.0**-600, 1.0, 2.0**1019])
+def test_complex_matrices_at_every_scale(scale):
+    rng = np.random.default_rng(2)
+    # integers, so that 2^-1060 drops no digit
+    matrix = rng.integers(-9, 10, (6, 9)) + 1j * rng.integers(-9, 10, (6, 9))
+    nulls = ("gaussian", "shuffle", "norms")
+    first = inspect({"a": matrix}, nulls=nulls, draws=8)
+    other = inspect({"a": matrix * scale}, nulls=nulls, draws=8)
+    assert not other.skipped
+    for a, b in zip(first.rows(), other.rows(), strict=True):
+        assert a == b
+
+
+@pytest.mark.parametrize("scale", [2.0**-1000, 3.0, 2.0**1000])
+@pytest.mark.parametrize("unit", [1.0, 1j])
+def test_singular_values_are_those_of_the_matrix(scale, unit):
+    matrix = np.random.default_rng(3).normal(size=(6, 4)) * unit
+    found = inspect({"a": matrix * scale}, draws=8).matrices[0].singular_values
+    expected = np.linalg.svd(matrix, compute_uv=False)
+    # rounding of two decompositions, of some eps each
+    assert found / scale == pytest.approx(expected, rel=1e-13)
+
+
+def test_a_matrix_that_fails_costs_no_other(monkeypatch):
+    def values(matrix):
+        if matrix.shape == (3, 7):
+            raise MemoryError("Unable to allocate 1 TiB")
+        if matrix.shape == (3, 8):
+            raise np.linalg.LinAlgError("SVD did not converge")
+        return decompose(matrix)
+
+    module = sys.modules[inspect.__module__]
+    decompose = module._singular_values
+    monkeypatch.setattr(module, "_singular_values", values)
+    rng = np.random.default_rng(0)
+    found = inspect({f"{n}": rng.normal(size=(3, n)) for n in (6, 7, 8, 9)}, draws=8)
+    assert [each.name for each in found.matrices] == ["6", "9"]
+    assert [each.name for each in found.errors] == ["7", "8"]
+    assert "not enough memory" in found.errors[0].why
+    assert "SVD did not converge" in found.errors[1].why
+
+
+@pytest.mark.parametrize("value", [1.0, -1.0, 1 + 1j, 1e308])
+def test_equal_entries_have_no_deficit_against_their_own_order(value):
+    shuffled = inspect({"a": np.full((10, 24), value)}, nulls=["shuffle"]).rows()[0]
+    # entropies of rank 1, p log p with p of some eps
+    assert abs(shuffled["deficit"]) < 1e-12
+    assert shuffled["p"] == 1
 
 
 def test_results_do_not_depend_on_what_is_selected_before():
@@ -180,17 +243,35 @@ def test_plot():
         ({"nulls": ["checkpoint"]}, ValueError, "needs initial="),
         ({"nulls": []}, ValueError, "nulls must name a null model"),
         ({"draws": 7}, ValueError, "draws"),
-        ({"products": "all"}, TypeError, "products must be a boolean or lists of names"),
+        ({"products": "all"}, TypeError, "products must be a sequence of lists of names"),
+        ({"products": np.array(3)}, TypeError, "products must be a sequence of lists of names"),
+        ({"products": {}}, TypeError, "products must be a sequence of lists of names"),
+        ({"products": [["a", 3]]}, TypeError, "products must be a string"),
         ({"products": [["a"]]}, TypeError, "at least two names"),
         ({"heads": 0}, ValueError, "heads"),
         ({"heads": 4, "kv_heads": 3}, ValueError, "kv_heads must divide heads"),
+        ({"kv_heads": 4}, ValueError, "kv_heads needs heads="),
         ({"select": "a"}, TypeError, "select must be callable"),
+        ({"progress": True}, TypeError, "progress must be callable"),
+        ({"groups": "abc"}, TypeError, "groups must be a mapping"),
+        ({"groups": {"w": "abc"}}, TypeError, "groups must be an integer"),
+        ({"groups": {"w": 0}}, ValueError, "groups must be an integer >= 1"),
+        ({"nulls": range(10**12)}, ValueError, "nulls must be smaller"),
+        ({"nulls": [b"gaussian"]}, TypeError, "nulls must be a string"),
+        ({"initial": 3.0}, ValueError, "initial must have at least 1 axis"),
+        ({"initial": "\ud800"}, ValueError, "initial must be a path"),
         ({"rng": "a"}, TypeError, "rng"),
     ],
 )
 def test_bad_arguments(arguments, error, message):
     with pytest.raises(error, match=message):
         inspect(layers(), **arguments)
+
+
+@pytest.mark.parametrize("source", [3.0, True, 2j, np.float64(1), [0] * 10**6], ids=type)
+def test_numbers_are_not_models(source):
+    with pytest.raises(ValueError, match="source must have at least 1 axis"):
+        inspect(source)
 
 
 def test_an_empty_list():

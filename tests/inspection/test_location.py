@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from rmt_rank import effective_rank
+from rmt_rank.inspection import tails
 from rmt_rank.inspection.location import locate
 from rmt_rank.inspection.nulls import null_of
 from rmt_rank.inspection.tails import power_law_tail
@@ -111,13 +112,51 @@ def test_the_scale_does_not_matter():
 
 def test_power_law_tails_have_uniform_p():
     rng = np.random.default_rng(19)
-    tails = [power_law_tail(rng.pareto(1.5, 120) + 1, rng) for _ in range(30)]
+    found = [power_law_tail(rng.pareto(1.5, 120) + 1, rng) for _ in range(30)]
     # a p below 0.1 has a probability of 0.1: above 10 of 30 that is 1e-4
-    assert sum(tail.p < 0.1 for tail in tails) <= 10
-    assert all(tail.exponent > 1.5 for tail in tails)
-    assert np.median([tail.exponent for tail in tails]) == pytest.approx(2.5, abs=0.2)
+    assert sum(tail.p < 0.1 for tail in found) <= 10
+    assert all(tail.exponent > 1.5 for tail in found)
+    assert np.median([tail.exponent for tail in found]) == pytest.approx(2.5, abs=0.2)
     assert not power_law_tail(rng.exponential(size=400), rng).preferred
     assert power_law_tail(np.ones(20), rng) is None
+
+
+@pytest.mark.parametrize("seed", [4, 5])
+def test_sampling_stops_when_the_answer_is_known(seed, monkeypatch):
+    rng = np.random.default_rng(seed)
+    # a bulk below a power law, which some seeds accept and some refuse
+    data = np.concatenate([rng.uniform(0.1, 1.6, 60), rng.pareto(1.2, 40) + 1])
+    stopped = power_law_tail(data, np.random.default_rng(21))
+    monkeypatch.setattr(tails, "_ENOUGH", 10**9)
+    assert tails._fit(np.sort(data)) == plain_fit(np.sort(data))
+    whole = power_law_tail(data, np.random.default_rng(21))
+    assert stopped.holds == whole.holds
+    if whole.p <= 0.1:
+        assert stopped.p == whole.p
+    else:
+        # 10/l has the relative error 1/sqrt(10), and the whole share one of 1/sqrt(99 p)
+        assert stopped.p == pytest.approx(whole.p, rel=4 / math.sqrt(10))
+
+
+def plain_fit(data):
+    """Start and distance from one start after the other, from both ends of every step."""
+    found = []
+    for i in np.unique(np.linspace(0, data.size - 8, min(data.size - 7, 64)).astype(int)):
+        above = data[i:]
+        exponent = 1 + above.size / np.log(above / above[0]).sum()
+        model = 1 - (above / above[0]) ** (1 - exponent)
+        rank = np.arange(above.size)
+        ends = np.abs(model - rank / above.size), np.abs(model - (rank + 1) / above.size)
+        found.append((np.max(ends), above[0]))
+    distance, start = min(found)
+    return start, pytest.approx(distance, rel=1e-9)
+
+
+def test_p_is_not_sampled_where_an_exponential_is_as_good():
+    data = np.random.default_rng(22).exponential(size=200)
+    found = power_law_tail(data, np.random.default_rng(0))
+    assert math.isnan(found.p)
+    assert not found.holds
 
 
 def test_tail_agrees_with_powerlaw():
@@ -129,6 +168,21 @@ def test_tail_agrees_with_powerlaw():
     assert found.exponent == pytest.approx(fit.power_law.alpha, rel=1e-6)
     ratio, p = fit.distribution_compare("power_law", "exponential", normalized_ratio=True)
     assert found.preferred == (ratio > 0 and p < 0.1)
+
+
+def test_places_at_every_scale():
+    values = np.append(np.linspace(1, 2, 8), 30.0)
+    first = locate(values, (9, 12))
+    for scale in (2.0**-1000, 2.0**1000):
+        found = locate(values * scale, (9, 12))
+        assert (found.where, found.spikes, found.z) == (first.where, first.spikes, first.z)
+        assert found.edge == pytest.approx(first.edge * scale, rel=1e-14)
+    assert found.variance == np.inf  # it is beyond the largest float
+
+
+def test_a_bulk_of_zeros_is_not_near_the_law():
+    found = locate([5.0, 0, 0, 0, 0, 0], (6, 9))
+    assert (found.where, found.variance) == ("bulk", 0)
 
 
 @pytest.mark.parametrize(

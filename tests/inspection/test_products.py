@@ -197,3 +197,20 @@ def test_lists_of_the_user():
         listed_product(["a", "c"], named)
     with pytest.raises(ValueError, match="kv_heads must divide heads"):
         attention_products(named, 4, kv_heads=3)
+
+
+@pytest.mark.parametrize("scale", [2.0**-700, 2.0**700])
+@pytest.mark.parametrize("unit", [1.0, 1j])
+def test_products_at_every_scale(scale, unit):
+    rng = np.random.default_rng(4)
+    factors = [unit * rng.normal(size=(6, 6)) for _ in range(2)]
+    options = {"nulls": ["gaussian", "shuffle", "norms"], "draws": 4, "rng": 0}
+    first = compare_product(factors, **options)
+    other = compare_product([factors[0] * scale, factors[1] / scale], **options)
+    assert other.comparisons == first.comparisons
+    np.testing.assert_array_equal(other.singular_values, first.singular_values)
+    small = compare_product([each * 2.0**-400 for each in factors], **options)
+    np.testing.assert_array_equal(small.singular_values, first.singular_values * 2.0**-800)
+    far = compare_product([each * scale for each in factors], **options)
+    assert far.comparisons == first.comparisons
+    assert (far.singular_values == (np.inf if scale > 1 else 0)).all()

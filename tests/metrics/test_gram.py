@@ -223,6 +223,16 @@ def test_scale_of_features(scale):
             "order must be 0 or 1, got 2",
         ),
         (
+            lambda: rmt_rank.gram_matrix([[1]], "arccosine", order=10**400),
+            ValueError,
+            r"order must be 0 or 1, got about 1e\+400",
+        ),
+        (
+            lambda: rmt_rank.gram_effective_rank(FEATURES, exponentiate="False"),
+            TypeError,
+            "exponentiate must be True or False",
+        ),
+        (
             lambda: rmt_rank.gram_matrix([[1]], "polynomial", degree=10**400),
             ValueError,
             "degree must be an integer <= 1000000, got ",

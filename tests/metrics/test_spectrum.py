@@ -320,6 +320,7 @@ def test_energy_rank_of_all():
         (lambda: spectrum.effective_rank([1], order=-1), ValueError, "order must be a number and"),
         (lambda: spectrum.effective_rank([1], eps=-1), ValueError, "eps must be finite and >= 0"),
         (lambda: spectrum.effective_rank([1], base=1), ValueError, "base must be finite and > 1"),
+        (lambda: spectrum.effective_rank([1], exponentiate=2), TypeError, "exponentiate must be"),
         (lambda: spectrum.effective_rank(3.0), ValueError, "must have at least 1 ax"),
         (lambda: spectrum.effective_rank("abc"), TypeError, "must be an array of numbers"),
         (lambda: spectrum.effective_rank([[1], [2, 3]]), TypeError, "must be an array of numbers"),

@@ -288,7 +288,8 @@ def table():
         "generator that is passed. At depth 1 there is no product and no reduction, and dqds is "
         "all. Where a bar is missed, these numbers, which no compiled loop draws, are the floor: "
         "a third of the time at width 32, half of it in deep chains. The rows of both cores need "
-        "a machine of their own.",
+        "a machine of their own. Before 512 products no target error is reached: to draw them is "
+        "two thirds of the time of `estimate` to an error of 1e-3.",
         "",
         "| part | us |",
         "|--|--:|",

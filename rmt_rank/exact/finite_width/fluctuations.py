@@ -186,7 +186,7 @@ def _double_integral(nu: list[arb], z: arb, step: arb) -> arb:
 
 
 def _contour(nu: list[arb], z: arb, step: arb, c: arb, kappa: arb) -> list[_Node]:
-    """Nodes in ascending sequence of alpha, from -pi kappa/(L+1) to pi kappa/(L+1)."""
+    """Nodes in ascending order of alpha, from -pi kappa/(L+1) to pi kappa/(L+1)."""
     L = len(nu) - 1
     scale, others = (L + c) / (L + 1), [v for v in nu if v != 1]
     equal = len(nu) - len(others)

@@ -48,7 +48,7 @@ def trace_covariance(depth: int, m: int, n: int, *, field: str = "real") -> list
 
     Examples
     --------
-    Of one matrix, tr W^H W is chi squared over N, of N^2 degrees of freedom:
+    For one matrix, tr W^H W is chi squared over N, of N^2 degrees of freedom:
 
     >>> from rmt_rank.exact.finite_width.wick import trace_covariance
     >>> trace_covariance(1, 1, 1), trace_covariance(2, 1, 1)

@@ -41,6 +41,12 @@ def gaussian_s_transform(aspect: Number = 1) -> STransform:
     ------
     ValueError, TypeError
         If aspect is not a number >= 1.
+
+    Examples
+    --------
+    >>> from rmt_rank.exact import gaussian_s_transform
+    >>> float(gaussian_s_transform(2)(-0.5))
+    0.6666666666666666
     """
     ratio = exact("aspect", aspect)
     if ratio < 1:
@@ -69,6 +75,13 @@ def residual_s_transform(scale: Number, layers: int = 1) -> STransform:
     ------
     ValueError, TypeError
         If an argument is outside what is allowed.
+
+    Examples
+    --------
+    >>> from mpmath import mpf, nstr
+    >>> from rmt_rank.exact import residual_s_transform
+    >>> print(nstr(residual_s_transform(1)(mpf("-0.5")), 12))
+    0.828427124746
     """
     a = exact("scale", scale)
     if a < 0:
@@ -123,6 +136,13 @@ def effective_rank_of_free_product(
         If an argument is outside what is allowed.
     ArithmeticError
         If the quadrature does not converge.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import effective_rank_of_free_product, gaussian_s_transform
+    >>> print(nstr(effective_rank_of_free_product([gaussian_s_transform()] * 2, digits=15), 10))
+    -0.4013877113
     """
     for s in members("s_transforms", s_transforms):
         if not callable(s):

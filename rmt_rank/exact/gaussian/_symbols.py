@@ -44,6 +44,13 @@ class StepResult:
         Whether it holds; the result has the same truth value.
     how : str
         How this was found: "symbolic", "exact at ..." or "40 digits at ...".
+
+    Examples
+    --------
+    >>> from rmt_rank.exact import derivation
+    >>> result = next(iter(derivation())).check()
+    >>> result.holds
+    True
     """
 
     holds: bool

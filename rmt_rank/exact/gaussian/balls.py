@@ -58,6 +58,13 @@ class Enclosure:
     ----------
     lower, upper : mpf
         Exact binary numbers, rounded outward.
+
+    Examples
+    --------
+    >>> from rmt_rank.exact import enclose_effective_rank
+    >>> interval = enclose_effective_rank(2)
+    >>> bool(interval.lower <= interval.upper)
+    True
     """
 
     lower: Any
@@ -99,6 +106,13 @@ class Certificate:
         The largest upper bound of d rho/dL, in nats per factor, over the final subintervals.
     holds : bool
         Whether d rho/dL < 0 is proved on the whole of [low, high].
+
+    Examples
+    --------
+    >>> from rmt_rank.exact import certify_decreasing
+    >>> certificate = certify_decreasing(1, 2)
+    >>> certificate.holds, certificate.boxes > 0
+    (True, True)
     """
 
     low: Fraction
@@ -249,6 +263,13 @@ def enclose_effective_rank(depth: Depth, *, power: Number = 1, digits: int = 30)
         If an argument is outside what is allowed.
     ArithmeticError
         If the digits asked for take more than 40000 bits, or monotonicity was not proved.
+
+    Examples
+    --------
+    >>> from rmt_rank.exact import enclose_effective_rank
+    >>> interval = enclose_effective_rank(8)
+    >>> print(float(interval.lower), float(interval.upper - interval.lower) < 1e-25)
+    -1.1160990454294744 True
     """
     (low, high), z = _ends(depth), positive("power", power) / 2
     check_digits(digits)
@@ -286,6 +307,13 @@ def enclose_derivative(depth: Depth, *, power: Number = 1, digits: int = 30) -> 
     ------
     TypeError, ValueError
         As in `enclose_effective_rank`.
+
+    Examples
+    --------
+    >>> from rmt_rank.exact import enclose_derivative
+    >>> interval = enclose_derivative(8)
+    >>> float(interval.upper) < 0  # a proof that the rank falls at depth 8
+    True
     """
     (low, high), z = _ends(depth), positive("power", power) / 2
     check_digits(digits)
@@ -363,6 +391,12 @@ def certify_decreasing(
     ------
     ValueError, TypeError
         If an argument is outside what is allowed.
+
+    Examples
+    --------
+    >>> from rmt_rank.exact import certify_decreasing
+    >>> certify_decreasing(1, 2).holds
+    True
     """
     (left, right), power_exact = _ends((low, high), ("low", "high")), positive("power", power)
     most_boxes = integer("most_boxes", most_boxes, 1, 10**9)

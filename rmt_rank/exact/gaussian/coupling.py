@@ -59,6 +59,13 @@ def levy_density(y: Number, depth: Number, *, digits: int = 30) -> Any:
     ------
     ValueError, TypeError
         If an argument is outside what is allowed.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import levy_density
+    >>> print(nstr(levy_density(1, 2), 12))
+    1.01078634346
     """
     at, L, digits = positive("y", y), exact_depth(depth), check_digits(digits)
     # terms of size 1/x, x = y / max(L, 1), leave x; far out L < 1 leaves exp(-y) L
@@ -95,6 +102,13 @@ def levy_khintchine(order: Number, depth: Number, *, digits: int = 30) -> tuple[
     ------
     ValueError, TypeError
         If an argument is outside what is allowed.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import levy_khintchine
+    >>> [nstr(value, 12) for value in levy_khintchine(1.5, 2, digits=15)]
+    ['0.495077266798', '0.495077266798']
     """
     z_exact, L_exact = positive("order", order), exact_depth(depth, least=Fraction(1, 10**15))
     bounded("order", order, 0, 10**20)
@@ -128,6 +142,12 @@ class GrowthCertificate:
         Whether the two inequalities hold that settle all x >= high.
     holds : bool
         Whether the growth is proved positive for all x > 0 and 0 < t < 1.
+
+    Examples
+    --------
+    >>> from rmt_rank.exact import certify_levy_growth
+    >>> certify_levy_growth(2).boxes > 0
+    True
     """
 
     high: Fraction
@@ -175,6 +195,12 @@ def certify_levy_growth(high: Number = 20, *, most_boxes: int = 20000) -> Growth
     to v = 2, then falls): exp(-1) > g(high), checked, or x^2 exp(-x) > g(x), which is equivalent to
     exp(-x) < 1 - sqrt(1/2), checked at high.  Where v <= 1, sinh u <= u cosh u at u = v/2 gives
     q(v) >= 1/cosh(1/2)^2 > exp(-1).
+
+    Examples
+    --------
+    >>> from rmt_rank.exact import certify_levy_growth
+    >>> certify_levy_growth(2).holds
+    True
     """
     last = bounded("high", high, 1, 10**6)
     most_boxes = integer("most_boxes", most_boxes, 1, 10**9)

@@ -41,6 +41,13 @@ class Step:
         The same in LaTeX, made by sympy.
     check : callable
         Called without arguments, it returns a `StepResult`.
+
+    Examples
+    --------
+    >>> from rmt_rank.exact import derivation
+    >>> step = next(iter(derivation()))
+    >>> step.name
+    'jacobian'
     """
 
     name: str

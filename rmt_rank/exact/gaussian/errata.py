@@ -102,6 +102,13 @@ def integrand_derivative(
     ------
     ValueError, TypeError
         If an argument is outside what is allowed.
+
+    Examples
+    --------
+    >>> from mpmath import mpf, nstr
+    >>> from rmt_rank.exact import integrand_derivative
+    >>> print(nstr(integrand_derivative(mpf("0.5"), 2, digits=15), 12))
+    -0.733919946995
     """
     _check(normalisation)
     L_exact = exact_depth(depth, least=_LEAST, most=_MOST)
@@ -137,6 +144,13 @@ def integrand_derivative_area(
     ------
     TypeError, ValueError
         As in `integrand_derivative`.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import integrand_derivative_area
+    >>> print(nstr(integrand_derivative_area(2, digits=15), 10))
+    -0.1703012837
     """
     _check(normalisation)
     L_exact, digits = exact_depth(depth, least=_LEAST, most=_MOST), check_digits(digits)
@@ -173,6 +187,13 @@ def paper_integrand_derivative_area(depth: Number, *, digits: int = 30) -> Any:
     ------
     TypeError, ValueError
         As in `integrand_derivative`.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import paper_integrand_derivative_area
+    >>> print(nstr(paper_integrand_derivative_area(2, digits=15), 10))
+    0.03482199038
     """
     return integrand_derivative_area(depth, normalisation="printed", digits=digits)
 
@@ -195,6 +216,12 @@ def integrand_derivative_signs(
     -------
     str
         Such as ``"-+-"``.
+
+    Examples
+    --------
+    >>> from rmt_rank.exact import integrand_derivative_signs
+    >>> integrand_derivative_signs(2, points=20)
+    '-+-'
     """
     _check(normalisation)
     points = integer("points", points, 2, 10**6)

@@ -29,6 +29,13 @@ def singular_values(matrix: Any, *, digits: int = 30) -> list[Any]:
     -------
     list of mpf
         Singular values, the largest first.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import singular_values
+    >>> [nstr(value, 12) for value in singular_values([[1, 1], [0, 1]])]
+    ['1.61803398875', '0.61803398875']
     """
     given = [members("matrix", row) for row in members("matrix", matrix)]
     if len({len(row) for row in given}) != 1:
@@ -59,6 +66,13 @@ def measures(sigma: list[Any], *, tau: Any = "0.01", digits: int = 30) -> dict[s
     -------
     dict of str to mpf
         "effective_rank" (nats), "threshold_rank", "stable_rank" and "nuclear_norm".
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import measures
+    >>> print(nstr(measures([3, 2, 1])["stable_rank"], 12))
+    1.55555555556
     """
     given = members("sigma", sigma)
     with working(check_digits(digits) + 10):

@@ -159,6 +159,13 @@ def singular_value(angle: Number, depth: Number, *, digits: int = 30) -> Any:
     ------
     ValueError, TypeError
         If an argument is outside what is allowed.
+
+    Examples
+    --------
+    >>> from mpmath import mpf, nstr
+    >>> from rmt_rank.exact import singular_value
+    >>> print(nstr(singular_value(mpf("0.5"), 2), 12))
+    1.70988284278
     """
     return at_angle(angle, depth, digits, lambda p, g, L: mp.exp(log_square(p, g, L) / 2))
 
@@ -182,6 +189,13 @@ def density(angle: Number, depth: Number, *, digits: int = 30) -> Any:
     ------
     TypeError, ValueError
         As in `singular_value`.
+
+    Examples
+    --------
+    >>> from mpmath import mpf, nstr
+    >>> from rmt_rank.exact import density
+    >>> print(nstr(density(mpf("0.5"), 2), 12))
+    0.21159553999
     """
     return at_angle(angle, depth, digits, density_at)
 
@@ -205,6 +219,13 @@ def jacobian(angle: Number, depth: Number, *, digits: int = 30) -> Any:
     ------
     TypeError, ValueError
         As in `singular_value`.
+
+    Examples
+    --------
+    >>> from mpmath import mpf, nstr
+    >>> from rmt_rank.exact import jacobian
+    >>> print(nstr(jacobian(mpf("0.5"), 2), 12))
+    0.680303725722
     """
     return at_angle(angle, depth, digits, lambda p, g, L: jacobian_at(p, L))
 
@@ -229,6 +250,13 @@ def paper_equation_8_ratio(angle: Number, depth: Number, c: Number, *, digits: i
     -------
     mpf
         The ratio at the angle.
+
+    Examples
+    --------
+    >>> from mpmath import mpf, nstr
+    >>> from rmt_rank.exact import paper_equation_8_ratio
+    >>> print(nstr(paper_equation_8_ratio(mpf("0.5"), 2, 1), 12))  # not 1
+    3.33138438507
     """
     c_exact = positive("c", c)
 

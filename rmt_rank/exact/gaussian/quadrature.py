@@ -97,6 +97,13 @@ def angles_of(
     ------
     ValueError
         If x is not inside (0, x_max), or another argument is outside what is allowed.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import angles_of
+    >>> [nstr(angle, 15) for angle in angles_of(1, 2)]
+    ['0.703857721301477', '0.343339829895121']
     """
     x_exact, L_exact, digits = exact("x", x), exact_depth(depth), check_digits(digits)
     if not isinstance(squared, bool):
@@ -135,6 +142,13 @@ def angle_of(x: Number, depth: Number, *, squared: bool = True, digits: int = 40
     ------
     TypeError, ValueError
         As in `angles_of`.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import angle_of
+    >>> print(nstr(angle_of(1, 2), 15))
+    0.703857721301477
     """
     phi, gap = angles_of(x, depth, squared=squared, digits=min(check_digits(digits) + 5, 2000))
     apart = abs(int(mp.mag(phi)) - int(mp.mag(gap)))
@@ -174,6 +188,13 @@ def law(
     ------
     ValueError, TypeError
         If an argument is outside what is allowed.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import law
+    >>> [nstr(value, 10) for value in law(1, 3)]  # of the squared singular values
+    ['0.1368777992', '0.7306499944', '0.2693500056']
     """
     x_exact, L_exact, digits = exact("x", x), exact_depth(depth), check_digits(digits)
     if not isinstance(squared, bool):
@@ -230,6 +251,13 @@ def moment(order: Number, depth: Number, *, digits: int = 30) -> Any:
     ------
     ValueError, TypeError
         If an argument is outside what is allowed.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import moment
+    >>> print(nstr(moment(2, 3), 20))  # Fuss-Catalan: 4
+    4.0
     """
     z, L_exact = bounded("order", order, -1, 10**6), exact_depth(depth)
     digits = check_digits(digits)
@@ -269,6 +297,13 @@ def differential_effective_rank(
     ------
     ValueError, TypeError
         If an argument is outside what is allowed.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import differential_effective_rank
+    >>> print(nstr(differential_effective_rank(8, digits=50), 40))
+    -1.116099045429474383639305613634544673945
     """
     L_exact = exact_depth(depth, zero_allowed=True)
     z_exact, digits = positive("power", power) / 2, check_digits(digits)
@@ -326,6 +361,13 @@ def differential_effective_rank_derivative(
     ------
     TypeError, ValueError
         As in `differential_effective_rank`, and if depth is 0.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import differential_effective_rank_derivative
+    >>> print(nstr(differential_effective_rank_derivative(2, digits=15), 12))
+    -0.170301283651
     """
     L, digits = exact_depth(depth), check_digits(digits)
     half = digits // 2 + 2

@@ -62,6 +62,12 @@ class TurningCertificate:
         The smallest lower bound of 2 (1 + L) d(log t*)/dL over the final intervals.
     holds : bool
         Whether t* is proved to increase with depth, from `least` on.
+
+    Examples
+    --------
+    >>> from rmt_rank.exact import certify_turning
+    >>> certify_turning().holds
+    True
     """
 
     least: Fraction

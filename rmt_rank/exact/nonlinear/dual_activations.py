@@ -128,6 +128,13 @@ def dual_activation_closed(
     ----------
     .. [1] Y. Cho, L. K. Saul, "Kernel Methods for Deep Learning", NeurIPS 2009 (relu).
     .. [2] C. K. I. Williams, "Computing with infinite networks", NeurIPS 1996 (erf).
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import dual_activation_closed
+    >>> print(nstr(dual_activation_closed("relu", 1, 1, 0), 12))  # 1/(2 pi)
+    0.159154943092
     """
     a, b, r, frequency = _checked(first, second, correlation, omega)
     check_digits(digits)

@@ -121,6 +121,13 @@ def rectangular_moment(widths: Sequence[Number], order: Number, *, digits: int =
         If an argument is outside what is allowed.
     ArithmeticError
         If the quadrature does not converge.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import rectangular_moment
+    >>> print(nstr(rectangular_moment([2, 1, 1], 1, digits=15), 12))
+    2.0
     """
     y, z, digits = _excess(widths), exact("order", order), check_digits(digits)
     zeros = y.count(Fraction(0))
@@ -158,6 +165,13 @@ def rectangular_effective_rank(
     ------
     ValueError, TypeError, ArithmeticError
         As `rectangular_moment`.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import rectangular_effective_rank
+    >>> print(nstr(rectangular_effective_rank([2, 1, 1], digits=10), 9))
+    -0.287990465
     """
     y_exact, digits = _excess(widths), check_digits(digits)
     z_exact = positive("power", power) / 2
@@ -200,6 +214,13 @@ def rectangular_law(x: Number, widths: Sequence[Number], *, digits: int = 30) ->
     ------
     ValueError, TypeError
         If an argument is outside what is allowed.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import rectangular_law
+    >>> [nstr(value, 10) for value in rectangular_law(2, [2, 1, 1])]
+    ['0.2278115197', '0.8152965631', '0.1847034369']
     """
     y_exact, x_exact, digits = _excess(widths), positive("x", x), check_digits(digits)
     zero, one = rounded(0, digits), rounded(1, digits)

@@ -133,6 +133,13 @@ def residual_limit_moment(time: Number, order: Number, *, digits: int = 30) -> A
         If an argument is outside what is allowed.
     ArithmeticError
         If the quadrature does not converge.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import residual_limit_moment
+    >>> print(nstr(residual_limit_moment(1, 1), 12))
+    2.71828182846
     """
     tau, z, digits = _time(time), abs(exact("order", order)), check_digits(digits)
     if tau == 0 or z == 0:
@@ -163,6 +170,13 @@ def residual_limit_effective_rank(time: Number, *, power: Number = 1, digits: in
     ------
     ValueError, TypeError, ArithmeticError
         As `residual_limit_moment`.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import residual_limit_effective_rank
+    >>> print(nstr(residual_limit_effective_rank(1, digits=15), 10))
+    -0.2549235673
     """
     tau, z, digits = _time(time), positive("power", power) / 2, check_digits(digits)
     if tau == 0:
@@ -202,6 +216,13 @@ def residual_limit_law(x: Number, time: Number, *, digits: int = 30) -> tuple[An
     ------
     ValueError, TypeError
         If an argument is outside what is allowed.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import residual_limit_law
+    >>> [nstr(value, 10) for value in residual_limit_law(1, 1, digits=15)]
+    ['0.4158853544', '0.5', '0.5']
     """
     tau_exact, x_exact, digits = positive("time", time), positive("x", x), check_digits(digits)
     zero, one = rounded(0, digits), rounded(1, digits)

@@ -67,6 +67,13 @@ def one_layer_effective_rank(
         If an argument is outside what is allowed.
     ArithmeticError
         If the quadrature does not converge.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import one_layer_effective_rank
+    >>> print(nstr(one_layer_effective_rank([2, 1], 4, 2, digits=8), 7))
+    0.6511224
     """
     values = members("singular_values", singular_values)
     squares = [exact("singular_values", value) ** 2 for value in values]

@@ -73,6 +73,13 @@ def mode_time(
         If an argument is outside what is allowed.
     ArithmeticError
         If the quadrature does not converge.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import mode_time
+    >>> print(nstr(mode_time(1, 2, "0.01", 2), 12))
+    1.32332620618
     """
     sigma, start = positive("value", value), bounded("initial", initial, "1e-100", 10**6)
     s, d, digits = _target(target), _depth(depth), check_digits(digits)
@@ -109,6 +116,13 @@ def mode_singular_value(
     ------
     ValueError, TypeError, ArithmeticError
         As `mode_time`.
+
+    Examples
+    --------
+    >>> from mpmath import nstr
+    >>> from rmt_rank.exact import mode_singular_value
+    >>> print(nstr(mode_singular_value(4, 2, "0.01", 2, digits=15), 12))
+    1.999955212
     """
     t_exact, start_exact = positive("time", time), bounded("initial", initial, "1e-100", 10**6)
     bounded("time", time, 0, 10**6)

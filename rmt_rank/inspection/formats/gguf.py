@@ -23,6 +23,10 @@ __all__ = ["read"]
 # Bytes of the values of metadata by type; 8 is a string and 9 an array.
 _SCALARS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 _STRING, _ARRAY = 8, 9
+# Names of values have fewer bytes by the format; a header with the largest vocabularies has 20 MiB.
+_LONGEST_NAME, _LARGEST_HEADER = 2**16, 2**26
+# Limit on tensors, on values, and on the words of a vocabulary, of which some 1e5 are usual.
+_MOST = 2**20
 _PLAIN = {
     "F64": "float64",
     "F32": "float32",
@@ -42,12 +46,20 @@ class _Header:
         self.file, self.size = file, size
 
     def number(self, form: str) -> int:
+        if self.file.tell() > _LARGEST_HEADER:
+            raise ValueError(f"its header is longer than {_LARGEST_HEADER >> 20} MiB")
         content = self.file.read(struct.calcsize(form))
         try:
             (value,) = struct.unpack(form, content)
         except struct.error:
             raise ValueError("its header is cut off") from None
         return int(value)
+
+    def count(self, what: str) -> int:
+        count = self.number("<Q")
+        if count > _MOST:
+            raise ValueError(f"its header claims {count} {what}, more than {_MOST}")
+        return count
 
     def skip(self, count: int) -> None:
         if count > self.size - self.file.tell():
@@ -56,8 +68,8 @@ class _Header:
 
     def text(self) -> str:
         length = self.number("<Q")
-        if length > self.size - self.file.tell():
-            raise ValueError(f"its header claims {length} bytes, but the file has {self.size}")
+        if length >= _LONGEST_NAME:
+            raise ValueError(f"its header claims {length} bytes for a name")
         return self.file.read(length).decode("utf-8", "replace")
 
     def value(self) -> int | None:
@@ -66,14 +78,14 @@ class _Header:
         if kind == 4:
             return self.number("<I")
         if kind == _ARRAY:
-            kind, count = self.number("<I"), self.number("<Q")
+            kind = self.number("<I")
             if kind == _ARRAY:
                 raise ValueError("its header has an array of arrays, which is not read")
             if kind == _STRING:
-                for _ in range(count):  # ends with the file, since a string takes eight bytes
+                for _ in range(self.count("strings")):
                     self.skip(self.number("<Q"))
                 return None
-            self.skip(count * self.scalar(kind))
+            self.skip(self.number("<Q") * self.scalar(kind))
             return None
         self.skip(self.number("<Q") if kind == _STRING else self.scalar(kind))
         return None
@@ -102,9 +114,9 @@ def read(path: Path) -> Iterator[Tensor | Skipped]:
         version = header.number("<I")
         if version not in (2, 3):
             raise ValueError(f"its version is {version}; allowed: 2, 3, little-endian")
-        count, values = header.number("<Q"), header.number("<Q")
+        count, values = header.count("tensors"), header.count("values")
         alignment = 32
-        for _ in range(values):  # ends with the file
+        for _ in range(values):
             key, value = header.text(), header.value()
             if key == "general.alignment":
                 alignment = value or 32

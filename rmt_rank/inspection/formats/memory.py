@@ -15,12 +15,12 @@ from rmt_rank.inspection.tensor import UNKNOWN, Layer, Skipped, Tensor
 __all__ = ["of_array", "of_mapping", "tensor_of"]
 
 
-def of_array(array: Any) -> Iterator[Tensor | Skipped]:
+def of_array(name: str, array: Any) -> Iterator[Tensor | Skipped]:
     """Return the tensor of one array; TypeError if it is not an array of numbers.
 
     Integers are allowed here, since the user has chosen the array.
     """
-    _, converted = as_floating("source", array, least_dimensions=0)
+    _, converted = as_floating(name, array, least_dimensions=1)
     values = to_numpy(converted)
     dtype = _type(array, converted)
     if "float" not in dtype and "complex" not in dtype:

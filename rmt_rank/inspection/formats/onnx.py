@@ -32,6 +32,8 @@ def read(path: Path) -> Iterator[Tensor | Skipped]:
     """
     onnx = needed("onnx", "inspect", ".onnx")
     numpy_helper = needed("onnx.numpy_helper", "inspect", ".onnx")
+    if path.stat().st_size > _LARGEST:
+        raise ValueError("it is not an ONNX file: it is larger than 2 GiB, the format's limit")
     try:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:  # protobuf's errors differ between versions
@@ -70,7 +72,9 @@ def _tensor(
     external = tensor.data_location == types.EXTERNAL
     if dtype == "string":
         return Skipped(name, "it is text")
-    if not external and dtype in _BITS:
+    if dtype not in _BITS:
+        return Skipped(name, f"its type {dtype} is not read", error=True)
+    if not external:
         # without raw data, a number takes at least one byte, and two halves of an int4 share one
         size = len(tensor.raw_data)
         held = 8 * size // _BITS[dtype] if size else 8 * tensor.ByteSize() // min(_BITS[dtype], 8)
@@ -84,7 +88,7 @@ def _tensor(
         if external:
             tensor_here = types()
             tensor_here.CopyFrom(tensor)
-            tensor_here.raw_data = _external(path, tensor)
+            tensor_here.raw_data = _external(path, tensor, -(-math.prod(shape) * _BITS[dtype] // 8))
             tensor_here.data_location = types.DEFAULT
             tensor_here.ClearField("external_data")
         values = helper.to_array(tensor_here if external else tensor)
@@ -100,6 +104,8 @@ def _tensor(
 
 # Hundreds of constants of these types are usual, so that they are counted together.
 _INDICES = {"int64", "int32", "bool"}
+# Limit of protobuf on a message.
+_LARGEST = 2**31
 # Bits of a number by type, for the check of sizes.
 _BITS = {
     "float64": 64,
@@ -115,8 +121,18 @@ _BITS = {
     "uint16": 16,
     "uint8": 8,
     "bool": 8,
+    "complex128": 128,
+    "complex64": 64,
+    "float8e4m3fn": 8,
+    "float8e4m3fnuz": 8,
+    "float8e5m2": 8,
+    "float8e5m2fnuz": 8,
+    "float8e8m0": 8,
+    "float4e2m1": 4,
     "int4": 4,
     "uint4": 4,
+    "int2": 2,
+    "uint2": 2,
 }
 
 
@@ -136,8 +152,8 @@ def _dequantised(helper: Any, values: npt.NDArray[Any], used: Any) -> npt.NDArra
     return array.astype(np.float32)
 
 
-def _external(path: Path, tensor: Any) -> bytes:
-    """Return the bytes of a tensor from a file in the folder of the model."""
+def _external(path: Path, tensor: Any, size: int) -> bytes:
+    """Return a tensor's bytes, so many, from a file in the folder of the model."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
     location, folder = entries.get("location", ""), path.parent.resolve()
     if not location or Path(location).is_absolute() or "\\" in location or ":" in location:
@@ -149,11 +165,12 @@ def _external(path: Path, tensor: Any) -> bytes:
         raise ValueError(f"its external file {location!r} is missing")
     if what := special(found.stat().st_mode):
         raise ValueError(f"its external file {location!r} is {what}")
-    size = found.stat().st_size
-    offset = int(entries.get("offset", 0))
-    length = int(entries.get("length", size - offset))
-    if offset < 0 or length < 0 or offset + length > size:
-        raise ValueError(f"it claims {length} bytes at {offset}, but {location!r} has {size}")
+    there = found.stat().st_size
+    offset, length = int(entries.get("offset", 0)), int(entries.get("length", size))
+    if offset < 0 or length < 0 or offset + length > there:
+        raise ValueError(f"it claims {length} bytes at {offset}, but {location!r} has {there}")
+    if length != size:
+        raise ValueError(f"it claims {length} bytes of {location!r}, but its shape takes {size}")
     with found.open("rb") as file:
         file.seek(offset)
         content: bytes = file.read(length)

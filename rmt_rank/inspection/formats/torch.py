@@ -51,7 +51,7 @@ def read(path: Path) -> Iterator[Tensor | Skipped]:
             return
     torch = needed("torch", "", path.suffix or "PyTorch")
     known: dict[Any, str] = {}
-    for name, value in _walk(torch, _loaded(torch, path, zipped)):
+    for index, (name, value) in enumerate(_walk(torch, _loaded(torch, path, zipped))):
         if isinstance(value, Skipped):
             yield value
             continue
@@ -60,9 +60,13 @@ def read(path: Path) -> Iterator[Tensor | Skipped]:
             yield Skipped(name, f"it is the same tensor as {known[place]}")
             continue
         known[place] = name
-        each = tensor_of(name, value)
+        try:
+            each = tensor_of(name, value)
+        except Exception as error:  # nested tensors and the like have no shape
+            yield Skipped(name, reason(error), error=True)
+            continue
         if zipped and isinstance(each, Tensor) and not value.is_quantized and value.nbytes > _LARGE:
-            each = dataclasses.replace(each, load=functools.partial(_again, torch, path, name))
+            each = dataclasses.replace(each, load=functools.partial(_again, torch, path, index))
         yield each
 
 
@@ -73,10 +77,13 @@ def _loaded(torch: Any, path: Path, zipped: bool) -> Any:
         raise ValueError(_why(error)) from error
 
 
-def _again(torch: Any, path: Path, name: str) -> npt.NDArray[Any]:
-    """Read a large tensor by a view of the file of its own, which is freed with the tensor."""
-    for found, value in _walk(torch, _loaded(torch, path, True)):
-        if found == name and not isinstance(value, Skipped):
+def _again(torch: Any, path: Path, index: int) -> npt.NDArray[Any]:
+    """Read a large tensor by a view of the file of its own, which is freed with the tensor.
+
+    Tensors are counted, because names need not be unique: {"a.b": x, "a": {"b": y}}.
+    """
+    for place, (name, value) in enumerate(_walk(torch, _loaded(torch, path, True))):
+        if place == index and not isinstance(value, Skipped):
             each = tensor_of(name, value)
             if isinstance(each, Tensor):
                 return each.load()
@@ -121,9 +128,9 @@ def where(tensor: Any) -> Any:
     """Return what identifies the memory of a tensor; None if it shares none."""
     try:
         place = tensor.data_ptr()
-    except RuntimeError:  # sparse, quantised by block, or without data
+        return (place, tuple(tensor.shape), tensor.stride(), tensor.dtype) if place else None
+    except RuntimeError:  # sparse, nested, quantised by block, or without data
         return None
-    return (place, tuple(tensor.shape), tensor.stride(), tensor.dtype) if place else None
 
 
 def tensor_of(name: str, tensor: Any, layer: Layer = UNKNOWN) -> Tensor | Skipped:

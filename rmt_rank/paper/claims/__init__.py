@@ -102,6 +102,12 @@ def select(names: list[str]) -> list[Claim]:
     ------
     ValueError
         If a name selects nothing; the message lists what there is.
+
+    Examples
+    --------
+    >>> from rmt_rank.paper.claims import select
+    >>> [claim.name for claim in select(["metrics"])][:2]
+    ['metrics.definitions', 'metrics.identities']
     """
     chosen = set()
     for name in names:

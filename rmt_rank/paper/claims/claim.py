@@ -24,7 +24,14 @@ EXTRA_DEPTHS = (0.01, 100.0)
 
 
 class Verdict(Enum):
-    """Outcome of a check."""
+    """Outcome of a check.
+
+    Examples
+    --------
+    >>> from rmt_rank.paper.claims import Verdict
+    >>> [each.name for each in Verdict]
+    ['HOLDS', 'REFUTED', 'FAILS', 'ERROR', 'NOT_CHECKED']
+    """
 
     HOLDS = "holds"
     REFUTED = "refuted"  # the printed form is wrong, as claimed
@@ -49,6 +56,13 @@ class Evidence:
         How both were obtained, and where the bound comes from.
     verdict : Verdict
         The outcome.
+
+    Examples
+    --------
+    >>> from rmt_rank.paper.claims import Evidence, Verdict
+    >>> line = Evidence("an identity", 1e-16, 1e-15, "<=", "30 digits", Verdict.HOLDS)
+    >>> line.verdict.name
+    'HOLDS'
     """
 
     check: str
@@ -126,6 +140,13 @@ class Claim:
         The page of docs/ with the argument, or with what there is of one, and its section.
     instead : str
         For what is refuted: the form that holds.
+
+    Examples
+    --------
+    >>> from rmt_rank.paper.claims import CLAIMS
+    >>> claim = CLAIMS[0]
+    >>> print(claim.name, claim.status)
+    theorem1.density proved
     """
 
     name: str
@@ -186,6 +207,14 @@ class Context:
         Called with a description, the number of chains done and their total.
     chains : dict
         The Monte Carlo results so far, by width and depths.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.paper.claims import Context
+    >>> context = Context([0.5, 1, 2], [16, 32], None, "real", 30, 0, np)
+    >>> context.whole_depths()
+    (1, 2)
     """
 
     depths: Sequence[float]

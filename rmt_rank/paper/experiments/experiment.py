@@ -201,6 +201,14 @@ def run_experiment(
     -----
     UserWarning
         If the declaration in the folder was missing or damaged, and was written again.
+
+    Examples
+    --------
+    >>> from rmt_rank.paper.experiments import find
+    >>> from rmt_rank.paper.experiments.experiment import run_experiment
+    >>> data = run_experiment(find("singular-values"), "tiny")
+    >>> list(data.sizes)
+    ['width', 'depth', 'repeat', 'edge', 'bin']
     """
     instance("experiment", experiment, Experiment)
     choice("size", size, SIZES)
@@ -273,9 +281,9 @@ def shared_seed(seed: np.random.SeedSequence, **names: int | float | str) -> np.
     Parameters
     ----------
     seed : numpy.random.SeedSequence
-        Of any cell of the run.
+        Seed of any cell of the run.
     **names
-        What the seed is of, such as `task_rank=4, repeat=0`.
+        What the seed is for, such as `task_rank=4, repeat=0`.
     """
     entropy = getattr(seed, "entropy", None)
     if not isinstance(entropy, Sequence):

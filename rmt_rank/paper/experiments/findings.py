@@ -12,7 +12,14 @@ __all__ = ["Finding", "Verdict", "decided", "in_all", "listed"]
 
 
 class Verdict(enum.Enum):
-    """Verdict of the numbers on a sentence."""
+    """Verdict of the numbers on a sentence.
+
+    Examples
+    --------
+    >>> from rmt_rank.paper.experiments.findings import Verdict
+    >>> [each.name for each in Verdict]
+    ['SUPPORTED', 'IN_PART', 'NOT_SUPPORTED', 'UNDECIDED']
+    """
 
     SUPPORTED = "supported"
     IN_PART = "supported in part"
@@ -33,6 +40,13 @@ class Finding:
     verdict : Verdict
     statistic : str
         The numbers behind it.
+
+    Examples
+    --------
+    >>> from rmt_rank.paper.experiments.findings import Finding, Verdict
+    >>> finding = Finding("rank falls with depth", "Figure 2", list(Verdict)[0], "5 of 5 seeds")
+    >>> finding.sentence
+    'rank falls with depth'
     """
 
     sentence: str

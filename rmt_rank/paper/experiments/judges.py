@@ -68,6 +68,13 @@ def trend(values: npt.ArrayLike) -> Trend:
     -------
     Trend
         p-values are nan with no complete block, or less than three levels.
+
+    Examples
+    --------
+    >>> from rmt_rank.paper.experiments.judges import trend
+    >>> found = trend([[3.0, 2.0, 1.0]] * 8)
+    >>> found.falls < 1e-6, found.change
+    (True, -2.0)
     """
     array = np.atleast_2d(np.asarray(values, dtype=np.float64))
     array = array[np.isfinite(array).all(axis=1)]

@@ -70,7 +70,7 @@ def drawn(figure: PaperFigure, dataset: Any) -> Figure:
     ----------
     figure : PaperFigure
     dataset : xarray.Dataset or None
-        Of its experiment, fresh or loaded.
+        Results of its experiment, fresh or loaded.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def caption(figure: PaperFigure, settings: Mapping[str, Any]) -> str:
     ----------
     figure : PaperFigure
     settings : mapping of str to Any
-        Of its experiment, see `settings_of`; empty for a diagram.  A list is written with commas;
+        Settings of its experiment, see `settings_of`; empty for a diagram.  A list is written with commas;
         {"samples": {"32": 100}} is 100 (32) as {samples}, and 100 as {samples_32}.
     """
     words: dict[str, Any] = {}

@@ -81,7 +81,7 @@ def plot_medians(axes: Axes, part: Any, name: str, reached: str, **look: Any) ->
     part, name, reached
         As for `quartiles`.
     **look
-        Of the line and its markers; a color is needed.
+        Properties of the line and its markers; a color is needed.
     """
     found = quartiles(part, name, reached)
     axes.fill_between(

@@ -60,7 +60,7 @@ def ridge(
     above, below : tuple of ndarray
         From `curve`.
     looks : sequence of dict, length 2
-        Of the areas above and below.
+        Looks of the areas above and below.
     """
     top = max((float(y.max()) for _, y in (above, below) if y.size), default=1.0)
     for (x, y), sign, look in zip((above, below), (1, -1), looks, strict=True):

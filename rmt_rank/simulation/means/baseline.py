@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
 from scipy import optimize
 
 from rmt_rank._lib.random import RNG, streams
-from rmt_rank._lib.validation import LARGEST_INTEGER, integer, integers, real
+from rmt_rank._lib.validation import LARGEST_INTEGER, integers, real, shown
 from rmt_rank.simulation.means.expected import expected_effective_rank
 from rmt_rank.simulation.means.result import Estimate
-from rmt_rank.simulation.products.chain import LARGEST_DEPTH
+from rmt_rank.simulation.products.chain import LARGEST_DEPTH, several
 from rmt_rank.theory.finite_width.corrections import LARGEST_DEPTH_PER_WIDTH
 from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 
@@ -19,6 +20,8 @@ __all__ = ["baseline", "depth_for"]
 
 # Operations of one product that is simulated; some hundreds are, for each of some ten depths.
 LARGEST_WORK = 3 * 10**7
+# A rank is found to this error in nats first, which decides if it is so many errors off.
+ROUGH_ERROR, CERTAIN = 1.0, 5
 
 
 def baseline(
@@ -34,7 +37,7 @@ def baseline(
     Parameters
     ----------
     shape : (int, int)
-        Rows and columns, in either sequence.
+        Rows and columns, in either order.
     field : {"real", "complex"}, default "real"
         Field of the entries.
     power : float, default 1
@@ -78,7 +81,7 @@ def baseline(
 
 def depth_for(
     rank: float,
-    width: int,
+    width: int | Sequence[int],
     *,
     field: str = "real",
     power: float = 1,
@@ -91,8 +94,9 @@ def depth_for(
     ----------
     rank : float
         Effective rank as a number of dimensions, the exponential of the entropy; > 1.
-    width : int
-        Side of the square layers, at least 2.  Not a list: the depth is what is found.
+    width : int or sequence of int
+        Side of the square layers, at least 2; or a cycle of widths that is repeated: with [64, 256]
+        the layers lead from width 64 to 256, to 64, to 256, and so on.
     field : {"real", "complex"}, default "real"
         Field of the entries.
     power : float, default 1
@@ -105,8 +109,8 @@ def depth_for(
     Returns
     -------
     int
-        The least depth whose expected effective rank is at most `rank`; 0 if rank >= width.  Where
-        ranks are simulated it may be off by the depths within target_error.
+        The least depth whose expected effective rank is at most `rank`; 0 if rank is at least the
+        first width.  Where ranks are simulated it may be off by the depths within target_error.
 
     Raises
     ------
@@ -114,7 +118,8 @@ def depth_for(
         If an argument is of the wrong type.
     ValueError
         If rank is not above 1, another argument is out of its range, or the answer is beyond depth
-        width/4, where ranks are simulated, and takes too long: width**3 * depth > 3e7.
+        width/4, where ranks are simulated, and takes too long: width**3 * depth > 3e7, for the
+        smallest width.
 
     See Also
     --------
@@ -127,24 +132,34 @@ def depth_for(
     12
     >>> expected_effective_rank(256, [11, 12]).exponentiated.round(1)
     array([66.3, 62. ])
+    >>> depth_for(64, [256, 1024])
+    20
     """
     rank = real("rank", rank, above=1)
-    N = integer("width", width, at_least=2, at_most=LARGEST_INTEGER)
-    if rank >= N:
+    cycle = width if several(width) else [width]
+    cycle = integers("width", cycle, at_least=2, fewest=1, at_most=LARGEST_INTEGER)
+    if rank >= cycle[0]:
         return 0
+    N, given = min(cycle), shown(width)
+    # a layer is as many square layers, which is its share of the effective depth
+    per_layer = math.fsum(N / n for n in cycle) / len(cycle)
     target = math.log(rank)
     source = streams(rng)
 
     def is_down(depth: int) -> bool:
-        if depth > LARGEST_DEPTH_PER_WIDTH * N and depth * N**3 > LARGEST_WORK:
+        if depth * per_layer > LARGEST_DEPTH_PER_WIDTH * N and depth * N**3 > LARGEST_WORK:
             raise ValueError(
                 f"rank must be reached at a depth of at most width/{1 / LARGEST_DEPTH_PER_WIDTH:g} "
                 f"or width**3 * depth be at most {LARGEST_WORK:g}, since deeper networks must be "
-                f"simulated, got rank {rank!r} at width {N}, which take about {depth} layers"
+                f"simulated, got rank {rank!r} at width {given}, which take about {depth} layers"
             )
-        found = expected_effective_rank(
-            N, depth, field=field, power=power, target_error=target_error, rng=next(source)
-        )
+        widths = [*itertools.islice(itertools.cycle(cycle), depth + 1)]
+        for error in (max(ROUGH_ERROR, target_error), target_error):
+            found = expected_effective_rank(
+                widths, field=field, power=power, target_error=error, rng=next(source)
+            )
+            if abs(found.value - target) > CERTAIN * found.error:
+                break
         return bool(found.value <= target)
 
     # about where it is at infinite width
@@ -152,10 +167,12 @@ def depth_for(
         limit = differential_effective_rank(math.exp(log_depth), power=power)
         return float(limit) + math.log(N) - target
 
-    top = math.log(LARGEST_DEPTH)
-    limit = math.exp(optimize.brentq(gap, -20, top)) if gap(top) < 0 else LARGEST_DEPTH
+    ends = -20, math.log(LARGEST_DEPTH)
+    limit: float = 0 if gap(ends[0]) <= 0 else LARGEST_DEPTH
+    if gap(ends[0]) > 0 > gap(ends[1]):
+        limit = math.exp(optimize.brentq(gap, *ends))
     # the answer is above `low`; steps away from the limit's depth double, then halve
-    probe, low, high, step = max(1, math.ceil(limit)), 0, LARGEST_DEPTH + 1, 1
+    probe, low, high, step = max(1, math.ceil(limit / per_layer)), 0, LARGEST_DEPTH + 1, 1
     while high - low > 1:
         if is_down(probe):
             high = probe
@@ -166,6 +183,6 @@ def depth_for(
         probe, step = min(max(probe, low + 1), high - 1), 2 * step
     if high > LARGEST_DEPTH:
         raise ValueError(
-            f"rank must be reached within {LARGEST_DEPTH} layers, got {rank!r} at width {N}"
+            f"rank must be reached within {LARGEST_DEPTH} layers, got {rank!r} at width {given}"
         )
     return high

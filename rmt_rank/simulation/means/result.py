@@ -56,6 +56,13 @@ class Estimate(ByContent):
     Notes
     -----
     For an array of depths, error_kind, method, status and why are arrays of strings.
+
+    Examples
+    --------
+    >>> import rmt_rank as rr
+    >>> result = rr.expected_effective_rank(64, 4)
+    >>> print(round(result.value, 3), result.error < 1e-3, result.method)
+    3.451 True corrected
     """
 
     value: Any

@@ -26,6 +26,7 @@ from rmt_rank.simulation.products.chain import (
     LARGEST_WIDTH,
     LARGEST_WORK,
     precision,
+    several,
 )
 from rmt_rank.simulation.products.compiled_loops import compiled_loops
 
@@ -55,7 +56,7 @@ class _Networks:
     shape: tuple[int, int]
     depths: tuple[int, ...]
     activation: Activation
-    width: int
+    widths: tuple[int, ...]  # one for each layer up to the last of depths
     law: str
     variance: float
     kernel: str
@@ -71,7 +72,7 @@ def sample_gram_effective_ranks(
     activation: str | Function | Activation,
     size: int,
     *,
-    width: int | None = None,
+    width: int | Sequence[int] | None = None,
     weight_law: str = "normal",
     weight_variance: float = 1.0,
     kernel: str = "cosine",
@@ -93,8 +94,8 @@ def sample_gram_effective_ranks(
         Activation after every layer, see `rmt_rank._lib.activations.activation`.
     size : int
         Number of networks, at least 1.
-    width : int, optional
-        Width of all layers; the number of features by default.
+    width : int or sequence of int, optional
+        Width of all layers, or of each up to the last of depths; the number of features by default.
     weight_law : {"normal", "uniform"}, default "normal"
         Law of the weights; both are centred.
     weight_variance : float, default 1
@@ -146,22 +147,20 @@ def sample_gram_effective_ranks(
     dtype = precision(dtype, xp)
     layers = integers("depths", depths, at_least=0, at_most=LARGEST_DEPTH, fewest=1)
     fixed, shape = _inputs(inputs, xp, dtype)
-    if width is not None:
-        width = integer("width", width, at_least=1, at_most=LARGEST_WIDTH)
-    width = shape[1] if width is None else width
+    widths = _widths(shape[1] if width is None else width, max(layers))
     networks = _Networks(
         fixed,
         shape,
         layers,
         _activations.activation(activation),
-        width,
+        widths,
         choice("weight_law", weight_law, LAWS),
         real("weight_variance", weight_variance, above=0),
         choice("kernel", kernel, KERNELS),
         choice("features", features, FEATURES),
         xp,
         dtype,
-        _compiled_box_muller(size * max(layers) * width**2),
+        _compiled_box_muller(size * sum(n * n for n in widths)),
     )
     most = _block_size(networks)
     _require_room(networks, size, most)
@@ -193,10 +192,22 @@ def _inputs(inputs: Any, xp: ModuleType, dtype: Any) -> tuple[Any, tuple[int, in
     return array, tuple(array.shape)
 
 
+def _widths(width: Any, layers: int) -> tuple[int, ...]:
+    """The width of each layer, and one where there are none."""
+    if not several(width):
+        return (integer("width", width, at_least=1, at_most=LARGEST_WIDTH),) * max(layers, 1)
+    widths = integers("width", width, at_least=1, at_most=LARGEST_WIDTH)
+    if len(widths) != layers:
+        raise ValueError(
+            f"width must be one integer or {layers}, one for each layer, got {shown(width)}"
+        )
+    return widths
+
+
 def _require_room(networks: _Networks, size: int, block: int) -> None:
     """Refuse networks that need too much memory or time."""
-    (samples, features), n = networks.shape, networks.width
-    work = size * (samples + n) * (features + max(networks.depths) * n)
+    (samples, features), n = networks.shape, max(networks.widths, default=1)
+    work = size * (samples + n) * (features + sum(networks.widths[: max(networks.depths)]))
     if work > LARGEST_WORK:
         raise ValueError(
             f"inputs, width, depths and size must be such that all networks have at most 1e13 "
@@ -214,7 +225,8 @@ def _require_room(networks: _Networks, size: int, block: int) -> None:
 
 def _block_size(networks: _Networks) -> int:
     """Networks per block, a function of the problem alone."""
-    entries = max(networks.shape[0], networks.width) * max(networks.shape[1], networks.width)
+    samples, features = networks.shape
+    entries = max(samples, *networks.widths) * max(features, *networks.widths)
     device = makes_random_numbers(networks.xp)
     return max(1, (_DEVICE_BLOCK_BYTES if device else _BLOCK_BYTES) // (8 * entries))
 
@@ -235,11 +247,12 @@ def _block(networks: _Networks, count: int, stream: np.random.Generator) -> Any:
             ranks[depth] = gram_effective_rank(features, networks.kernel)
         else:
             grams[depth] = gram
-    if grams:
-        values = xp.linalg.eigvalsh(xp.stack(list(grams.values())))
+    for shape in {gram.shape for gram in grams.values()}:
+        alike = {depth: gram for depth, gram in grams.items() if gram.shape == shape}
+        values = xp.linalg.eigvalsh(xp.stack(list(alike.values())))
         values = xp.where(values > 0, values, xp.zeros_like(values))  # rounding
         found = effective_rank(values)
-        ranks |= {depth: found[i, ...] for i, depth in enumerate(grams)}
+        ranks |= {depth: found[i, ...] for i, depth in enumerate(alike)}
     return xp.stack([ranks[depth] for depth in networks.depths], axis=-1)
 
 
@@ -247,7 +260,7 @@ def _small_gram(networks: _Networks, x: Any) -> Any:
     """Matrix with the spectrum of the cosine kernel, while features are in the cache.
 
     None for the linear kernel, and where lengths vanish or their squares may under- or overflow:
-    `gram_effective_rank` sees to all that.
+    `gram_effective_rank` handles these.
     """
     xp = networks.xp
     if networks.kernel != "cosine":
@@ -271,9 +284,9 @@ def _features(
     x = None if linear else inputs
     wanted = set(networks.depths)
     rows = networks.shape[1]
-    for depth in range(1, max(wanted) + 1):
-        weights = _weights(networks, (count, rows, networks.width), stream)
-        rows = networks.width
+    for depth, width in enumerate(networks.widths[: max(wanted)], 1):
+        weights = _weights(networks, (count, rows, width), stream)
+        rows = width
         last = x
         before, x = _layer(networks, last, weights)
         if not _finite(networks, before):

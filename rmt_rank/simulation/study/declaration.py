@@ -57,6 +57,13 @@ class Study:
     ------
     TypeError, ValueError
         If a part is of the wrong type or out of its range.
+
+    Examples
+    --------
+    >>> from rmt_rank.study import Study
+    >>> study = Study(widths=[8, 16], depths=[1, 4], samples=1000)
+    >>> study.widths, study.fields
+    ((8, 16), ('real',))
     """
 
     widths: tuple[int, ...]

@@ -89,6 +89,16 @@ def run_study(
     -----
     What is done is written at once.  Interrupted or killed at any point, and run again, the study
     resumes, and gives the same numbers to the last bit on machines of the same kind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from rmt_rank.study import Study, run_study
+    >>> study = Study(widths=[8, 16], depths=[1, 4], samples=100, seed=1)
+    >>> with tempfile.TemporaryDirectory() as folder:  # in reality, a folder to keep
+    ...     data = run_study(study, folder + "/grid.study")
+    >>> dict(data.sizes)
+    {'field': 1, 'width': 2, 'depth': 2}
     """
     instance("study", study, Study)
     path = user_path("store", store)
@@ -145,6 +155,17 @@ def open_study(store: str | os.PathLike[str]) -> Any:
         If xarray is not installed (the extra `study`).
     StoreError
         If the folder is not a store, or a file is truncated or belongs to another study.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from rmt_rank.study import Study, open_study, run_study
+    >>> study = Study(widths=[8], depths=[1, 4], samples=100, seed=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = run_study(study, folder + "/grid.study")
+    ...     data = open_study(folder + "/grid.study")
+    >>> data.depth.values
+    array([1, 4])
     """
     xarray = _xarray()
     opened = StudyStore.open(user_path("store", store))

@@ -81,6 +81,12 @@ def finite_width_correction(
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of its range.
+
+    Examples
+    --------
+    >>> from rmt_rank.theory.finite_width.corrections import finite_width_correction
+    >>> print(f"{finite_width_correction(64, 4).value:.6f}")
+    -0.010130
     """
     N = integer("width", width, at_least=1, at_most=LARGEST_INTEGER)
     L = integer("depth", depth, at_least=1, at_most=MOST_FACTORS)

@@ -32,7 +32,8 @@ def effective_rank_variance(
     Parameters
     ----------
     width, depth : int
-        Side N and number L of the square factors, each at least 1; the depth at most 10^6.
+        Side N and number L of the square factors, each at least 1; the depth at most 10^6.  For
+        unequal widths see `rmt_rank.theory.rectangular.fluctuations.rectangular_variance`.
     field : {"real", "complex"}
         Field of the Gaussian entries.
     power : float, default 1

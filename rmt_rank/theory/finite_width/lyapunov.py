@@ -82,6 +82,12 @@ def lyapunov_variances(width: int, field: str = "real") -> npt.NDArray[np.float6
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of its range.
+
+    Examples
+    --------
+    >>> from rmt_rank.theory.finite_width.lyapunov import lyapunov_variances
+    >>> lyapunov_variances(3).round(4)
+    array([0.2337, 0.4112, 1.2337])
     """
     halves, entries = _halves(width, field)
     variances: npt.NDArray[np.float64] = special.polygamma(1, entries / halves) / 4

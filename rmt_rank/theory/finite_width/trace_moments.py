@@ -46,6 +46,12 @@ def trace_moments(
     Wick's theorem on a factor G of n x m entries around X: the means for G X G^H are a linear
     function of those for X, with n to the number of closed row indices as coefficients, summed over
     all pairings of the 2k factors (for complex entries, of G with conj(G) only).
+
+    Examples
+    --------
+    >>> from rmt_rank.theory.finite_width.trace_moments import trace_moments
+    >>> trace_moments([8, 8, 8], 1)
+    {(1,): 1.0}
     """
     widths = integer_widths(widths)
     choice("field", field, FIELDS)

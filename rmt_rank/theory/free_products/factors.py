@@ -100,7 +100,15 @@ class GaussianFactor:
 
 @dataclass(frozen=True)
 class OrthogonalFactor:
-    """Orthogonal matrix: it changes no singular value."""
+    """Orthogonal matrix: it changes no singular value.
+
+    Examples
+    --------
+    >>> import rmt_rank as rr
+    >>> factors = [rr.OrthogonalFactor(), rr.GaussianFactor()]
+    >>> print(round(rr.limit_effective_rank(factors=factors), 6))
+    -0.216862
+    """
 
     log_mean = 0.0
     mean = 1.0

@@ -45,6 +45,13 @@ class FreeProductLaw(IntervalLaw):
     ------
     TypeError, ValueError
         As in `free_product_law`.
+
+    Examples
+    --------
+    >>> from rmt_rank import GaussianFactor, ResidualFactor, free_product_law
+    >>> law = free_product_law([GaussianFactor(), ResidualFactor(0.5)])
+    >>> print(round(float(law.mean()), 3), round(float(law.cdf(1)), 3))
+    0.912 0.596
     """
 
     factors: tuple[Factor, ...]
@@ -147,7 +154,7 @@ def free_product_law(factors: Sequence[Factor]) -> FreeProductLaw:
     Parameters
     ----------
     factors : sequence of GaussianFactor, ResidualFactor, OrthogonalFactor or FreeFactor
-        In any sequence; not all orthogonal. The law is that of the N singular values, N the
+        Factors in any order; not all orthogonal. The law is that of the N singular values, N the
         smallest width, that are not 0 by the shapes alone.
 
     Returns

@@ -57,7 +57,7 @@ def effective_rank_of_free_product(
     Parameters
     ----------
     factors : sequence of GaussianFactor, ResidualFactor, OrthogonalFactor or FreeFactor
-        In any sequence.
+        Factors in any order.
     power : float, default 1
         Power of the singular values that is normalised, at most 1e6; 2 is for the Gram matrix.
     order : float, default 1
@@ -161,7 +161,7 @@ def free_product_moment(factors: Sequence[Factor], order: npt.ArrayLike) -> Arra
     Parameters
     ----------
     factors : sequence of GaussianFactor, ResidualFactor, OrthogonalFactor or FreeFactor
-        In any sequence.
+        Factors in any order.
     order : array_like of float
         Real order. If the support reaches 0 it must be greater than -1/(1 + m), m the number of
         square Gaussian factors and of residual factors of scale > 1, and half of those of scale 1.
@@ -210,7 +210,7 @@ def effective_depth(factors: Sequence[Factor]) -> float:
     Parameters
     ----------
     factors : sequence of GaussianFactor, ResidualFactor, OrthogonalFactor or FreeFactor
-        In any sequence.
+        Factors in any order.
 
     Returns
     -------

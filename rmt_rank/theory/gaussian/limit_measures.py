@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize
 
-from rmt_rank._lib.validation import real, real_array
+from rmt_rank._lib.validation import broadcast, real, real_array
 from rmt_rank.theory.gaussian import angle as spectral_angle
 from rmt_rank.theory.gaussian.angle import Angle, Constants
 from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
@@ -60,15 +60,22 @@ class LimitMeasures:
     Attributes
     ----------
     effective_rank : ndarray or float64
-        Of the measure less log(N), in nats.
+        Limit of the measure less log(N), in nats.
     roy_vetterli_rank : ndarray or float64
-        Of the measure over N.
+        Limit of the measure over N.
     gram_effective_rank : ndarray or float64
-        Of the measure less log(N), in nats.
+        Limit of the measure less log(N), in nats.
     renyi_effective_rank, participation_ratio : ndarray or float64
-        Of the measure over N.
+        Limit of the measure over N.
     threshold_rank, stable_rank, nuclear_norm, energy_rank : ndarray or float64
-        Of the measure over N.
+        Limit of the measure over N.
+
+    Examples
+    --------
+    >>> from rmt_rank import limit_measures
+    >>> limits = limit_measures([1, 2])
+    >>> limits.nuclear_norm.round(4)
+    array([0.8488, 0.75  ])
     """
 
     effective_rank: Any
@@ -240,12 +247,7 @@ def limit_threshold_rank(depth: npt.ArrayLike, threshold: npt.ArrayLike) -> Resu
     """
     L = _depths(depth)
     t = real_array("threshold", threshold, at_least=0)
-    try:
-        L, t = np.broadcast_arrays(L, t)
-    except ValueError:
-        raise ValueError(
-            f"depth and threshold must broadcast, got the shapes {L.shape} and {t.shape}"
-        ) from None
+    L, t = broadcast(depth=L, threshold=t)
     share: Result = singular_value_law.sf(t * fuss_catalan_moment(0.5, L), L)
     return share
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from rmt_rank._lib.validation import real_array
+from rmt_rank._lib.validation import broadcast, real_array
 
 __all__ = [
     "BERNOULLI",
@@ -146,12 +146,7 @@ def fuss_catalan_moment(order: npt.ArrayLike, depth: npt.ArrayLike) -> Array | n
     """
     L = real_array("depth", depth, at_least=0)
     z = real_array("order", order)
-    try:
-        z, L = np.broadcast_arrays(z, L)
-    except ValueError:
-        raise ValueError(
-            f"order and depth must broadcast, got the shapes {z.shape} and {L.shape}"
-        ) from None
+    z, L = broadcast(order=z, depth=L)
     with np.errstate(over="ignore"):
         size = z * (L + 1)
     bad = size <= -1

@@ -1,9 +1,9 @@
 """Spectrum of the Gram matrix of activations, the width comparable to the number of inputs.
 
-q Gaussian inputs of n_0 features pass layers of width n, and K_l is the Gram matrix of the
-activations of layer l over their mean square.  As q = gamma n -> infinity, K_l is an outlier r_l q
-(r_l the correlation of two activations, from their common mean) and a bulk of mean 1 - r_l, whose
-law `kernel_recursion` finds layer by layer.
+q Gaussian inputs of n_0 features pass layers of widths n_l, and K_l is the Gram matrix of the
+activations of layer l over their mean square.  As q and all widths grow in proportion, K_l is an
+outlier r_l q (r_l the correlation of two activations, from their common mean) and a bulk of mean
+1 - r_l, whose law `kernel_recursion` finds layer by layer.
 
 For odd activations there is no outlier, and this is the theorem of Fan and Wang, for centred
 activations and nearly orthogonal inputs.  For others it is our extension: a conjecture, compared
@@ -16,11 +16,12 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 from scipy import optimize
 
 from rmt_rank._lib import activations as _activations
 from rmt_rank._lib.activations import ACTIVATIONS, Activation, Function
-from rmt_rank._lib.validation import integers, real
+from rmt_rank._lib.validation import integers, real, real_array, shown
 from rmt_rank.theory.nonlinear.gaussian_layers import Layer, gaussian_layers
 from rmt_rank.theory.nonlinear.kernel_recursion import kernel_entropy
 
@@ -50,6 +51,13 @@ class ConjugateKernel(NamedTuple):
     status : {"proved", "verified", "conjectured"}
         "proved" for the identity and at depth 0, "verified" for other odd activations, where the
         limit is a theorem for nearly orthogonal inputs; "conjectured" for all others.
+
+    Examples
+    --------
+    >>> from rmt_rank.theory.nonlinear.conjugate_kernel import conjugate_kernel
+    >>> limit = conjugate_kernel(2, [1, 4], "tanh")[1]  # depth 4
+    >>> print(round(limit.entropy, 3), limit.status)
+    -1.268 verified
     """
 
     outlier: float
@@ -68,6 +76,7 @@ def conjugate_kernel(
     *,
     weight_variance: float = 1.0,
     features_per_width: float = 1.0,
+    widths: Sequence[float] | None = None,
 ) -> list[ConjugateKernel]:
     """Limit of the Gram matrix of activations at several depths.
 
@@ -83,6 +92,9 @@ def conjugate_kernel(
         Variance of the weights times the width of the layer before.
     features_per_width : float, default 1
         n_0/n > 0, features of the independent standard Gaussian inputs over width.
+    widths : sequence of float, optional
+        n_l/n > 0, the width of each layer up to the last of depths over the width n that the other
+        ratios and the result's `effective_rank` refer to; all are n by default.
 
     Returns
     -------
@@ -122,6 +134,14 @@ def conjugate_kernel(
             f"float, got {features_per_width!r}"
         )
     numbers = integers("depths", depths, at_least=0, fewest=1, at_most=MOST_LAYERS)
+    layer_ratios = np.full(max(numbers), gamma)
+    if widths is not None:
+        shares = real_array("widths", widths, above=0)
+        if shares.shape != layer_ratios.shape:
+            raise ValueError(
+                f"widths must hold {max(numbers)} numbers, one for each layer, got {shown(widths)}"
+            )
+        layer_ratios /= shares
     found = _activations.activation(activation)
     layers = gaussian_layers(found, max(numbers), variance)
     status = "verified" if found.odd else "conjectured"
@@ -132,7 +152,7 @@ def conjugate_kernel(
         apart = layers[depth - 1].apart if depth else 1.0
         outlier = 1 - apart
         spike = -outlier * math.log(outlier) if outlier > 0 else 0.0
-        entropy = spike + kernel_entropy(layers[:depth], gamma, inputs)
+        entropy = spike + kernel_entropy(layers[:depth], gamma, inputs, layer_ratios[:depth])
         result.append(ConjugateKernel(outlier, entropy, status if depth else "proved"))
     return result
 

@@ -48,11 +48,18 @@ class CorrelationMap:
     Attributes
     ----------
     variance : float
-        Of the pre-activations.
+        Variance of the pre-activations.
     slope : float
         Derivative at correlation 1.
     spike : float
         Value at correlation 0.
+
+    Examples
+    --------
+    >>> from rmt_rank.nonlinear import correlation_map
+    >>> tanh = correlation_map("tanh")
+    >>> tanh([0, 0.5, 1]).round(4)
+    array([0.    , 0.4726, 1.    ])
     """
 
     def __init__(self, dual: Dual, variance: float) -> None:
@@ -153,6 +160,12 @@ def variance_map(
     References
     ----------
     .. [1] B. Poole et al., arXiv:1606.05340, equation 3.
+
+    Examples
+    --------
+    >>> from rmt_rank.theory.nonlinear.correlation_maps import variance_map
+    >>> print(round(float(variance_map("relu", 1.0, weight_variance=2.0)), 6))
+    1.0
     """
     v = real_array("variance", variance, above=0)
     sw2 = real("weight_variance", weight_variance, above=0)
@@ -196,7 +209,7 @@ def correlations(
     depth : int
         Number of layers to pass, from 0 to 10^6.
     correlation, variance : float, default 0 and 1
-        Of the pre-activations of the first layer.
+        Correlation and variance of the pre-activations of the first layer.
     weight_variance, bias_variance : float, default 1 and 0
         As in `variance_map`.
 
@@ -255,7 +268,7 @@ def correlations(
 def next_layer(
     dual: Dual, variance: Array, gap: Array, sw2: float, sb2: float
 ) -> tuple[Array, Array]:
-    """Pre-activations of the next layer; one variance, or one a sample and gaps of all pairs.
+    """Pre-activations of the next layer; one variance, or one per sample and gaps of all pairs.
 
     Where the scale does not matter the variance is left as it is.
     """

@@ -36,7 +36,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._lib.activations import ACTIVATIONS, Activation, activation
-from rmt_rank._lib.validation import real_array
+from rmt_rank._lib.validation import broadcast, real_array
 from rmt_rank.theory.nonlinear.dual_quadrature import HermiteDual, KinkedDual
 
 __all__ = ["Dual", "dual_activation", "dual_of"]
@@ -251,7 +251,7 @@ def dual_of(given: str | Callable[[Any], Any] | Activation) -> Dual:
 
 
 def _frequency(found: Activation) -> float | None:
-    """Omega of sin(omega x), which the name rounds and the slope at 0 does not."""
+    """Omega of sin(omega x), from the slope at 0, because the name rounds it."""
     if not found.name.startswith("sine") or found.derivative is None:
         return None
     omega = float(np.asarray(found.derivative(np.zeros(1)))[0])
@@ -332,12 +332,6 @@ def dual_activation(
     r = real_array("correlation", correlation, at_least=-1)
     if (r > 1).any():
         raise ValueError(f"correlation must be <= 1, got {float(r[r > 1].flat[0])!r}")
-    try:
-        a, b, r = np.broadcast_arrays(a, b, r)
-    except ValueError:
-        raise ValueError(
-            "first, second and correlation must broadcast, got the shapes "
-            f"{a.shape}, {b.shape} and {r.shape}"
-        ) from None
+    a, b, r = broadcast(first=a, second=b, correlation=r)
     scale = np.sqrt(found.second_moment(a)) * np.sqrt(found.second_moment(b))
     return (scale * (1 - found.gap(a, b, 1 - r)))[()]

@@ -52,7 +52,7 @@ class Layer(NamedTuple):
     apart : float
         1 - r after the layer.
     variance : float
-        Of the pre-activations of the layer.
+        Variance of the pre-activations of the layer.
     mean_square : float
         E phi^2.
     """

@@ -6,7 +6,7 @@ row.  With h(t) = mean x/(x+t) over the bulk of a layer, so that (1-h)/t is the 
 maps the (s, h) of the layer before to
 
     t = C (s - a),  h_l(t) = h + (1-h) a/s,  a = E[alpha/(C+k)],  1 = E[beta/(C+k)],
-    k = gamma [alpha (1-h)/s + beta h],
+    k = gamma_l [alpha (1-h)/s + beta h],   gamma_l = inputs over the width of the layer,
 
 with one root C (the deterministic equivalent of sums of independent rows).  From s of the innermost
 layer, all outer t are explicit: real numbers only, and no sum of terms of two signs but t.
@@ -41,7 +41,7 @@ _MANY = 1e6
 
 
 class _Step(NamedTuple):
-    """A layer as a map of (s, h): its conditional covariances and gamma."""
+    """A layer as a map of (s, h): its conditional covariances and gamma_l."""
 
     weights: Array
     alpha: Array
@@ -49,7 +49,7 @@ class _Step(NamedTuple):
     ratio: float
 
 
-def kernel_entropy(layers: list[Layer], gamma: float, inputs: float) -> float:
+def kernel_entropy(layers: list[Layer], gamma: float, inputs: float, ratios: Array) -> float:
     """Entropy of the bulk less (1-r) log width: -E[x log(x/gamma)], for mean 1 - r.
 
     Parameters
@@ -58,33 +58,35 @@ def kernel_entropy(layers: list[Layer], gamma: float, inputs: float) -> float:
         From the first to the last.
     gamma, inputs : float
         Number of inputs over the width, and over the number of their features.
+    ratios : ndarray, shape (len(layers),)
+        Number of inputs over the width of each layer.
 
     Raises
     ------
     ArithmeticError
         If quadrature does not converge.
     """
-    least = min(gamma, inputs)
+    least = float(min(gamma, inputs, *ratios))
     if least <= _MANY:
-        return _entropy(layers, gamma, inputs)
+        return _entropy(layers, gamma, inputs, ratios)
     ratio = _MANY / least
-    many, half = (_entropy(layers, f * ratio * gamma, f * ratio * inputs) for f in (1, 0.5))
+    many, half = (_entropy(layers, f * gamma, f * inputs, f * ratios) for f in (ratio, 0.5 * ratio))
     return many + (half - many) * (ratio - 1)
 
 
-def _entropy(layers: list[Layer], gamma: float, inputs: float) -> float:
+def _entropy(layers: list[Layer], gamma: float, inputs: float, ratios: Array) -> float:
     """The same entropy by the integral, which resolves the largest eigenvalues, of size c.
 
     Eigenvalues far below them, where t is a difference of larger numbers, hardly contribute.
     """
     apart = layers[-1].apart if layers else 1.0
-    c = max(gamma, inputs, 1.0)
+    c = float(max(gamma, inputs, *ratios, 1.0))
     return apart * (math.log(gamma) - math.log(c)) - _log_mean(
-        *_steps(layers, gamma, inputs), apart, c
+        *_steps(layers, inputs, ratios), apart, c
     )
 
 
-def _steps(layers: list[Layer], gamma: float, inputs: float) -> tuple[list[_Step], float]:
+def _steps(layers: list[Layer], inputs: float, ratios: Array) -> tuple[list[_Step], float]:
     """The maps from a multiple of the identity, and that multiple."""
     steps: list[_Step] = []
     share = 1.0
@@ -95,9 +97,9 @@ def _steps(layers: list[Layer], gamma: float, inputs: float) -> tuple[list[_Step
         share *= linear / (linear + float(weights @ alpha))
         if share < _FORGOTTEN:
             whole = beta + alpha / before
-            steps.append(_Step(weights, np.zeros_like(alpha), whole, gamma))
+            steps.append(_Step(weights, np.zeros_like(alpha), whole, ratios[number]))
             return steps[::-1], before
-        steps.append(_Step(weights, alpha, beta, gamma))
+        steps.append(_Step(weights, alpha, beta, ratios[number]))
     steps.append(_Step(np.ones(1), np.zeros(1), np.ones(1), inputs))
     return steps[::-1], 1.0
 

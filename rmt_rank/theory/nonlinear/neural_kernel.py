@@ -126,6 +126,14 @@ def neural_kernel_of_gram(
     ------
     TypeError, ValueError
         If gram is not such a matrix; as in `neural_kernel`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmt_rank.theory.nonlinear.neural_kernel import neural_kernel_of_gram
+    >>> neural_kernel_of_gram(np.eye(2), 1, "relu").round(4)
+    array([[0.5   , 0.1592],
+           [0.1592, 0.5   ]])
     """
     return _kernel(*_from_gram(gram), depth, activation, weight_variance, bias_variance)
 
@@ -157,7 +165,7 @@ def neural_kernel_effective_rank(
     Returns
     -------
     ndarray or float64
-        Entropy in nats of the normalised eigenvalues, one a depth.
+        Entropy in nats of the normalised eigenvalues, one per depth.
 
     Raises
     ------

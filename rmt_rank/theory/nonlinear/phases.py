@@ -56,6 +56,13 @@ class Phase(NamedTuple):
     correlation : float or None
         Limit of the correlation of two inputs that are neither equal nor opposite; None where it
         depends on where they started.
+
+    Examples
+    --------
+    >>> from rmt_rank.nonlinear import phase
+    >>> limit = phase("tanh", 2.0)
+    >>> print(limit.name, round(limit.slope, 3))
+    chaotic 1.106
     """
 
     name: str
@@ -103,7 +110,7 @@ def phase(
     weight_variance, bias_variance : float, default 1 and 0
         sw^2 > 0 and sb^2, as in `rmt_rank.theory.nonlinear.correlation_maps.variance_map`.
     variance : float, default 1
-        Of the pre-activations of the first layer, on which the limits may depend.
+        Variance of the pre-activations of the first layer, on which the limits may depend.
 
     Returns
     -------

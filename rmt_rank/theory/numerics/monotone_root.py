@@ -1,4 +1,4 @@
-"""Roots of increasing functions, many at once: Newton's method inside a bracket."""
+"""Roots: of one function by Brent's method, of many increasing ones by Newton's in brackets."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from scipy import optimize
 
-__all__ = ["increasing_root"]
+__all__ = ["increasing_root", "root"]
 
 Array = npt.NDArray[np.float64]
 
@@ -18,6 +19,12 @@ _SMALL_STEP = 1e-9
 _SMALL_ROOT = 1e-3
 # A last step above this, relative to the root, is more than rounding.
 _LOST = 0.01
+
+
+def root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Root of a function in a bracket of positive numbers, to rounding."""
+    found: float = optimize.brentq(function, low, high, xtol=1e-15 * low, rtol=1e-15)
+    return found
 
 
 def increasing_root(

@@ -51,7 +51,7 @@ def rectangular_correction(widths: Sequence[float], *, power: float = 1) -> floa
     Parameters
     ----------
     widths : sequence of float
-        n_0, ..., n_L, positive; only their ratios matter, and not their sequence.
+        n_0, ..., n_L, positive; only their ratios matter, and not their order.
     power : float, default 1
         Power of the singular values that is normalised, at most 1e6.
 
@@ -105,7 +105,7 @@ def _nodes(curve: Curve, z: float) -> tuple[Array, Array]:
 
 
 def _phase(curve: Curve, t: npt.NDArray[np.complex128]) -> Array:
-    """arg J at points of the curve in increasing sequence, continuous from -pi/2 at the top."""
+    """arg J at points of the curve in increasing order, continuous from -pi/2 at the top."""
     x = t - 1
     phase = np.unwrap((2 * np.angle(x) - np.angle(t) + np.angle(-curve.slope(t)))[::-1])[::-1]
     turns = np.round((phase[-1] + math.pi / 2) / (2 * math.pi))

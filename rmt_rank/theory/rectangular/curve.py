@@ -42,9 +42,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import polynomial
-from scipy import optimize, special
+from scipy import special
 
 from rmt_rank._lib.validation import real_array, shown
+from rmt_rank.theory.numerics.monotone_root import root
 
 __all__ = ["Curve", "checked_widths", "curve_of"]
 
@@ -95,6 +96,9 @@ class Quadrature(NamedTuple):
 
 # Largest ratio of widths, so that their products are floats.
 _LARGEST_RATIO = 1e150
+# Largest ratio of the second smallest width to the smallest. The support is some 4/sqrt(ratio) of
+# the mean wide; from about 3e13 on, rounding leaves Newton's method some points that it misses.
+_LARGEST_GAP = 1e12
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,7 @@ class Curve:
         """t at the upper end of the support."""
         L, y = self.depth, self.smallest
         # one term is enough for > 0 at the upper bound, all equal to it for < 0 at the lower
-        return 1 + _root(lambda w: float(self.slope(1 + w)), 0.9 / L, 1.1 * math.sqrt(1 + y))
+        return 1 + root(lambda w: float(self.slope(1 + w)), 0.9 / L, 1.1 * math.sqrt(1 + y))
 
     @cached_property
     def log_edges(self) -> tuple[float, float]:
@@ -163,7 +167,7 @@ class Curve:
         if y == 0:
             return -math.inf, float(self.log_ratio(top))
         part = 1 / (2 * (L + 1) * (1 + math.sqrt(y)))
-        bottom = -_root(lambda x: float(self.slope(-x)), part * y, y / 2)
+        bottom = -root(lambda x: float(self.slope(-x)), part * y, y / 2)
         return float(self.log_ratio(bottom)), float(self.log_ratio(top))
 
     def tau(self, log_ratio: Array) -> Array:
@@ -290,11 +294,6 @@ class Curve:
         return Quadrature(log_ratio, weights / weights.sum(), decay)
 
 
-def _root(function: Callable[[float], float], low: float, high: float) -> float:
-    root: float = optimize.brentq(function, low, high, xtol=1e-15 * low, rtol=1e-15)
-    return root
-
-
 def _newton(t: Complex, step: Callable[[Complex, npt.NDArray[np.intp]], Complex]) -> Complex:
     """Add steps to log t until all are small; t never leaves the upper half plane."""
     t = t.copy()
@@ -347,5 +346,10 @@ def checked_widths(widths: Sequence[float]) -> Array:
 def curve_of(widths: Sequence[float]) -> Curve:
     """The curve of some widths, in any order."""
     ordered = np.sort(checked_widths(widths))
+    if ordered[1] / _LARGEST_GAP > ordered[0]:
+        raise ValueError(
+            f"widths must have a second smallest of at most {_LARGEST_GAP:g} times the smallest, "
+            f"got {float(ordered[0])!r} and {float(ordered[1])!r}"
+        )
     excess = (ordered[1:] - ordered[0]) / ordered[0]
     return Curve(tuple(sorted(Counter(excess.tolist()).items())))

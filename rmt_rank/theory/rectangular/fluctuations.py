@@ -51,7 +51,7 @@ def rectangular_variance(
     Parameters
     ----------
     widths : sequence of float
-        n_0, ..., n_L, positive; only their ratios matter, and not their sequence.
+        n_0, ..., n_L, positive; only their ratios matter, and not their order.
     field : {"real", "complex"}
         Field of the Gaussian entries.
     power : float, default 1

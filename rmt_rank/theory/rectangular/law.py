@@ -125,7 +125,8 @@ def rectangular_effective_rank(
         If an argument is not real, or power or order is not one number.
     ValueError
         If there are fewer than 2 widths, one is not positive and finite or is above 1e150 times
-        another, power is <= 0 or > 1e6, or order is < 0 or nan.
+        another, the second smallest is above 1e12 times the smallest, power is <= 0 or > 1e6, or
+        order is < 0 or nan.
 
     See Also
     --------
@@ -185,6 +186,13 @@ class RectangularLaw(IntervalLaw):
     ------
     TypeError, ValueError
         As in `rectangular_law`.
+
+    Examples
+    --------
+    >>> from rmt_rank import rectangular_law
+    >>> law = rectangular_law([784, 256, 10])
+    >>> print(round(float(law.median()), 3), round(float(law.effective_rank()), 4))
+    44.341 -0.0066
     """
 
     widths: tuple[float, ...]

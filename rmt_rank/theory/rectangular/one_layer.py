@@ -44,7 +44,7 @@ import numpy.typing as npt
 from rmt_rank._lib.random import FIELDS
 from rmt_rank._lib.validation import LARGEST_INTEGER, choice, integers, real
 
-__all__ = ["EntryStatistics", "entry_statistics"]
+__all__ = ["CircleCoefficients", "EntryStatistics", "circle_coefficients", "entry_statistics"]
 
 Array = npt.NDArray[np.float64]
 
@@ -61,7 +61,7 @@ class EntryStatistics:
     Attributes
     ----------
     standard_deviation : float
-        Of the effective rank.
+        Standard deviation of the effective rank.
     kurtosis_slope : float
         Shift of the mean effective rank for each unit of excess kurtosis of the entries.
     """
@@ -89,7 +89,7 @@ class EntryStatistics:
         t = real("strength", strength, at_least=0, at_most=1e12)
         rows, columns = self._sides
         z = self._power / 2
-        laws = _coefficients(rows / columns, z)
+        laws = circle_coefficients(rows / columns, z)
         if t > 1:
             h = math.sqrt(rows / columns)
             beyond = (1 + h * t) * (1 + h / t)
@@ -112,15 +112,31 @@ def _series(a: Array, t: float) -> float:
 
 
 @dataclass(frozen=True)
-class _Coefficients:
-    power: Array  # a_j of s^z, j < _POINTS/2
-    entropy: Array  # the same for s^z log s^z
-    mean_power: float  # over the law
+class CircleCoefficients:
+    """Coefficients and means over the law of the functions in the effective rank.
+
+    Attributes
+    ----------
+    power, entropy : ndarray of float, shape (8192,)
+        a_j of s^z and of s^z log s^z.
+    mean_power, mean_entropy : float
+        Their means T and Q.
+    """
+
+    power: Array
+    entropy: Array
+    mean_power: float
     mean_entropy: float
+
+    def first_variation(self) -> Array:
+        """Return the a_j of the first variation of log T - Q/T."""
+        T, Q = self.mean_power, self.mean_entropy
+        return np.asarray((1 / T + Q / T**2) * self.power - self.entropy / T)
 
 
 @functools.lru_cache(maxsize=256)
-def _coefficients(ratio: float, z: float) -> _Coefficients:
+def circle_coefficients(ratio: float, z: float) -> CircleCoefficients:
+    """Return the coefficients for ratio = p/n <= 1 and the power s^z."""
     angle = 2 * np.pi * np.arange(_POINTS) / _POINTS
     h = math.sqrt(ratio)
     # s = (1 - h)^2 + 4 h cos(angle/2)^2, without cancellation
@@ -134,7 +150,7 @@ def _coefficients(ratio: float, z: float) -> _Coefficients:
     def fourier(values: Array) -> Array:
         return np.asarray(np.fft.rfft(values).real[:half] / _POINTS)
 
-    return _Coefficients(
+    return CircleCoefficients(
         fourier(power),
         fourier(entropy),
         float(np.mean(weight * power)),
@@ -150,7 +166,7 @@ def entry_statistics(
     Parameters
     ----------
     shape : (int, int)
-        Rows and columns, at least 2 each, in either sequence.
+        Rows and columns, at least 2 each, in either order.
     field : {"real", "complex"}, default "real"
         Field of the entries.
     power : float, default 1
@@ -181,10 +197,8 @@ def entry_statistics(
     rows, columns = sorted(sides)
     beta = 2 if choice("field", field, FIELDS) == "complex" else 1
     z = real("power", power, at_least=_POWERS[0], at_most=_POWERS[1]) / 2
-    a = _coefficients(rows / columns, z)
-    T, Q = a.mean_power, a.mean_entropy
-    # the first variation of log T - Q/T
-    first = ((1 / T + Q / T**2) * a.power - a.entropy / T) / rows
+    a = circle_coefficients(rows / columns, z)
+    first = a.first_variation() / rows
     order = np.arange(first.size)
     variance = 2 / beta * float(np.sum(order * first**2))
     return EntryStatistics(math.sqrt(variance), float(first[2]), (rows, columns), power)

@@ -23,11 +23,12 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import polynomial
-from scipy import interpolate, optimize, special
+from scipy import interpolate, special
 
 from rmt_rank._lib.validation import real
 from rmt_rank.theory.numerics.fit import Family
 from rmt_rank.theory.numerics.interval_law import IntervalLaw
+from rmt_rank.theory.numerics.monotone_root import root
 from rmt_rank.theory.residual_limit.rank import (
     log_moment,
     log_upper_edge,
@@ -97,11 +98,11 @@ class Curve:
         """theta_max/2 and its distance to pi/2; h tan h = tau/2."""
         half = self.tau / 2
         if half < 1:
-            h = _root(lambda x: x * math.tan(x) - half, math.sqrt(half) / 2, math.sqrt(half))
+            h = root(lambda x: x * math.tan(x) - half, math.sqrt(half) / 2, math.sqrt(half))
             return h, math.pi / 2 - h
         top = math.pi / 2
         # 0.86 = x tan x at x = 0.76
-        e = _root(lambda x: (top - x) - half * math.tan(x), 0.5 / (half + 1), 0.81)
+        e = root(lambda x: (top - x) - half * math.tan(x), 0.5 / (half + 1), 0.81)
         return top - e, e
 
     @cached_property
@@ -228,6 +229,13 @@ class ResidualLimitLaw(IntervalLaw):
     ----------
     time : float
         tau, the variance of the layers times their number.
+
+    Examples
+    --------
+    >>> from rmt_rank import residual_limit_law
+    >>> law = residual_limit_law(1)
+    >>> print(round(float(law.mean()), 3), round(float(law.cdf(1)), 3))
+    1.321 0.5
     """
 
     time: float
@@ -370,8 +378,3 @@ def _cotangent_gap(h: Array) -> Array:
     sinc = np.sinc(h / np.pi)
     result: Array = np.where(h < 0.5, series, sinc - np.cos(h)) / sinc
     return result
-
-
-def _root(function: Callable[[float], float], low: float, high: float) -> float:
-    root: float = optimize.brentq(function, low, high, xtol=1e-15 * low, rtol=1e-15)
-    return root

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import polynomial
 
-from rmt_rank._lib.validation import real, real_array
+from rmt_rank._lib.validation import broadcast, real, real_array
 
 __all__ = [
     "log_moment",
@@ -102,12 +102,7 @@ def residual_limit_moment(time: npt.ArrayLike, order: npt.ArrayLike) -> Array | 
     array([2.718282, 1.      , 1.321378, 2.718282])
     """
     tau, z = _times(time), real_array("order", order)
-    try:
-        tau, z = np.broadcast_arrays(tau, z)
-    except ValueError:
-        raise ValueError(
-            f"time and order must broadcast, got the shapes {tau.shape} and {z.shape}"
-        ) from None
+    tau, z = broadcast(time=tau, order=z)
     if (np.abs(z) > LARGEST).any():
         raise ValueError(f"order must be from {-LARGEST:g} to {LARGEST:g}, got {_worst(z)!r}")
     logs = [log_moment(float(t), float(q)) for t, q in zip(tau.flat, z.flat, strict=True)]

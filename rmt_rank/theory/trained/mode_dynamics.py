@@ -23,7 +23,7 @@ import numpy.typing as npt
 from numpy.polynomial import polynomial
 from scipy import special
 
-from rmt_rank._lib.validation import real, real_array
+from rmt_rank._lib.validation import broadcast, real, real_array
 from rmt_rank.theory.numerics.monotone_root import increasing_root
 
 __all__ = ["mode_effective_rank", "mode_singular_values", "mode_time"]
@@ -120,7 +120,7 @@ def mode_singular_values(
     """
     t = real_array("time", time, at_least=0)
     s, start, d = _checked(targets, initial, depth)
-    t, s, start = np.broadcast_arrays(t, s, start)
+    t, s, start = broadcast(time=t, targets=s, initial=start)
     result = start.astype(np.float64)
     rising, falling, to_zero = (s > start), (s > 0) & (s < start), (s == 0)
     with np.errstate(over="ignore"):
@@ -181,7 +181,7 @@ def mode_time(
     """
     s, start, d = _checked(targets, initial, depth)
     sigma = real_array("values", values, at_least=0)
-    sigma, s, start = np.broadcast_arrays(sigma, s, start)
+    sigma, s, start = broadcast(values=sigma, targets=s, initial=start)
     off = (sigma < np.minimum(s, start)) | (sigma > np.maximum(s, start))
     if off.any():
         raise ValueError(
@@ -265,12 +265,7 @@ def _checked(
 ) -> tuple[Array, Array, float]:
     s = real_array("targets", targets, at_least=0)
     start = real_array("initial", initial, above=0)
-    try:
-        np.broadcast_shapes(s.shape, start.shape)
-    except ValueError as error:
-        raise ValueError(
-            f"targets and initial must have shapes that fit, got {s.shape} and {start.shape}"
-        ) from error
+    broadcast(targets=s, initial=start)
     with np.errstate(over="ignore"):
         ratio = np.where(s > 0, s, start) / start
     if (bad := (ratio > _LARGEST_RATIO) | (ratio < 1 / _LARGEST_RATIO)).any():

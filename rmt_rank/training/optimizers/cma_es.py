@@ -99,8 +99,9 @@ class _Search(NamedTuple):
     """State of a search; arrays over the parameters.
 
     Points have the mean and the deviations.  The paths are in units of the deviations: one for
-    each deviation, and one that forgets more slowly.  Lost between runs: the last move, and how
-    much better it was, lately, to continue than to go back, -1 to 1.
+    each deviation, and one that forgets more slowly.  The last move, and
+    an average from -1 to 1 of how much better it was to continue than to go back, are not kept
+    between runs.
     """
 
     mean: Array

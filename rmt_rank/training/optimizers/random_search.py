@@ -36,10 +36,10 @@ _BLOCK_NUMBERS = 1 << 14
 
 
 class RandomSearch:
-    """Draw networks, keep the one of least loss; a step is a draw.
+    """Draw networks and keep the one with the smallest loss; a step is a draw.
 
-    The networks that are drawn depend neither on what is recorded nor on the budget, as far as it
-    reaches; draws come in blocks, of a size that depends on the problem.
+    Which networks are drawn does not depend on what is recorded, and a larger budget only adds
+    networks.  Draws come in blocks, of a size that depends on the problem.
     """
 
     def __init__(self, setup: Setup) -> None:

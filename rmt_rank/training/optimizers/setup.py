@@ -20,7 +20,7 @@ class Setup:
     Attributes
     ----------
     learning_rate : ndarray, shape (B,)
-        Of each network; nan for optimizers without one.
+        Learning rate of each network; nan for optimizers without one.
     streams : list of numpy.random.Generator
         A source of randomness for each network.
     network : Network

@@ -46,11 +46,13 @@ def test_linear_shares_in_closed_form():
 
 def test_edges():
     with working(25):
-        gamma = mp.mpf(4)
+        gammas = [mp.mpf(4), mp.mpf(3), mp.mpf(5)]
         # the edge of Marchenko and Pastur: (1 + sqrt(gamma))^2
-        assert abs(_curve(_edge(gamma, [], True), gamma, [])[-1][1] - 9) < 1e-20
+        assert abs(_curve(_edge(gammas[:1], [], True), gammas[:1], [])[-1][1] - 9) < 1e-20
         shares = [mp.mpf("0.7"), mp.mpf("0.8")]
-        edges = [_curve(_edge(gamma, shares, upper), gamma, shares)[-1] for upper in (False, True)]
+        edges = [
+            _curve(_edge(gammas, shares, upper), gammas, shares)[-1] for upper in (False, True)
+        ]
         # z is stationary in m there
         assert all(abs(dz) < 1e-15 for _, _, dz in edges)
         assert 0 < edges[0][1] < 1 < edges[1][1]
@@ -58,9 +60,10 @@ def test_edges():
 
 def test_derivative_along_the_curve():
     with working(30):
-        gamma, shares, m = mp.mpf(3), [mp.mpf("0.7")] * 3, mp.mpc("0.1", "0.2")
-        numeric = mp.diff(lambda x: _curve(x, gamma, shares)[-1][1], m)
-        assert abs(_curve(m, gamma, shares)[-1][2] / numeric - 1) < 1e-12
+        gammas, shares = [mp.mpf(n) for n in (3, 2, 4, 3)], [mp.mpf("0.7")] * 3
+        m = mp.mpc("0.1", "0.2")
+        numeric = mp.diff(lambda x: _curve(x, gammas, shares)[-1][1], m)
+        assert abs(_curve(m, gammas, shares)[-1][2] / numeric - 1) < 1e-12
 
 
 @pytest.mark.parametrize(
@@ -70,6 +73,8 @@ def test_derivative_along_the_curve():
         (lambda: linear_kernel_entropy(2, -1), ValueError, "depth is -1; allowed: an int >= 0"),
         (lambda: linear_kernel_entropy(2, 1.0), TypeError, "depth is 1.0; allowed: an int >= 0"),
         (lambda: conjugate_kernel_entropy(1, 1, "tanh"), ValueError, "samples_per_width is 1"),
+        (lambda: conjugate_kernel_entropy([2, 1], 1, "tanh"), ValueError, "allowed: numbers > 1"),
+        (lambda: conjugate_kernel_entropy([2], 1, "tanh"), ValueError, "a number, or 2 of them"),
         (lambda: conjugate_kernel_entropy(2, 0, "tanh"), ValueError, "depth is 0"),
         (lambda: conjugate_kernel_entropy(2, 1, "relu"), ValueError, "activation is 'relu'"),
         (

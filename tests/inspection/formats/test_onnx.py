@@ -180,6 +180,30 @@ def test_external_data_in_the_folder_are_read(read, save, tmp_path):
     np.testing.assert_array_equal(read(save([NODE], [external("x.data", offset=8)]))["w"], w)
 
 
+def test_external_data_without_a_length_are_as_long_as_their_shape(read, save, tmp_path):
+    w = array(4, 3)
+    with (tmp_path / "x.data").open("wb") as file:
+        file.write(w.tobytes())
+        file.truncate(2**40)  # the hole takes no space; all of it would not fit into memory
+    tensor = external("x.data")
+    del tensor.external_data[2]
+    np.testing.assert_array_equal(read(save([NODE], [tensor]))["w"], w)
+
+
+def test_files_beyond_the_limit_of_the_format_are_not_read(read, tmp_path):
+    with (tmp_path / "x.onnx").open("wb") as file:
+        file.write(b"\x08\x07")
+        file.truncate(2**40)
+    assert "larger than 2 GiB" in read(tmp_path / "x.onnx").errors["x.onnx"]
+
+
+def test_a_type_that_is_not_read_is_named(read, save):
+    tensor = onnx.TensorProto(name="w", data_type=0, dims=[4, 3], raw_data=bytes(48))
+    found = read(save([NODE], [tensor, named("v", array(3, 3))]))
+    assert found.errors["w"] == "its type undefined is not read"
+    assert "v" in found.found
+
+
 @pytest.mark.parametrize(
     ("location", "length", "offset", "why"),
     [
@@ -194,7 +218,7 @@ def test_external_data_in_the_folder_are_read(read, save, tmp_path):
         ("x.data", 48, 1, "it claims 48 bytes at 1, but 'x.data' has 48"),
         ("x.data", 2**60, 0, "but 'x.data' has 48"),
         ("x.data", 48, -1, "at -1"),
-        ("x.data", 4, 0, ""),
+        ("x.data", 4, 0, "it claims 4 bytes of 'x.data', but its shape takes 48"),
     ],
 )
 def test_external_data_elsewhere_are_refused(read, save, tmp_path, location, length, offset, why):

@@ -202,3 +202,21 @@ def test_large_tensors_are_read_by_views_of_their_own(read, save, monkeypatch):
     np.testing.assert_array_equal(found["model.a"], weights["a"].numpy())
     np.testing.assert_array_equal(found["model.b.0"], weights["b"][0].float().numpy())
     np.testing.assert_array_equal(found["model.b.1"], weights["b"][1].numpy())
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_tensors_of_one_name_have_their_own_numbers(read, save, monkeypatch, large):
+    monkeypatch.setattr("rmt_rank.inspection.formats.torch._LARGE", 0 if large else 2**22)
+    v, w = tensor(4, 3), tensor(4, 3, seed=1)
+    found = read(save({"a.b": v, "a": {"b": w}}))
+    np.testing.assert_array_equal(found["a.b"], v.numpy())
+    np.testing.assert_array_equal(found["a.b (2)"], w.numpy())
+
+
+@pytest.mark.filterwarnings("ignore:.*nested tensors:UserWarning")
+def test_a_tensor_without_a_shape_does_not_affect_others(read, tmp_path):
+    nested = torch.nested.nested_tensor([tensor(4, 3), tensor(2, 3)])
+    torch.save({"nested": nested, "w": tensor(4, 3)}, tmp_path / "x.pt")
+    found = read(tmp_path / "x.pt")
+    assert list(found.errors) == ["nested"]
+    assert "w" in found.found

@@ -48,6 +48,30 @@ def test_depth_for(rank, width):
     assert above >= rank * 0.995
 
 
+@pytest.mark.parametrize(
+    ("rank", "cycle"), [(64, (256, 1024)), (3, (8, 16)), (2.2, (8, 6, 7)), (20, (64, 64, 16))]
+)
+def test_depth_for_a_cycle_of_widths(rank, cycle):
+    depth = depth_for(rank, cycle, rng=0)
+    widths = (cycle * (depth + 1))[: depth + 1]
+    below = expected_effective_rank(widths, target_error=0.01, rng=1)
+    above = expected_effective_rank(widths[:-1], target_error=0.01, rng=2)
+    # five standard errors of both, or what a formula leaves out
+    assert below.value <= math.log(rank) + 5 * below.error
+    assert above.value >= math.log(rank) - 5 * above.error
+
+
+def test_depth_for_one_width_in_a_list():
+    assert depth_for(64, [256]) == depth_for(64, [256, 256]) == depth_for(64, 256)
+    # rows and columns of a bottleneck: the first width is the rank of no layers
+    assert depth_for(20, [64, 16]) == 1
+    assert depth_for(64, [64, 16]) == 0
+    with pytest.raises(ValueError, match=r"width must have at least 1 entry, got \(\)"):
+        depth_for(3, [])
+    with pytest.raises(ValueError, match=r"got rank 1.5 at width \[256, 300\], which take about"):
+        depth_for(1.5, [256, 300])
+
+
 def test_depth_for_at_the_ends():
     assert depth_for(8, 8) == depth_for(100, 8) == 0
     assert depth_for(7.9, 8) == 1

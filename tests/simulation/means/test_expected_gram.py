@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from rmt_rank.simulation.means.expected import RegimeWarning
+from rmt_rank.simulation.means.expected import RegimeWarning, expected_effective_rank
 from rmt_rank.simulation.means.expected_gram import expected_gram_effective_rank as expected
 from rmt_rank.simulation.means.target import TargetWarning
 from rmt_rank.simulation.products.random_features import sample_gram_effective_ranks
@@ -32,6 +32,41 @@ def test_formulas_against_simulation(activation, n, ratio, depths, kernel):
             corrected = expected(n, L, q, kernel=kernel, method="corrected")
             assert abs(mean - corrected.value) <= corrected.error + error
             assert corrected.error <= limit.error
+
+
+UNEQUAL = [((32, 64), 1), ((64, 32, 48), 0.5), ((48, 40, 32, 64), 2)]
+
+
+@pytest.mark.parametrize("kernel", ["cosine", "linear"])
+@pytest.mark.parametrize("activation", ["identity", "tanh", "relu"])
+@pytest.mark.parametrize(("widths", "ratio"), UNEQUAL)
+def test_unequal_widths_against_simulation(activation, widths, ratio, kernel):
+    q, networks = int(ratio * max(widths)), 200
+    limit = expected(widths, None, q, activation, kernel=kernel, method="limit")
+    ranks = sample_gram_effective_ranks(
+        (q, widths[0]), [len(widths) - 1], activation, networks, width=widths[1:], kernel=kernel,
+        rng=9,
+    )  # fmt: skip
+    # 18 cells, five standard errors each: one false alarm in 100 000 runs
+    assert abs(ranks.mean() - limit.value) <= limit.error + 5 * ranks.std() / math.sqrt(networks)
+    assert limit.method == "limit"
+
+
+def test_lists_of_widths():
+    assert expected([128] * 3, None, 256) == expected(128, 2, 256)
+    assert expected([64], 0, 128) == expected(64, 0, 128)
+    few = expected([16, 8, 12], 2, 8, "tanh", rng=0)
+    assert (few.method, few.error <= 0.02) == ("monte-carlo", True)
+    # a linear network is a product of matrices, and the inputs are one of them
+    linear = expected([9, 6], None, 20, kernel="linear", target_error=0.01, rng=0)
+    product = expected_effective_rank([20, 9, 6], power=2, rng=1)
+    assert abs(linear.value - product.value) < 5 * math.hypot(linear.error, product.error)
+    with pytest.raises(ValueError, match=r"'corrected' is for equal widths, got \[9, 6\]"):
+        expected([9, 6], None, 20, method="corrected")
+    with pytest.raises(ValueError, match="depth must be None or 1 with 2 widths, got 2"):
+        expected([9, 6], 2, 20)
+    with pytest.warns(RegimeWarning, match=r"not known to hold at widths \(9, 6\), depth 1, 20"):
+        expected([9, 6], None, 20, method="limit")
 
 
 def test_auto_takes_what_holds():
@@ -132,7 +167,9 @@ def test_dead_networks_are_left_out(n, L, q):
 
 
 def test_dead_networks_only(monkeypatch):
-    with pytest.raises(ValueError, match=r"'relu' must leave networks alive: of 64 .* all but 0"):
+    with pytest.raises(
+        ValueError, match=r"'relu' must leave networks alive: of 64 .*60, all but 0"
+    ):
         expected(1, 60, 3, "relu", rng=0)
     # an eighth is alive, of rank 0: two rounds, or too few
     found = expected(1, 3, 3, "relu", rng=0)

@@ -47,6 +47,21 @@ def test_linear_networks_by_hand():
     np.testing.assert_allclose(ranks[:, 0], gram_effective_rank(x), rtol=1e-12)
 
 
+def test_unequal_widths_by_hand():
+    ranks = sample_gram_effective_ranks(INPUTS, [1, 3], "tanh", 2, width=[9, 4, 7], rng=1)
+    stream = next(streams(1))
+    x, seen = INPUTS, []
+    for rows, columns in ((6, 9), (9, 4), (4, 7)):
+        shape = (2, rows, columns)
+        x = np.tanh(x @ normals(stream, shape, field="real", scale=1 / math.sqrt(rows), xp=np))
+        seen.append(gram_effective_rank(x))
+    np.testing.assert_allclose(ranks, np.stack([seen[0], seen[2]], axis=-1), rtol=1e-12)
+    same = sample_gram_effective_ranks(INPUTS, [2], "tanh", 2, width=[9, 9], rng=1)
+    np.testing.assert_array_equal(
+        same, sample_gram_effective_ranks(INPUTS, [2], "tanh", 2, width=9, rng=1)
+    )
+
+
 def test_compiled_numbers_are_the_same(monkeypatch):
     pytest.importorskip("numba", reason="numba is not installed")
     expected = sample_gram_effective_ranks(INPUTS, [1, 2], "tanh", 5, rng=4)
@@ -91,7 +106,7 @@ def test_numbers_do_not_depend_on_the_size():
 def test_both_laws_have_the_variance():
     # linear kernel of one layer: E tr K = variance |X|^2; here through the weights themselves
     networks = random_features._Networks(
-        None, (1, 1), (1,), None, 300, "uniform", 1.7, "linear", "activations",
+        None, (1, 1), (1,), None, (300,), "uniform", 1.7, "linear", "activations",
         random_features.namespace_or_default(None), np.float64,
     )  # fmt: skip
     weights = random_features._weights(networks, (40, 300, 300), np.random.default_rng(1))

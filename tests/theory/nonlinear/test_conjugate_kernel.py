@@ -54,6 +54,24 @@ def test_linear_networks_of_other_shapes(ratio, features):
         assert kernel.entropy == pytest.approx(expected, abs=QUADRATURE)
 
 
+@pytest.mark.parametrize("ratio", [0.7, 3, 1e7])
+def test_linear_networks_of_unequal_widths(ratio):
+    for layers in ([0.2, 0.5], [1.5, 0.5, 2]):
+        widths = [ratio, 0.9, *layers]
+        expected = rectangular_effective_rank(widths, power=2) + math.log(min(widths))
+        (kernel,) = conjugate_kernel(
+            ratio, [len(layers)], "identity", features_per_width=0.9, widths=layers
+        )
+        assert kernel.entropy == pytest.approx(expected, abs=QUADRATURE)
+
+
+def test_unequal_widths_against_the_density():
+    (kernel,) = conjugate_kernel(3, [2], "sine", features_per_width=0.8, widths=[2, 0.5])
+    expected = slow.conjugate_kernel_entropy([3 / 0.8, 3 / 2, 3 / 0.5], 2, "sine", digits=8)
+    # the entropy in units of n is that in units of the last width, and its logarithm
+    assert kernel.entropy == pytest.approx(float(expected) + math.log(0.5), abs=1e-8)
+
+
 @pytest.mark.parametrize(
     ("activation", "variance", "depth"), [("tanh", 1, 1), ("sine", 2, 2), ("erf", 3, 1)]
 )
@@ -128,7 +146,7 @@ def test_second_moment_of_the_bulk(name):
         whole = alpha + beta * apart
         second = a * a + 2 * a * b * apart + b * b * second + gamma * (weights @ whole**2)
         apart = after
-    steps, mass = kernel_recursion._steps(layers, gamma, gamma)
+    steps, mass = kernel_recursion._steps(layers, gamma, np.full(depth, gamma))
     t, _, h = kernel_recursion._outermost(steps, mass, 1e3 * 2.0 ** np.arange(12))
     rough = (apart / t - h) * t * t
     fit = np.polynomial.Polynomial.fit(1 / t, rough, 5)
@@ -249,6 +267,11 @@ def test_plateau():
             lambda: conjugate_kernel(8, [1], "tanh", features_per_width=-1),
             ValueError,
             "features_per_width must be finite and > 0",
+        ),
+        (
+            lambda: conjugate_kernel(8, [1, 2], "tanh", widths=[1]),
+            ValueError,
+            r"widths must hold 2 numbers, one for each layer, got \[1\]",
         ),
         (
             lambda: conjugate_kernel(8, [4], lambda x: np.exp(x**2)),

@@ -345,6 +345,11 @@ def test_shapes_and_scalars():
     [
         (lambda: rectangular_law([3]), "widths must be a sequence of at least 2 numbers"),
         (lambda: rectangular_law([[1, 2]]), "widths must be a sequence of at least 2 numbers"),
+        (
+            lambda: rectangular_law([1, 2**53, 2**53]),
+            "widths must have a second smallest of at most",
+        ),
+        (lambda: rectangular_effective_rank([3, 1e15]), "widths must have a second smallest of at"),
         (lambda: rectangular_law([1, 0]), "widths must be finite and > 0, got 0.0"),
         (lambda: rectangular_law([1] + [1e6] * 104), "widths must have a largest singular value"),
         (lambda: rectangular_moment([1, 1, 2], -0.5), "order must be > -1/2 where 1 other width"),

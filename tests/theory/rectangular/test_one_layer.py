@@ -8,7 +8,7 @@ import pytest
 
 from rmt_rank import baseline
 from rmt_rank.theory.rectangular.correction import rectangular_correction
-from rmt_rank.theory.rectangular.one_layer import _coefficients, entry_statistics
+from rmt_rank.theory.rectangular.one_layer import circle_coefficients, entry_statistics
 
 
 def coefficient(j, h, z):
@@ -18,8 +18,8 @@ def coefficient(j, h, z):
 
 @pytest.mark.parametrize("ratio", [0.01, 0.25, 0.81])
 @pytest.mark.parametrize("power", [0.5, 1, 2, 3])
-def test_coefficients_against_hypergeometric_functions(ratio, power):
-    found = _coefficients(ratio, power / 2)
+def testcircle_coefficients_against_hypergeometric_functions(ratio, power):
+    found = circle_coefficients(ratio, power / 2)
     with mpmath.workdps(30):
         h, z = mpmath.sqrt(mpmath.mpf(ratio)), mpmath.mpf(power) / 2
         for j in (0, 1, 2, 5):
@@ -31,11 +31,11 @@ def test_coefficients_against_hypergeometric_functions(ratio, power):
 
 
 @pytest.mark.parametrize("power", [1, 2])
-def test_coefficients_of_square_matrices(power):
+def testcircle_coefficients_of_square_matrices(power):
     # a_j = Gamma(1 + 2z)/(Gamma(1 + z + j) Gamma(1 + z - j)); the kink of s^z at 0 adds aliases of
     # the order of (2/points)^(1 + 2z) to each coefficient
     z = power / 2
-    found = _coefficients(1.0, z)
+    found = circle_coefficients(1.0, z)
     for j in (0, 1, 2, 5):
         expected = float(
             mpmath.gamma(1 + 2 * z) * mpmath.rgamma(1 + z + j) * mpmath.rgamma(1 + z - j)
@@ -47,7 +47,7 @@ def test_coefficients_of_square_matrices(power):
 def test_the_mean_of_gaussian_entries(shape):
     # the sum of the even coefficients is the term of order 1 over the width for real entries
     rows, columns = shape
-    a = _coefficients(rows / columns, 0.5)
+    a = circle_coefficients(rows / columns, 0.5)
     first = (1 / a.mean_power + a.mean_entropy / a.mean_power**2) * a.power
     first -= a.entropy / a.mean_power
     expected = rectangular_correction(shape)
@@ -58,7 +58,7 @@ def test_the_mean_of_gaussian_entries(shape):
 @pytest.mark.parametrize("shape", [(30, 60), (50, 50), (7, 300)])
 def test_the_scale_of_the_entries_does_not_matter(shape):
     rows, columns = shape
-    a = _coefficients(rows / columns, 0.5)
+    a = circle_coefficients(rows / columns, 0.5)
     first = (1 / a.mean_power + a.mean_entropy / a.mean_power**2) * a.power
     first -= a.entropy / a.mean_power
     # a_1 = h int s f'(s) dmu for every f, and this one is homogeneous of degree 0 to first order

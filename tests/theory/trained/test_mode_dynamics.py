@@ -154,10 +154,19 @@ def test_bad_input(function, error, message):
         function()
 
 
+def test_shapes_that_do_not_broadcast():
+    for call, names in (
+        (lambda: mode_singular_values([1, 2, 3], [1, 2], 0.1, 2), "time, targets and initial"),
+        (lambda: mode_time([1, 2, 3], [1, 2], 0.1, 2), "values, targets and initial"),
+    ):
+        with pytest.raises(ValueError, match=rf"{names} must broadcast, got .*\(3,\), \(2,\)"):
+            call()
+
+
 def test_modes_that_are_gone_and_shapes_that_do_not_fit():
     with pytest.raises(ValueError, match=r"time must leave .* got 100000\.0"):
         mode_effective_rank(1e5, [0.0, 0.0], 0.1, 1)
-    with pytest.raises(ValueError, match=r"targets and initial must .* fit, .*\(3,\)"):
+    with pytest.raises(ValueError, match=r"targets and initial must broadcast, got .*\(3,\)"):
         mode_effective_rank([1, 2], [1, 2, 3], [0.1, 0.1], 2)
 
 

@@ -23,7 +23,7 @@ Array = npt.NDArray[np.float64]
 
 
 def laplacian(x: Array, beta: int) -> Array:
-    """L S at singular values exp(x), (..., N): the generator of the page, S the effective rank."""
+    """L S at singular values exp(x), (..., N); L is the page's generator, S the effective rank."""
     p = np.exp(x - x.max(axis=-1, keepdims=True))
     p /= p.sum(axis=-1, keepdims=True)
     log_p = x - special.logsumexp(x, axis=-1, keepdims=True)

@@ -84,7 +84,7 @@ def _on_plane(inputs: Array, layers: Array, at: Array, last: bool) -> Array:
     Parameters
     ----------
     inputs : ndarray, shape (samples, n)
-        One a row.
+        One per row.
     layers : ndarray, shape (3, depth, n, n)
         Weights, u and v.
     at : ndarray, shape (points,)

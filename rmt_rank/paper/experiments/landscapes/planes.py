@@ -48,7 +48,7 @@ def positions(reach: float, points: int) -> Array:
 
 
 def landscapes(ranks: Mapping[str, Array], points: int) -> Arrays:
-    """The ranks on a plane, to be drawn.
+    """Arrays of the ranks on a plane, for the figure.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ from rmt_rank.paper.experiments.experiment import (
 )
 from rmt_rank.paper.experiments.findings import Finding, Verdict, in_all
 from rmt_rank.paper.experiments.judges import SIGNIFICANCE
-from rmt_rank.simulation.means.expected_gram import (
+from rmt_rank.simulation.means.gram_formulas import (
     LARGEST_DEPTH_PER_WIDTH,
     gram_rank_by_formula,
 )

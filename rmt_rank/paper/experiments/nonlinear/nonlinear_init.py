@@ -25,7 +25,7 @@ from rmt_rank.paper.experiments.experiment import (
 )
 from rmt_rank.paper.experiments.findings import Finding, decided, listed
 from rmt_rank.paper.experiments.judges import judge_drops
-from rmt_rank.simulation.means.expected_gram import gram_rank_by_formula
+from rmt_rank.simulation.means.gram_formulas import gram_rank_by_formula
 from rmt_rank.simulation.products.random_features import sample_gram_effective_ranks
 from rmt_rank.theory.nonlinear.neural_kernel import neural_kernel_effective_rank
 

@@ -150,7 +150,7 @@ def descend_and_fit(
     problem, network, settings, rng, **initialisation
         As for `train_to_the_end`.
     record
-        Of `train`, along gradient descent.
+        As for `train`, along gradient descent.
     """
     depth, steps = network.depth, settings["steps"]
     common: dict[str, Any] = {"seeds": 1, "tolerance": settings["tolerance"], "rng": _number(rng)}
@@ -200,12 +200,12 @@ def train_to_the_end(
     problem, network
         As for `train`.
     settings : mapping
-        Of an experiment: "steps" of gradient descent, "tolerance", and "last_steps" of L-BFGS, for
-        networks of at most "last_depth" layers.
+        Settings of an experiment: "steps" of gradient descent, "tolerance", and "last_steps" of
+        L-BFGS, for networks of at most "last_depth" layers.
     rng : numpy.random.SeedSequence
         Source of the initial weights.
     **initialisation
-        Of `train`.
+        As for `train`.
 
     Returns
     -------

@@ -29,7 +29,7 @@ def clusters(gram: npt.ArrayLike, count: int) -> Labels:
     gram : array_like, shape (samples, samples)
         Cosine Gram matrix of at least two samples.
     count : int
-        Of clusters.
+        Largest number of clusters.
     """
     found = hierarchy.fcluster(hierarchy.average(_distances(gram)), count, criterion="maxclust")
     return np.asarray(found - 1, dtype=np.intp)
@@ -41,7 +41,7 @@ def clustered(gram: npt.ArrayLike) -> Array:
     Parameters
     ----------
     gram : array_like, shape (samples, samples)
-        Of at least two samples.
+        Gram matrix of at least two samples.
 
     References
     ----------

@@ -65,7 +65,7 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
         for name in found[0]
         if name != "gram"
     }
-    # the picture's
+    # the figure shows the first repeat only
     gram = clustered(found[0]["gram"]).astype(np.float32)
     return arrays | {"gram": (("image", "other"), gram)}
 

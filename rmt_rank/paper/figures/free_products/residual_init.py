@@ -28,14 +28,7 @@ _DEEPEST = 1 / 4
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw the rank less log N, and simulation less theory.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `residual-init`.
-    axes : ndarray of matplotlib.axes.Axes, shape (1, 2)
-    """
+    """Draw the rank less log N, and simulation less theory."""
     rank, misfit = axes.flat
     real = dataset.sel(field="real")
     shapes = markers(dataset.width.size)

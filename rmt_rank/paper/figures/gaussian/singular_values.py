@@ -31,7 +31,7 @@ def draw(chains: Sequence[ChainStatistics], figure: Figure) -> None:
     Parameters
     ----------
     chains : sequence of ChainStatistics
-        Monte Carlo results, one a width, with these depths; may be empty.
+        Monte Carlo results, one per width, with these depths; may be empty.
     figure : matplotlib.figure.Figure
         Figure to draw on.
     """

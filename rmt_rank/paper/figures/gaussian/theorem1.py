@@ -29,7 +29,7 @@ def draw(chains: Sequence[ChainStatistics], depths: Sequence[float], figure: Fig
     Parameters
     ----------
     chains : sequence of ChainStatistics
-        Monte Carlo results, one a width; may be empty.
+        Monte Carlo results, one per width; may be empty.
     depths : sequence of float
         Depths whose densities are drawn.
     figure : matplotlib.figure.Figure

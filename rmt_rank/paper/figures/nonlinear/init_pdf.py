@@ -28,15 +28,7 @@ _LOOKS: tuple[dict[str, Any], ...] = ({"color": "C0"}, {"color": "C5"})
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw a panel for each activation.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `init-pdf`, with two laws of weights.
-    axes : ndarray of matplotlib.axes.Axes, shape (rows, 3)
-        As many as activations, or a few more.
-    """
+    """Draw a panel for each activation."""
     depths, laws = dataset.depth.values.tolist(), dataset.law.values.tolist()
     names = dataset.activation.values.tolist()
     end = _EDGE * _largest(dataset)

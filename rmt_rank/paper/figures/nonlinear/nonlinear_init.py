@@ -21,15 +21,7 @@ def _panels(dataset: Any) -> tuple[int, int]:
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw a panel per activation and a colour per width.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `nonlinear-init`.
-    axes : ndarray of matplotlib.axes.Axes, shape (rows, columns)
-        As many as activations, or a few more.
-    """
+    """Draw a panel per activation and a colour per width."""
     widths, names = dataset.width.values.tolist(), dataset.activation.values.tolist()
     colours, shapes = depth_colours(len(widths)), markers(len(widths))
     for panel in axes.flat[len(names) :]:

@@ -22,13 +22,6 @@ def draw(dataset: Any, axes: AxesArray) -> None:
     """Draw a panel per activation: correlation over weight variance and depth, with iso-lines.
 
     Left of the dashed lines, layers become linear and correlations stay constant.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `phases`.
-    axes : ndarray of matplotlib.axes.Axes, shape (2, k)
-        Twice half as many as activations.
     """
     names = dataset.activation.values.tolist()
     variances, depths = dataset.weight_variance.values, dataset.depth.values

@@ -22,14 +22,7 @@ _INITIAL: dict[str, Any] = {"facecolor": "0.7", "edgecolor": "0.7"}
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw a panel for each task rank.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `convergence`.
-    axes : ndarray of matplotlib.axes.Axes, shape (1, task ranks)
-    """
+    """Draw a panel for each task rank."""
     depths = dataset.depth.values.tolist()
     for panel, rank in zip(axes.flat, dataset.task_rank.values.tolist(), strict=True):
         part = dataset.sel(task_rank=rank).dropna("depth", how="all", subset=["loss"])

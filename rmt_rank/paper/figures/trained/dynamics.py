@@ -35,14 +35,7 @@ _LOSSES: dict[str, dict[str, Any]] = {
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw the first repeat at the first learning rate: one row per start, one column per network.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `dynamics`.
-    axes : ndarray of matplotlib.axes.Axes, shape (initialisations, expansions)
-    """
+    """Draw the first repeat and learning rate: one row per start, one column per network."""
     shown = dataset.isel(learning_rate=0, repeat=0)
     top = 1.05 * min(
         max(float(shown[name].max()) for name in _LOSSES),

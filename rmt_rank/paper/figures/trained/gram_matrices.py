@@ -12,14 +12,7 @@ __all__ = ["FIGURE", "draw"]
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw the matrix of the first repeat in each panel.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `gram-matrices`.
-    axes : ndarray of matplotlib.axes.Axes, shape (activations, depths)
-    """
+    """Draw the matrix of the first repeat in each panel."""
     settings = json.loads(dataset.attrs["settings"])
     for row, activation in zip(axes, dataset.activation.values.tolist(), strict=True):
         for panel, depth in zip(row, dataset.depth.values.tolist(), strict=True):

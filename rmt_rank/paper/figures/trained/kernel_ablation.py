@@ -27,14 +27,7 @@ _TITLES = {
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw a panel for each kernel; unused panels stay empty.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `kernel-ablation`.
-    axes : ndarray of matplotlib.axes.Axes
-    """
+    """Draw a panel for each kernel; unused panels stay empty."""
     depths = dataset.depth.values.tolist()
     looks: dict[str, dict[str, Any]] = {
         "initial_rank": {"color": ink(), "linestyle": ":", "marker": "o"},

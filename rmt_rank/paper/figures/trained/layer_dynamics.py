@@ -17,11 +17,7 @@ __all__ = ["FIGURE", "draw"]
 def draw(dataset: Any, axes: AxesArray) -> None:
     """Draw a row for each layer; for each network singular values, and these over the largest.
 
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `dynamics`; its first initialisation, learning rate and repeat.
-    axes : ndarray of matplotlib.axes.Axes, shape (layers, 2 expansions)
+    The first initialisation, learning rate and repeat are shown.
     """
     shown = dataset.isel(initialisation=0, learning_rate=0, repeat=0)
     expansions = dataset.expansion.values.tolist()

@@ -21,12 +21,7 @@ _TIMES = 6
 def draw(dataset: Any, axes: AxesArray) -> None:
     """Draw a row for each network: spectra of the last hidden layer, and its rank over training.
 
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `dynamics`; its first initialisation and learning rate, and for spectra
-        its first repeat.
-    axes : ndarray of matplotlib.axes.Axes, shape (expansions, 2)
+    The first initialisation and learning rate are shown, and for spectra the first repeat.
     """
     layer, start = int(dataset.layer[-2]), str(dataset.initialisation[0].values)
     shown = dataset.isel(initialisation=0, learning_rate=0).sel(layer=layer)

@@ -29,14 +29,7 @@ _LINES = ("-", "--", "-.")
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw a column for each task rank, a row for each measure.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `least-squares-ablation`.
-    axes : ndarray of matplotlib.axes.Axes, shape (4, task ranks)
-    """
+    """Draw a column for each task rank, a row for each measure."""
     taus = dataset.threshold.values.tolist()
     looks = [
         {"color": f"C{i + 1}", "marker": marker, "linestyle": _LINES[i % 3]}

@@ -33,14 +33,7 @@ _SHIFT = 0.09
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw the runs of all optimizers in one panel, beside one another, and their medians.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `optimizers`, with one task rank.
-    axes : ndarray of matplotlib.axes.Axes, shape (1, 1)
-    """
+    """Draw the runs of all optimizers in one panel, beside one another, and their medians."""
     dataset = dataset.squeeze("task_rank")
     panel, names = axes[0, 0], dataset.optimizer.values.tolist()
     shifts = 2 ** (_SHIFT * (np.arange(len(names)) - (len(names) - 1) / 2))

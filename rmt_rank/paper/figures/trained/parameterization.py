@@ -32,14 +32,7 @@ _AFTER, _FITTED = "C0", "C1"
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw a panel for each initialisation.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `parameterization`.
-    axes : ndarray of matplotlib.axes.Axes, shape (1, initialisations)
-    """
+    """Draw a panel for each initialisation."""
     for panel, name in zip(axes.flat, dataset.initialisation.values.tolist(), strict=True):
         part = dataset.sel(initialisation=name)
         _changes(panel, part)

@@ -23,14 +23,7 @@ _MEASURES = {
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw a panel for each measure, with its final value beside its path.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `rank-measures`.
-    axes : ndarray of matplotlib.axes.Axes, shape (2, 2)
-    """
+    """Draw a panel for each measure, with its final value beside its path."""
     dataset = dataset.sel(threshold=_TAU)
     depths = dataset.depth.values.tolist()
     looks = [

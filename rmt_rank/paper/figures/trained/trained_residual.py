@@ -32,14 +32,7 @@ _PANELS = (
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw the rank before and after training, and the loss before.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the experiment `residual`.
-    axes : ndarray of matplotlib.axes.Axes, shape (1, 3)
-    """
+    """Draw the rank before and after training, and the loss before."""
     # every network has an initialisation
     dataset = dataset.assign(started=dataset.initial_loss.notnull())
     looks = {
