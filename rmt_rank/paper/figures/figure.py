@@ -92,8 +92,8 @@ def caption(figure: PaperFigure, settings: Mapping[str, Any]) -> str:
     ----------
     figure : PaperFigure
     settings : mapping of str to Any
-        Settings of its experiment, see `settings_of`; empty for a diagram.  A list is written with commas;
-        {"samples": {"32": 100}} is 100 (32) as {samples}, and 100 as {samples_32}.
+        Settings of its experiment, see `settings_of`; empty for a diagram.  A list is written with
+        commas; {"samples": {"32": 100}} is 100 (32) as {samples}, and 100 as {samples_32}.
     """
     words: dict[str, Any] = {}
     for name, value in settings.items():
