@@ -30,7 +30,7 @@ from rmt_rank.paper.experiments.report import (
     report,
 )
 from rmt_rank.paper.figures import FIGURES, find
-from rmt_rank.paper.figures.figure import PaperFigure, drawn
+from rmt_rank.paper.figures.figure import PaperFigure, caption, drawn, settings_of
 from rmt_rank.paper.figures.numbers import KIND, netcdf, opened
 from rmt_rank.paper.figures.style import STYLES, style
 
@@ -189,6 +189,7 @@ def _make(
             written.append(_keep(_path(figure, options, "md"), report(dataset).encode()))
     with style(options.style):
         with _of_numbers(options):
+            words = caption(figure, settings_of(dataset))
             canvas = drawn(figure, dataset)
         # without a date, so that the same numbers give the same file
         for suffix, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
@@ -197,6 +198,7 @@ def _make(
             written.append(_keep(_path(figure, options, suffix), buffer.getvalue()))
     console = output_console()
     console.print(f"{figure.name}: {figure.title}", style="bold", soft_wrap=True)
+    console.print(words)
     print_findings(console, findings)
     if options.quiet:
         return
@@ -250,7 +252,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add_options(parser, "--out", default="figures", help="of all files, and resume (figures)")
     add_options(parser, "--seed", "--jobs", default=None)
     add_options(parser, "--quiet")
-    parser.add_argument("--style", choices=STYLES, default="screen", help="look (screen)")
+    parser.add_argument("--style", choices=STYLES, default="paper", help="look (paper: 300 dpi)")
     parser.add_argument(
         "--numbers",
         type=path_option,

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 
+import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from rmt_rank.__main__ import run
 from rmt_rank._lib import atomic
@@ -17,7 +19,7 @@ from rmt_rank.paper.experiments.experiment import run_experiment
 from rmt_rank.paper.experiments.report import report
 from rmt_rank.paper.figures import FIGURES, figure, find
 from rmt_rank.paper.figures.numbers import netcdf, opened
-from rmt_rank.paper.figures.style import STYLES, style
+from rmt_rank.paper.figures.style import DOUBLE, SINGLE, STYLES, style
 
 xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 
@@ -98,13 +100,15 @@ def test_aliases(alias, name):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure(name, tiny_runs, tmp_path, monkeypatch, capsys):
-    savefig = figure.Figure.savefig
+    savefig, canvases = figure.Figure.savefig, []
 
     def png(canvas, file, **options):
         # a PDF takes longer than all the rest, see test_every_pdf, and so do 300 dots per inch
         if options["format"] == "pdf":
             return file.write(b"%PDF")
-        return savefig(canvas, file, **options | {"dpi": 50})
+        canvases.append(canvas)
+        canvas.set_dpi(100)
+        return savefig(canvas, file, **options | {"dpi": 100})
 
     monkeypatch.setattr(figure.Figure, "savefig", png)
     monkeypatch.setattr(
@@ -115,6 +119,9 @@ def test_every_figure(name, tiny_runs, tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     each = find(name)
     assert printed.startswith(f"{name}: {each.title}\n")
+    settings = {} if each.experiment is None else experiments.find(each.experiment).settings("tiny")
+    assert figure.caption(each, settings) in " ".join(printed.split())
+    fits_a_page(*canvases)
     suffixes = {"png", "pdf"} | ({"nc", "md"} if each.experiment else set())
     files = {path.name for path in tmp_path.iterdir() if path.is_file()}
     assert files == {f"{name}.{suffix}" for suffix in suffixes}
@@ -128,6 +135,46 @@ def test_every_figure(name, tiny_runs, tmp_path, monkeypatch, capsys):
     words = " ".join(printed.split())
     for finding in experiments.find(each.experiment).judge(dataset):
         assert f"{finding.verdict.value}: {finding.sentence}" in words
+
+
+# Points; the smallest letters that journals print, and inches of a page's height.
+SMALLEST, HIGHEST = 6, 9
+
+
+def fits_a_page(canvas):
+    """Assert a journal's width, readable letters, and texts that are whole and apart."""
+    width, height = canvas.get_size_inches()
+    assert width in (SINGLE, DOUBLE)
+    assert height <= HIGHEST
+    texts = shown(canvas)
+    assert min(text.get_fontsize() for text in texts) >= SMALLEST
+    boxes = np.array([text.get_window_extent().extents for text in texts])
+    words = [text.get_text() for text in texts]
+    # a pixel, as letters are put on whole ones
+    outside = (boxes[:, :2] < -1).any(1) | (boxes[:, 2:] > np.array(canvas.bbox.size) + 1).any(1)
+    assert [word for word, out in zip(words, outside, strict=True) if out] == []
+    low = np.maximum(boxes[:, np.newaxis, :2], boxes[np.newaxis, :, :2])
+    high = np.minimum(boxes[:, np.newaxis, 2:], boxes[np.newaxis, :, 2:])
+    # boxes are a little higher than the letters in them
+    meet = np.triu((high - low > 2).all(axis=-1), 1)
+    assert [(words[i], words[j]) for i, j in np.argwhere(meet)] == []
+
+
+def shown(canvas):
+    """Texts that are drawn: not those of ticks beyond the axis, nor of axes that are off."""
+    hidden = set()
+    for axes in canvas.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            slack = 1e-9 * (high - low)
+            ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+            for tick in ticks:
+                if not axes.axison or not low - slack <= tick.get_loc() <= high + slack:
+                    hidden |= {tick.label1, tick.label2}
+        if not axes.axison:
+            hidden |= {axes.xaxis.label, axes.yaxis.label, axes.title}
+    texts = canvas.findobj(lambda each: isinstance(each, Text) and each.get_visible())
+    return [text for text in texts if text.get_text().strip() and text not in hidden]
 
 
 # a diagram, lines and a map; the others take longer

@@ -12,12 +12,11 @@ import xarray
 from rmt_rank.commands import figure
 from rmt_rank.paper import experiments
 from rmt_rank.paper.figures import FIGURES, find
-from rmt_rank.paper.figures.figure import drawn
+from rmt_rank.paper.figures.figure import caption, drawn, settings_of
 from rmt_rank.paper.figures.style import style
 
 HERE = Path(__file__).parent
 PICTURES = HERE / "figures"
-DOTS_PER_INCH = 90
 
 
 def main(folder):
@@ -49,8 +48,9 @@ def main(folder):
                     lines.append(f"| {finding.verdict.value} | {words} |")
             told.add(each.experiment)
         with style("screen"):
-            drawn(each, dataset).savefig(PICTURES / f"{each.name}.png", dpi=DOTS_PER_INCH)
+            drawn(each, dataset).savefig(PICTURES / f"{each.name}.png")
         lines += ["", f"![{each.title}](figures/{each.name}.png)"]
+        lines += ["", caption(each, settings_of(dataset))]
     (HERE / "figures.md").write_text("\n".join(lines) + "\n")
 
 

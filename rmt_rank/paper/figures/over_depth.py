@@ -18,6 +18,7 @@ from rmt_rank.paper.figures.style import ground, ink
 __all__ = [
     "HOLLOW",
     "Quartiles",
+    "activation_name",
     "depth_axis",
     "key",
     "legend_below",
@@ -32,6 +33,10 @@ Array = npt.NDArray[Any]
 
 # Meaning of a hollow marker, for legends.
 HOLLOW = f"hollow: under {ENOUGH:.0%} of runs"
+
+
+# Names of activations that are not written as in code.
+_ACTIVATIONS = {"identity": "linear", "relu": "ReLU", "gelu": "GELU"}
 
 
 class Quartiles(NamedTuple):
@@ -105,10 +110,15 @@ def points(axes: Axes, x: Array, y: Array, full: Array, **look: Any) -> None:
     **look
         Color and marker among others.
     """
-    small: dict[str, Any] = {"linestyle": "", "markersize": 5, "markeredgewidth": 1.1}
+    small: dict[str, Any] = {"linestyle": "", "markersize": 4, "markeredgewidth": 0.9}
     for chosen, face in ((full, look["color"]), (~full, ground())):
         if chosen.any():
             axes.plot(x[chosen], y[chosen], markerfacecolor=face, **small | look)
+
+
+def activation_name(name: str) -> str:
+    """Name of an activation for titles."""
+    return _ACTIVATIONS.get(name, name)
 
 
 def depth_axis(axes: Axes, depths: Sequence[int], label: str = "depth") -> None:

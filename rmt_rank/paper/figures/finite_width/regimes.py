@@ -8,14 +8,16 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from rmt_rank.paper.figures.style import DOUBLE
+
 __all__ = ["SIZE", "draw"]
 
-SIZE = (9.6, 4.2)
+SIZE = (DOUBLE, 2.7)
 _LOOKS = {
-    "limit": ("tab:blue", "--"),
-    "corrected": ("tab:orange", "-"),
-    "independent logs": ("tab:green", "-."),
-    "typical spectrum": ("tab:purple", ":"),
+    "limit": ("C0", "--"),
+    "corrected": ("C1", "-"),
+    "independent logs": ("C2", "-."),
+    "typical spectrum": ("C3", ":"),
 }
 
 
@@ -44,22 +46,24 @@ def draw(
     """
     left, right = figure.subplots(1, 2, sharex=True)
     for name, values in formulas.items():
-        colour, line = _LOOKS[name]
+        colour, dash = _LOOKS[name]
         seen = np.where(values > 0, values, np.nan)
-        left.plot(depths, seen, line, color=colour, label=name)
-        right.plot(depths, np.abs(values - mean) / mean, line, color=colour, label=name)
-    left.errorbar(depths, mean, 2 * error, fmt="ko", markersize=4, label="Monte Carlo")
-    right.plot(depths, error / mean, "k.", label="standard error")
+        left.plot(depths, seen, dash, color=colour)
+        right.plot(depths, np.abs(values - mean) / mean, dash, color=colour, label=name)
+    left.errorbar(depths, mean, 2 * error, fmt="ko", markersize=3, elinewidth=0.8)
+    right.plot(depths, error / mean, "k.", markersize=4, label="standard error of the simulation")
+    left.plot([], [], "ko", markersize=3, label="simulation")
     for axes in (left, right):
         for edge in (width / 4, 4 * width):
-            axes.axvline(edge, color="0.6", linewidth=1)
+            axes.axvline(edge, color="0.6", linewidth=0.8, zorder=0)
         axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.set_xlabel("depth")
-    for place, name in ((1.1, "wide"), (0.27 * width, "proportional"), (4.3 * width, "deep")):
-        left.annotate(name, (place, 1.02), xycoords=("data", "axes fraction"), fontsize=9)
-    left.set_ylabel("mean effective rank, nats")
+        axes.set_xlabel(f"depth (width {width})")
+        for place, name in ((1, "wide"), (0.27 * width, "proportional"), (4.3 * width, "deep")):
+            axes.annotate(name, (place, 1.02), xycoords=("data", "axes fraction"), fontsize=7)
+    left.set_ylabel("mean effective rank (nats)")
     right.set_ylabel("relative error")
     right.set_ylim(1e-5, 30)
     left.set_ylim(mean.min() / 10, 2 * mean.max())
-    left.legend(loc="lower left")
+    handles = [*left.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from rmt_rank.paper.figures.figure import AxesArray, PaperFigure
 from rmt_rank.paper.figures.over_depth import depth_axis, key, legend_below
@@ -14,13 +15,16 @@ __all__ = ["FIGURE", "draw"]
 
 _NAMES = {
     "plain": "plain",
-    "residual-unit": "residual, branches of variance 1",
+    "residual-unit": "residual, 1",
     "residual-third": "residual, 1/3",
     "residual-small": "residual, 1/depth",
 }
 # Octaves of depth from a network's points to the next one's, where they would hide each other.
 _SHIFT = 0.2
-_LINES = ("-", "--", "-.", ":")
+# Factor by which the axis is longer than the lines.
+_ROOM = 7
+# Deepest networks over their width whose misfit is drawn: beyond, theory is not meant to hold.
+_DEEPEST = 1 / 4
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
@@ -32,44 +36,57 @@ def draw(dataset: Any, axes: AxesArray) -> None:
     for i, name in enumerate(dataset.network.values.tolist()):
         part = real.sel(network=name)
         limit = part.limit.isel(width=0) - np.log(part.width[0])
-        rank.plot(part.depth, limit, color=f"C{i}", linestyle=_LINES[i])
+        rank.plot(part.depth, limit, color=f"C{i}")
+        _label(rank, name, part.depth.values, limit.values)
         for marker, n in zip(shapes, part.width.values, strict=True):
             here = part.sel(width=n)
             look: dict[str, Any] = {
                 "color": f"C{i}",
                 "marker": marker,
                 "linestyle": "",
-                "markersize": 4.5,
+                "markersize": 3.5,
                 "markerfacecolor": ground(),
+                "markeredgewidth": 0.8,
             }
             rank.plot(here.depth, here.mean_rank - np.log(n), **look)
+            here = here.where(here.depth <= _DEEPEST * n, drop=True)
             misfit.errorbar(
                 here.depth * shifts[i],
-                n * here.misfit,
-                yerr=2 * n * here.standard_error,
-                linewidth=1,
+                here.misfit,
+                yerr=2 * here.standard_error,
+                elinewidth=0.8,
                 **look,
             )
-    misfit.axhline(0, color=ink(), linewidth=1, zorder=0)
+    misfit.axhline(0, color=ink(), linewidth=0.8, zorder=0)
     for panel in (rank, misfit):
         depth_axis(panel, dataset.depth.values.tolist())
-    rank.set_title("Before training, real entries")
-    rank.set_ylabel("effective rank − log N, nats")
-    misfit.set_title("Misfit (bars: 2 s.e.; shifted sideways)")
-    misfit.set_ylabel("N × (simulation − theory), nats")
+    # room for the names
+    rank.set_xlim(right=float(dataset.depth[-1]) * _ROOM)
+    rank.set_ylabel("effective rank − log N (nats)")
+    misfit.set_ylabel("simulation − theory (nats)")
+    look = {"linestyle": "", "markersize": 3.5, "markerfacecolor": ground()}
     legend_below(
         rank,
         [
             *(
-                key(f"{_NAMES[name]}: theory", color=f"C{i}", linestyle=_LINES[i])
-                for i, name in enumerate(dataset.network.values.tolist())
-            ),
-            *(
-                key(f"N = {n}", marker=marker, linestyle="", markerfacecolor=ground())
+                key(f"simulation, N = {n}", marker=marker, **look)
                 for marker, n in zip(shapes, dataset.width.values, strict=True)
             ),
+            key("theory, N infinite"),
         ],
-        3,
+        4,
+    )
+
+
+def _label(axes: Axes, name: str, depths: Any, limit: Any) -> None:
+    """Name of a network right of its line."""
+    axes.annotate(
+        _NAMES[name],
+        (depths[-1], limit[-1]),
+        (5, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=7,
     )
 
 
@@ -79,6 +96,11 @@ FIGURE = PaperFigure(
     aliases=(),
     experiment="residual-init",
     draw=draw,
+    caption="Mean effective rank before training of plain and residual networks of width N, the "
+    "residual ones named by the variance of their branches; real entries, {samples} networks (of "
+    "width). Right: depths up to N/4, where theory is meant to hold, the networks side by side; "
+    "bars are 2 standard errors.",
     panels=lambda _dataset: (1, 2),
-    panel_size=(4.2, 3.7),
+    row_height=2.5,
+    extra_height=0.3,
 )

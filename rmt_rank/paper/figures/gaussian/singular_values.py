@@ -10,8 +10,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rmt_rank.paper.figures.figure import AxesArray, PaperFigure
-from rmt_rank.paper.figures.style import depth_colours, ink
+from rmt_rank.paper.figures.figure import AxesArray, PaperFigure, settings_of
+from rmt_rank.paper.figures.style import DOUBLE, depth_colours, ink
 from rmt_rank.simulation.means.chain_statistics import ChainStatistics
 from rmt_rank.theory.gaussian.fuss_catalan import singular_value_law
 
@@ -19,13 +19,14 @@ __all__ = ["FIGURE", "LOGARITHMIC", "SIZE", "draw"]
 
 Array = npt.NDArray[np.float64]
 
-SIZE = (9.0, 4.6)
+SIZE = (DOUBLE, 2.6)
 _DEPTHS = (1, 2, 4, 8)
-_HIGHEST = 2.0
+# Factor by which an axis is longer than the data, for labels.
+_ROOM = 30
 
 
 def draw(chains: Sequence[ChainStatistics], figure: Figure) -> None:
-    """Draw a row of panels per width and a panel per depth 1, 2, 4 and 8.
+    """Draw a panel per width with depths 1, 2, 4 and 8.
 
     Parameters
     ----------
@@ -34,79 +35,70 @@ def draw(chains: Sequence[ChainStatistics], figure: Figure) -> None:
     figure : matplotlib.figure.Figure
         Figure to draw on.
     """
-    panels = figure.subplots(max(1, len(chains)), len(_DEPTHS), sharex="col", squeeze=False)
-    colours = depth_colours(len(_DEPTHS))
-    for row, chain in zip(panels, chains, strict=False):
-        for axes, depth, colour in zip(row, _DEPTHS, colours, strict=True):
+    panels = figure.subplots(1, max(1, len(chains)), sharey=True, squeeze=False)
+    for axes, chain in zip(panels.flat, chains, strict=False):
+        for depth, colour in zip(_DEPTHS, depth_colours(len(_DEPTHS)), strict=True):
             below = np.concatenate([[0], chain.below[chain.depths.index(depth)], [1]])
             levels = np.concatenate([[0], chain.levels, [1]])
-            keep = np.linspace(0, len(levels) - 1, 33).round().astype(int)
+            # bins of equal probability; the first, which begins at 0, has no place on the axis
+            keep = np.linspace(0, len(levels) - 1, 33).round().astype(int)[1:]
             edges = singular_value_law.ppf(levels[keep], depth)
-            _panel(axes, edges, np.diff(below[keep]) / np.diff(edges), depth, colour)
-    if chains:
-        _label(panels, [chain.width for chain in chains], _DEPTHS, "density")
-        panels[0, 0].legend(loc="upper right")
+            _histogram(axes, edges, np.diff(below[keep]) / np.diff(edges), depth, colour)
+        axes.set_title(f"width {chain.width}, {chain.samples} products")
+    _label(panels, log=False)
 
 
-def _panel(
+def _histogram(
     axes: Axes, edges: Array, heights: Array, depth: float, colour: Any, *, log: bool = False
 ) -> None:
-    """A histogram and the law."""
-    axes.stairs(
-        heights, edges, fill=True, color=colour, alpha=0.5, linewidth=0, label="Monte Carlo"
+    """Steps of Monte Carlo and the law as a line, with a label, over a logarithmic axis.
+
+    With `log` the density is that of the logarithm; else its axis is logarithmic, too.
+    """
+    seen = np.where(heights > 0, heights, np.nan)
+    axes.stairs(seen, edges, color=colour, linewidth=1.4, baseline=None)
+    sigma = np.geomspace(edges[0], float(singular_value_law.support(depth)[1]), 801)[:-1]
+    density = singular_value_law.pdf(sigma, depth) * (sigma if log else 1)
+    axes.plot(sigma, density, color=ink(), linewidth=0.6)
+    axes.set_xscale("log")
+    if not log:
+        axes.set_yscale("log")
+    # right of the peak, or left of the beginning, where nothing else is
+    peak = int(density.argmax())
+    axes.annotate(
+        f"depth {depth:g}",
+        (sigma[-1] if log else sigma[0], density[peak]),
+        (3 if log else -3, 0),
+        textcoords="offset points",
+        ha="left" if log else "right",
+        va="top" if log else "center",
+        fontsize=7,
     )
-    largest = float(singular_value_law.support(depth)[1])
-    if log:
-        sigma = np.geomspace(edges[0], largest, 801)
-        axes.set_xscale("log")
-        axes.set_xlim(edges[0], edges[-1])
-    else:
-        sigma = largest * np.linspace(0, 1, 801)[1:] ** 2
-        axes.set_ylim(0, _HIGHEST)
-        axes.set_xlim(0, edges[-1])
-        # beyond depth 1 the density has no bound
-        if depth > 1 or heights.max() > _HIGHEST:
-            axes.text(
-                0.08,
-                0.98,
-                f"↑ cut at {_HIGHEST:g}",
-                transform=axes.transAxes,
-                va="top",
-                fontsize="small",
-            )
-    density = singular_value_law.pdf(sigma, depth)
-    axes.plot(sigma, density * sigma if log else density, color=ink(), linewidth=1, label="Eq. 5")
 
 
-def _label(panels: AxesArray, widths: Sequence[int], depths: Sequence[int], density: str) -> None:
-    for axes, depth in zip(panels[0], depths, strict=True):
-        axes.set_title(f"depth {depth}")
-    for axes in panels[-1]:
-        axes.set_xlabel("singular value")
-    for axes, width in zip(panels[:, 0], widths, strict=True):
-        axes.set_ylabel(f"{density}, width {width}")
+def _label(panels: AxesArray, log: bool) -> None:
+    for axes in panels.flat:
+        axes.set_xlabel("singular value σ")
+        # room for the labels
+        low, high = axes.get_xlim()
+        axes.set_xlim((low, high * _ROOM) if log else (low / _ROOM, high))
+        if log:
+            axes.set_ylim(bottom=0)
+    panels[0, 0].set_ylabel("density of log σ" if log else "density of σ")
 
 
 def _draw(dataset: Any, axes: AxesArray, log: bool) -> None:
     depths, widths = dataset.depth.values.tolist(), dataset.width.values.tolist()
-    prefix = "log_" if log else ""
-    colours = depth_colours(len(depths))
-    for row, width in zip(axes, widths, strict=True):
-        for panel, depth, colour in zip(row, depths, colours, strict=True):
+    draws = settings_of(dataset)["draws"]
+    for panel, width in zip(axes.flat, widths, strict=True):
+        for depth, colour in zip(depths, depth_colours(len(depths)), strict=True):
             part = dataset.sel(width=width, depth=depth)
-            edges, heights = part[f"{prefix}edges"].values, part[f"{prefix}density"].values
-            _panel(panel, np.exp(edges) if log else edges, heights, depth, colour, log=log)
-            panel.text(
-                0.04 if log else 0.96,
-                0.96 if log else 0.55,
-                f"distance {float(part.distance):.4f}\nbound {float(part.bound):.4f}",
-                transform=panel.transAxes,
-                ha="left" if log else "right",
-                va="top",
-                fontsize="small",
-            )
-    _label(axes, widths, depths, r"density of $\log\sigma$" if log else "density")
-    axes[0, 0].legend(loc="center left" if log else "upper right")
+            edges, heights = part.log_edges.values, part.log_density.values
+            if not log:
+                heights = heights * np.diff(edges) / np.diff(np.exp(edges))
+            _histogram(panel, np.exp(edges), heights, depth, colour, log=log)
+        panel.set_title(f"width {width}, {draws[str(width)]} products")
+    _label(axes, log)
 
 
 def _linear(dataset: Any, axes: AxesArray) -> None:
@@ -118,8 +110,13 @@ def _logarithmic(dataset: Any, axes: AxesArray) -> None:
 
 
 def _panels(dataset: Any) -> tuple[int, int]:
-    return dataset.width.size, dataset.depth.size
+    return 1, dataset.width.size
 
+
+_CAPTION = (
+    "Steps: histograms of all singular values of random products, at depths {depths}. Lines: the "
+    "limit at infinite width, Eq. 5. "
+)
 
 FIGURE = PaperFigure(
     name="singular-values",
@@ -127,9 +124,12 @@ FIGURE = PaperFigure(
     aliases=("fig7", "captions:fig6"),
     experiment="singular-values",
     draw=_linear,
+    caption=_CAPTION
+    + "Bins of equal width in log σ, from the law's quantile 0.01 on; empty ones are left "
+    "out.",
     panels=_panels,
-    panel_size=(2.4, 2.3),
-    sharex="col",
+    row_height=2.4,
+    sharey="all",
 )
 
 LOGARITHMIC = PaperFigure(
@@ -138,8 +138,10 @@ LOGARITHMIC = PaperFigure(
     aliases=(),
     experiment="singular-values",
     draw=_logarithmic,
+    caption=_CAPTION
+    + "Density of the logarithm, so that areas are probabilities, from the law's quantile "
+    "0.01 on.",
     panels=_panels,
-    panel_size=(2.4, 2.3),
-    sharex="col",
-    sharey="row",
+    row_height=2.4,
+    sharey="all",
 )

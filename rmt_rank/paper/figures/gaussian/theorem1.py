@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rmt_rank.paper.figures.style import depth_colours
+from rmt_rank.paper.figures.style import DOUBLE, depth_colours, ink, markers
 from rmt_rank.simulation.means.chain_statistics import ChainStatistics
 from rmt_rank.theory.finite_width.corrections import (
     LARGEST_DEPTH_PER_WIDTH,
@@ -20,9 +20,7 @@ from rmt_rank.theory.gaussian.fuss_catalan import singular_value_law
 
 __all__ = ["SIZE", "draw"]
 
-SIZE = (9.0, 4.2)
-
-_MARKERS = "osD^v<>"
+SIZE = (DOUBLE, 3.6)
 
 
 def draw(chains: Sequence[ChainStatistics], depths: Sequence[float], figure: Figure) -> None:
@@ -72,14 +70,13 @@ def _densities(chains: Sequence[ChainStatistics], depths: Sequence[float], axes:
 def _ranks(chains: Sequence[ChainStatistics], depths: Sequence[float], axes: Axes) -> None:
     deepest = max([*depths, *(depth for chain in chains for depth in chain.depths)])
     grid = np.linspace(0, deepest * 1.03, 400)
-    axes.plot(grid, differential_effective_rank(grid), color="black", label="ρ, width ∞")
-    for i, chain in enumerate(chains):
+    axes.plot(grid, differential_effective_rank(grid), color=ink(), label="ρ, width ∞")
+    for i, (chain, shape) in enumerate(zip(chains, markers(len(chains)), strict=True)):
         axes.plot(
             chain.depths,
             chain.rank - math.log(chain.width),
             linestyle="",
-            marker=_MARKERS[i % len(_MARKERS)],
-            markersize=5,
+            marker=shape,
             markerfacecolor="none",
             color=f"C{i}",
             label=f"width {chain.width}",
@@ -93,15 +90,15 @@ def _ranks(chains: Sequence[ChainStatistics], depths: Sequence[float], axes: Axe
 
 
 def _differences(chains: Sequence[ChainStatistics], axes: Axes) -> None:
-    axes.axhline(0, color="black", linewidth=1)
-    for i, chain in enumerate(chains):
+    axes.axhline(0, color=ink(), linewidth=1)
+    for i, (chain, shape) in enumerate(zip(chains, markers(len(chains)), strict=True)):
         limit = math.log(chain.width) + differential_effective_rank(chain.depths)
         axes.errorbar(
             chain.depths,
             chain.rank - limit,
             yerr=2 * chain.rank_error,
-            fmt=_MARKERS[i % len(_MARKERS)],
-            markersize=4,
+            fmt=shape,
+            markersize=3.5,
             markerfacecolor="none",
             color=f"C{i}",
             linewidth=1,

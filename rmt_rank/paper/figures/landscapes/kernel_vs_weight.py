@@ -58,7 +58,10 @@ FIGURE = PaperFigure(
     aliases=("fig13",),
     experiment="kernel-vs-weight",
     draw=_draw,
+    caption="A point for each of {networks} random linear networks of width {width} at each depth "
+    "{depths}, on {images} images ({data}); slopes ± one standard error.",
     panels=lambda dataset: (1, dataset.pixels.size),
-    panel_size=(3.6, 3.2),
+    row_height=2.7,
+    extra_height=0.3,
     sharey="row",
 )

@@ -1,95 +1,74 @@
-"""Figure 1: densities of the rank of Gram matrices at initialisation, a curve for each depth."""
+"""Figure 1: densities of the rank of Gram matrices at initialisation, a row for each depth."""
 
 from __future__ import annotations
 
-import itertools
-import json
 import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 
-from rmt_rank.paper.figures.density import (
-    best_window,
-    density_grid,
-    kernel_density,
-    smoothed_density,
-)
 from rmt_rank.paper.figures.figure import AxesArray, PaperFigure
-from rmt_rank.paper.figures.over_depth import key, legend_below, swatch
-from rmt_rank.paper.figures.style import depth_colours, ground, ink
+from rmt_rank.paper.figures.over_depth import activation_name, key, legend_below, swatch
+from rmt_rank.paper.figures.ridges import curve, ridge, ridge_axis
+from rmt_rank.paper.figures.style import ground, ink
 
 __all__ = ["FIGURE", "draw"]
 
-Array = npt.NDArray[np.float64]
+_COLUMNS = 3
 
-# Markers, one per depth; triangles are reserved for theory.
-_SHAPES = "osDXP*ph"
-
-# Medians of all depths within this share of the axis look like one.
-_ALIKE = 0.01
-
-# Distance above the largest rank, log of the width, of the markers of ranks beyond it.
+# The end of the axis over the largest rank, with markers of ranks beyond it.
 _EDGE = 1.03
+
+# Ranks within this share of the axis would look like one: they have an axis of their own.
+_NARROW = 0.05
+
+# Areas of the first law of weights, and of the second.
+_LOOKS: tuple[dict[str, Any], ...] = ({"color": "C0"}, {"color": "C5"})
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
-    """Draw a row of panels for each activation and a column for each law of weights."""
-    depths = dataset.depth.values.tolist()
-    looks = {
-        depth: {"color": colour, "marker": marker, "markersize": 5}
-        for depth, colour, marker in zip(
-            depths, depth_colours(len(depths)), itertools.cycle(_SHAPES), strict=False
-        )
-    }
+    """Draw a panel for each activation."""
+    depths, laws = dataset.depth.values.tolist(), dataset.law.values.tolist()
+    names = dataset.activation.values.tolist()
     end = _EDGE * _largest(dataset)
-    for row, name in zip(axes, dataset.activation.values.tolist(), strict=True):
-        for panel, law in zip(row, dataset.law.values.tolist(), strict=True):
-            part = dataset.sel(activation=name, law=law)
-            for depth in depths:
-                _density(panel, part.sel(depth=depth)["rank"].values, looks[depth])
-                _theory(panel, part.sel(depth=depth), end, looks[depth]["color"])
-            panel.axvline(float(part.input_rank), color=ink(), linewidth=0.8, linestyle="--")
-            panel.set_title(f"{name}, {law} weights")
-            panel.set_xlim(0, end)
-            medians = part["rank"].median("repeat")
-            if len(depths) > 1 and float(medians.max() - medians.min()) < _ALIKE * end:
-                place, across = float(medians.min()) - 0.03 * end, panel.get_xaxis_transform()
-                panel.text(place, 0.5, "all depths", transform=across, ha="right")
-        row[0].set_ylim(bottom=0)
-        row[0].set_ylabel("density, per nat")
-    for panel in axes[-1]:
-        panel.set_xlabel("effective rank of the Gram matrix, nats")
-    _subtitle(axes[0, 0], dataset)
+    for panel in axes.flat[len(names) :]:
+        panel.set_axis_off()
+    for i, (panel, name) in enumerate(zip(axes.flat, names, strict=False)):
+        part = dataset.sel(activation=name)
+        low, high = (float(q) for q in part["rank"].quantile([0.001, 0.999]))
+        narrow = high - low < _NARROW * end
+        left, right = (low, high) if narrow else (0.0, end)
+        for place, depth in enumerate(depths):
+            here = part.sel(depth=depth)
+            above, below = (curve(here["rank"].sel(law=law).values) for law in laws)
+            ridge(panel, -place, above, below, _LOOKS)
+            _theory(panel, -place, here.sel(law=laws[0]), left, right)
+        inputs = float(part.input_rank.max())
+        panel.axvline(inputs, color=ink(), linewidth=0.8, linestyle="--", zorder=0.6)
+        panel.set_title(activation_name(name) + (" (axis enlarged)" if narrow else ""))
+        panel.set_xlim(left, right)
+        ridge_axis(panel, depths)
+        if i + _COLUMNS >= len(names):
+            panel.set_xlabel("rank of the Gram matrix (nats)")
+    for row in axes:
+        row[0].set_ylabel("depth")
     legend_below(
         axes[0, 0],
         [
-            *(key(f"depth {depth}", **look) for depth, look in looks.items()),
-            swatch("by normal kernels", alpha=0.25),
-            key("theory, if depth ≤ width/10", marker="^", linestyle=""),
+            swatch(f"{laws[0]} weights (above the line)", facecolor=_LOOKS[0]["color"]),
+            swatch(f"{laws[1]} weights (below)", facecolor=_LOOKS[1]["color"]),
             key("the inputs", linestyle="--", linewidth=0.8),
-            key(
-                "infinite width (▷ beyond; marks\nof one rank hide each other)",
-                marker="v",
-                linestyle="",
-                markerfacecolor=ground(),
-            ),
+            key("mean in theory, depth ≤ width/10", marker="|", linestyle="", markersize=7),
+            key("infinite width", marker="o", linestyle="", markerfacecolor=ground()),
+            key("infinite width, beyond the axis", marker=">", linestyle="", **_hollow()),
         ],
-        4,
+        3,
     )
 
 
-def _subtitle(axes: Axes, dataset: Any) -> None:
-    """Title over all panels: size and number of the networks."""
-    figure, settings = axes.get_figure(root=True), json.loads(dataset.attrs["settings"])
-    if figure is not None:
-        figure.suptitle(
-            f"Width {settings['width']}, {settings['samples']} inputs, "
-            f"{dataset.repeat.size} networks per curve",
-            fontsize="medium",
-        )
+def _hollow() -> dict[str, Any]:
+    return {"color": ink(), "markerfacecolor": ground(), "markeredgewidth": 0.8}
 
 
 def _largest(dataset: Any) -> float:
@@ -98,48 +77,15 @@ def _largest(dataset: Any) -> float:
     return max(float(np.nanmax(dataset[name].values)) for name in names)
 
 
-def _density(axes: Axes, ranks: Any, look: dict[str, Any]) -> None:
-    """The curve of a depth, with its marker on top."""
-    samples = ranks.astype(np.float64)
-    if np.unique(samples).size < 2:
-        return
-    grid, curve, check = _curves(samples)
-    axes.fill_between(grid, check, color=look["color"], alpha=0.25, linewidth=0)
-    axes.plot(grid, curve, markevery=[int(curve.argmax())], **look)
-
-
-def _curves(samples: Array) -> tuple[Array, Array, Array]:
-    """Grid, the paper's density and that by kernels; what they smear below 0 is folded back."""
-    grid = density_grid(samples)
-    low = grid[0] < 0
-    if low:
-        grid = np.linspace(-grid[-1], grid[-1], 2 * grid.size - 1)
-    curve = smoothed_density(samples, grid, best_window(samples, grid))
-    check = kernel_density(samples, grid)
-    if low:
-        middle = grid.size // 2
-        grid = grid[middle:]
-        curve, check = (each[middle:] + each[middle::-1] for each in (curve, check))
-    return grid, curve, check
-
-
-def _theory(axes: Axes, part: Any, end: float, colour: Any) -> None:
-    """The mean in theory below the axis, and infinite width above the panel."""
-    small: dict[str, Any] = {"linestyle": "", "markersize": 4.5, "clip_on": False}
+def _theory(axes: Axes, place: float, part: Any, left: float, right: float) -> None:
+    """The mean in theory, and the rank at infinite width, at the end of the axis if beyond it."""
     predicted, infinite = float(part.predicted_mean), float(part.infinite_width)
-    place = axes.get_xaxis_transform()
+    look: dict[str, Any] = {"linestyle": "", "zorder": 3}
     if math.isfinite(predicted):
-        axes.plot([predicted], [-0.05], marker="^", color=colour, transform=place, **small)
-    inside = infinite <= end
-    axes.plot(
-        [min(infinite, end)],
-        [1.0],
-        marker="v" if inside else ">",
-        color=colour if inside else ink(),
-        transform=place,
-        markerfacecolor=ground(),
-        **small,
-    )
+        axes.plot([predicted], [place], marker="|", color=ink(), markersize=9, **look)
+    shown = min(max(infinite, left), right)
+    shape = "o" if shown == infinite else ">" if infinite > right else "<"
+    axes.plot([shown], [place], marker=shape, clip_on=False, **look | _hollow())
 
 
 FIGURE = PaperFigure(
@@ -148,8 +94,12 @@ FIGURE = PaperFigure(
     aliases=("fig1", "captions:fig1"),
     experiment="init-pdf",
     draw=draw,
-    panels=lambda dataset: (dataset.activation.size, dataset.law.size),
-    panel_size=(3.5, 1.9),
-    sharex="all",
-    sharey="row",
+    caption="Densities of the effective rank of the Gram matrix of {samples} inputs, over "
+    "{networks} networks of width {width} for each depth, activation and law of weights. "
+    "Each row has a scale of its own: the higher of its two peaks has the same height "
+    "everywhere.",
+    panels=lambda dataset: (-(-dataset.activation.size // _COLUMNS), _COLUMNS),
+    row_height=1.95,
+    extra_height=0.45,
+    sharey="all",
 )

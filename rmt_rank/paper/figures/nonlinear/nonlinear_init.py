@@ -65,7 +65,10 @@ FIGURE = PaperFigure(
     aliases=(),
     experiment="nonlinear-init",
     draw=draw,
+    caption="Mean effective rank of Gram matrices before training, of {samples} networks (of width "
+    "n); bars: 2 standard errors, mostly smaller than the marks.",
     panels=_panels,
-    panel_size=(3.1, 2.7),
+    row_height=1.85,
+    extra_height=0.5,
     sharey="all",
 )

@@ -10,14 +10,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rmt_rank.paper.figures.style import depth_colours
+from rmt_rank.paper.figures.style import DOUBLE, markers
 from rmt_rank.theory.rectangular.law import rectangular_effective_rank, rectangular_law
 
 __all__ = ["SIZE", "draw"]
 
-SIZE = (9.0, 3.8)
+SIZE = (DOUBLE, 2.6)
 
-_MARKERS = "osD^v<>"
+_DASHES = ("-", "--", "-.", ":")
 
 
 def draw(networks: Mapping[str, Sequence[float]], figure: Figure) -> None:
@@ -31,19 +31,20 @@ def draw(networks: Mapping[str, Sequence[float]], figure: Figure) -> None:
         Figure to draw on.
     """
     left, right = figure.subplots(1, 2)
-    colours = depth_colours(len(networks))
-    for (name, widths), colour, marker in zip(networks.items(), colours, _MARKERS, strict=False):
-        _ranks(name, widths, left, color=colour, marker=marker)
-        _density(widths, right, color=colour)
+    shapes = markers(len(networks))
+    for i, ((name, widths), marker) in enumerate(zip(networks.items(), shapes, strict=True)):
+        look = {"color": f"C{i}", "linestyle": _DASHES[i % len(_DASHES)]}
+        _ranks(name, widths, left, marker=marker, **look)
+        _density(widths, right, **look)
     left.set_xlabel("layers")
     left.set_ylabel("effective rank / first width")
     left.set_yscale("log")
     left.set_yticks([0.1, 0.2, 0.5, 1], ["0.1", "0.2", "0.5", "1"])
     left.minorticks_off()
-    left.legend()
     right.set_xlabel("singular value / mean")
     right.set_ylabel("density")
     right.set_ylim(0, 1.6)
+    figure.legend(handles=left.get_lines(), loc="outside lower center", ncols=len(networks))
 
 
 def _ranks(name: str, widths: Sequence[float], axes: Axes, **look: Any) -> None:
@@ -52,7 +53,7 @@ def _ranks(name: str, widths: Sequence[float], axes: Axes, **look: Any) -> None:
         min(widths[: n + 1]) / widths[0] * math.exp(rectangular_effective_rank(widths[: n + 1]))
         for n in layers
     ]
-    axes.plot([0, *layers], [1, *shares], markersize=4, label=name, **look)
+    axes.plot([0, *layers], [1, *shares], label=name, markersize=3, **look)
 
 
 def _density(widths: Sequence[float], axes: Axes, **look: Any) -> None:

@@ -1,4 +1,4 @@
-"""Figure 2: densities of the rank of Gram matrices, at initialisation and at convergence."""
+"""Figure 2: densities of the rank of Gram matrices, at convergence and at initialisation."""
 
 from __future__ import annotations
 
@@ -6,74 +6,50 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
 
 from rmt_rank.paper.experiments.judges import ENOUGH
-from rmt_rank.paper.figures.density import (
-    best_window,
-    density_grid,
-    kernel_density,
-    smoothed_density,
-)
 from rmt_rank.paper.figures.figure import AxesArray, PaperFigure
 from rmt_rank.paper.figures.over_depth import key, legend_below, reference_line, swatch
-from rmt_rank.paper.figures.style import TASK, depth_colours, markers
+from rmt_rank.paper.figures.ridges import curve, ridge, ridge_axis
+from rmt_rank.paper.figures.style import TASK
 
 __all__ = ["FIGURE", "draw"]
+
+# Areas at convergence, of depths where too few runs converged, and at initialisation.
+_ENDED: dict[str, Any] = {"facecolor": "C0", "edgecolor": "C0"}
+_FEW: dict[str, Any] = {"facecolor": "none", "edgecolor": "C0"}
+_INITIAL: dict[str, Any] = {"facecolor": "0.7", "edgecolor": "0.7"}
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
     """Draw a panel for each task rank."""
     depths = dataset.depth.values.tolist()
-    looks = {
-        depth: {"color": colour, "marker": marker, "markersize": 5}
-        for depth, colour, marker in zip(
-            depths, depth_colours(len(depths)), markers(len(depths)), strict=True
-        )
-    }
     for panel, rank in zip(axes.flat, dataset.task_rank.values.tolist(), strict=True):
         part = dataset.sel(task_rank=rank).dropna("depth", how="all", subset=["loss"])
         here = part.depth.values.tolist()
-        for depth in here:
-            _densities(panel, part.sel(depth=depth), looks[depth])
-        reference_line(panel, part.task_gram_rank, across=False, color=TASK, linewidth=2)
+        for place, depth in enumerate(here):
+            at = part.sel(depth=depth)
+            ended = at.gram_rank.where(at.converged == 1)
+            look = _FEW if _few(at) else _ENDED
+            curves = curve(_known(ended)), curve(_known(at.initial_gram_rank))
+            ridge(panel, -place, *curves, (look, _INITIAL))
+        reference_line(panel, part.task_gram_rank, across=False, color=TASK, linewidth=1.5)
         reference_line(panel, part.minimal_gram_rank, across=False, linestyle="--")
         up_to = "" if here == depths else f", up to depth {here[-1]}"
         panel.set_title(f"task rank {rank}{up_to}")
-        panel.set_xlabel("effective rank of the Gram matrix, nats")
-    # the panels share the axis: set its range only once everything is drawn
-    axes[0, 0].set_ylim(bottom=0)
-    axes[0, 0].set_ylabel("density, per nat")
+        panel.set_xlabel("rank of the Gram matrix (nats)")
+        ridge_axis(panel, depths)
+    axes[0, 0].set_ylabel("depth")
     entries = [
-        *(key(f"depth {depth}", **look) for depth, look in looks.items()),
-        key("at initialisation", linestyle=":"),
-        key("converged"),
-        swatch("the same by normal kernels", alpha=0.25),
-        key("the task: ρ(K) under W*", color=TASK, linewidth=2),
+        swatch("converged (above the line)", **_ENDED),
+        swatch("at initialisation (below)", **_INITIAL),
+        key("the task: ρ(K) under W*", color=TASK, linewidth=1.5),
         key("least norm W* P, at any depth", linestyle="--", linewidth=1),
     ]
     if _few(dataset).any():
-        entries.append(key(f"the less than {ENOUGH:.0%} that converged", linestyle="-."))
-    legend_below(axes[0, 0], entries, 5)
-
-
-def _densities(axes: Axes, part: Any, look: dict[str, Any]) -> None:
-    """The curves of a depth, with its marker on top."""
-    colour = look["color"]
-    initial = _known(part.initial_gram_rank)
-    ended = _known(part.gram_rank.where(part.converged == 1))
-    if np.unique(initial).size > 1:
-        axes.plot(*_curve(initial), ":", color=colour)
-    if np.unique(ended).size > 1:
-        grid, density = _curve(ended)
-        axes.fill_between(grid, kernel_density(ended, grid), color=colour, alpha=0.25, linewidth=0)
-        line = "-." if _few(part) else "-"
-        axes.plot(grid, density, line, markevery=[int(density.argmax())], **look)
-
-
-def _curve(samples: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], ...]:
-    grid = density_grid(samples)
-    return grid, smoothed_density(samples, grid, best_window(samples, grid))
+        few = {**_FEW, "linewidth": 0.8}
+        entries.append(swatch(f"the less than {ENOUGH:.0%} that converged", **few))
+    legend_below(axes[0, 0], entries, 3)
 
 
 def _known(values: Any) -> npt.NDArray[np.float64]:
@@ -92,8 +68,14 @@ FIGURE = PaperFigure(
     aliases=("fig2", "captions:fig2"),
     experiment="convergence",
     draw=draw,
+    caption="Densities of the effective rank of the Gram matrix at a mean squared error below "
+    "{tolerance}, and at initialisation. Width {width}, {examples} examples, gradient "
+    "descent, {problems} problems of {draws} initial weights each, {slow_draws} where "
+    "training is slow. Each row has a scale of its own: the higher of its two peaks has the"
+    " same height everywhere.",
     panels=lambda dataset: (1, dataset.task_rank.size),
-    panel_size=(3.2, 3.0),
+    row_height=2.0,
+    extra_height=0.5,
     sharex="all",
-    sharey="row",
+    sharey="all",
 )

@@ -150,8 +150,12 @@ FIGURE = PaperFigure(
     aliases=("fig6", "captions:fig5"),
     experiment="dynamics",
     draw=draw,
+    caption="Eigenvalues of the Gram matrix of {held_out} held-out images ({data}) over the "
+    "largest, on a scale of logarithms; one of {repeats} networks, learning rate the first "
+    "of {learning_rates}. Right axes: cross-entropy in nats.",
     panels=lambda dataset: (dataset.initialisation.size, dataset.expansion.size),
-    panel_size=(3.9, 2.6),
+    row_height=2.0,
+    extra_height=0.75,
     sharex="all",
     sharey="all",
 )

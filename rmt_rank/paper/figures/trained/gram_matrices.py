@@ -6,10 +6,9 @@ import json
 from typing import Any
 
 from rmt_rank.paper.figures.figure import AxesArray, PaperFigure
+from rmt_rank.paper.figures.over_depth import activation_name
 
 __all__ = ["FIGURE", "draw"]
-
-_NAMES = {"relu": "ReLU", "tanh": "tanh", "gelu": "GELU", "sine": "sine", "identity": "linear"}
 
 
 def draw(dataset: Any, axes: AxesArray) -> None:
@@ -27,7 +26,7 @@ def draw(dataset: Any, axes: AxesArray) -> None:
             panel.set_xticks([])
             panel.set_yticks([])
             panel.spines[:].set_visible(False)
-        row[0].set_ylabel(_NAMES.get(activation, activation))
+        row[0].set_ylabel(activation_name(activation))
     for panel, depth in zip(axes[-1], dataset.depth.values.tolist(), strict=True):
         panel.set_xlabel(f"{depth} hidden layer{'s' if depth > 1 else ''}")
     axes[0, 0].figure.colorbar(
@@ -47,6 +46,11 @@ FIGURE = PaperFigure(
     aliases=("fig3", "captions:fig16"),
     experiment="gram-matrices",
     draw=draw,
+    caption="Cosine Gram matrices of {held_out} held-out images ({data}), rows and columns in the "
+    "order of an average-linkage clustering; the first of {repeats} networks of width "
+    "{width}, trained on {examples} images. ρ: effective rank in nats; a loss is given "
+    "where it is above {tolerance}.",
     panels=lambda dataset: (dataset.activation.size, dataset.depth.size),
-    panel_size=(1.6, 1.75),
+    row_height=1.62,
+    extra_height=0.5,
 )

@@ -70,6 +70,10 @@ FIGURE = PaperFigure(
     aliases=("captions:fig10",),
     experiment="kernel-ablation",
     draw=draw,
+    caption="Effective rank of kernel matrices of {held_out} held-out inputs: medians of {repeats} "
+    "networks of width {width}, trained on {examples} examples of task rank {task_rank}; "
+    "bands are quartiles.",
     panels=lambda dataset: (-(-dataset.kernel.size // _COLUMNS), _COLUMNS),
-    panel_size=(2.3, 2.3),
+    row_height=1.6,
+    extra_height=0.5,
 )

@@ -61,7 +61,10 @@ FIGURE = PaperFigure(
     aliases=("captions:fig11",),
     experiment="dynamics",
     draw=draw,
+    caption="Singular values of each weight, {kept} kept of each, on {data}; one of {repeats} "
+    "networks. Left of each pair as they are, right over the largest.",
     panels=lambda dataset: (dataset.layer.size, 2 * dataset.expansion.size),
-    panel_size=(2.5, 1.7),
+    row_height=1.3,
+    extra_height=0.75,
     sharex="all",
 )

@@ -85,7 +85,11 @@ FIGURE = PaperFigure(
     aliases=("captions:fig12",),
     experiment="dynamics",
     draw=draw,
+    caption="Left: singular values of the last hidden weight of one network, over the largest, "
+    "{kept} kept. Right: its effective rank, medians of {repeats} networks; bands are "
+    "quartiles.",
     panels=lambda dataset: (dataset.expansion.size, 2),
-    panel_size=(3.6, 2.5),
+    row_height=1.85,
+    extra_height=0.9,
     sharex="col",
 )

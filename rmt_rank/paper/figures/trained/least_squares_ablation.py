@@ -77,8 +77,11 @@ FIGURE = PaperFigure(
     aliases=("captions:fig9",),
     experiment="least-squares-ablation",
     draw=draw,
+    caption="Medians of {repeats} networks of width {width}, trained on {examples} examples; bands "
+    "are quartiles. Dashed: the solution of least norm.",
     panels=lambda dataset: (len(_ROWS), dataset.task_rank.size),
-    panel_size=(2.8, 1.9),
+    row_height=1.4,
+    extra_height=0.6,
     sharex="all",
     sharey="row",
 )

@@ -70,7 +70,12 @@ FIGURE = PaperFigure(
     aliases=("fig10", "captions:fig8"),
     experiment="rank-measures",
     draw=draw,
+    caption="Measures of rank of the weight W through training by gradient descent: medians of "
+    "{repeats} networks, bands are quartiles. Width {width}, {examples} examples, task rank"
+    " {task_rank}. Right of the paths: medians at zero training error (mean squared error "
+    "below {tolerance}).",
     panels=lambda _dataset: (2, 2),
-    panel_size=(3.6, 2.5),
+    row_height=1.85,
+    extra_height=0.3,
     sharex="all",
 )

@@ -145,5 +145,6 @@ FIGURE = PaperFigure(
     aliases=("fig8", "captions:fig7"),
     experiment=None,
     draw=draw,
-    panel_size=(6.4, 4.2),
+    caption="A linear layer, and others that compute the same and differ in their parameters.",
+    row_height=4.4,
 )

@@ -72,6 +72,9 @@ FIGURE = PaperFigure(
     aliases=("fig9", "captions:fig13"),
     experiment="residual",
     draw=draw,
+    caption="Medians of {repeats} networks of width {width}, trained on {examples} examples of task"
+    " rank {task_rank}; bands are quartiles.",
     panels=lambda _dataset: (1, len(_PANELS)),
-    panel_size=(3.1, 3.0),
+    row_height=2.2,
+    extra_height=0.6,
 )

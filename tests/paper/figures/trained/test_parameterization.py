@@ -1,4 +1,4 @@
-"""`parameterization`: its paths and ends against the Dataset."""
+"""`parameterization`: its changes and ends against the Dataset."""
 
 import numpy as np
 import pytest
@@ -9,30 +9,29 @@ def dataset(tiny_runs):
     return tiny_runs("parameterization")
 
 
-def test_paths(dataset, drawing):
+def test_changes(dataset, drawing):
     picture = drawing("parameterization", dataset)
     assert [panel.get_title("left") for panel in picture.panels[0]] == [
         "Default initialisation",
         "All begin as a product of 3",
         "Weights with that product's entries",
     ]
-    steps = np.log1p(dataset.step.values)
     for panel, name in zip(picture.panels[0], dataset.initialisation.values, strict=True):
         part = dataset.sel(initialisation=name)
         assert [text.get_text() for text in panel.get_xticklabels()] == ["1", "2", "3"]
-        for place in range(3):
-            path = part.gram_rank_path.isel(depth=place).median("repeat").values
-            (line,) = [each for each in panel.lines if np.array_equal(each.get_ydata(), path)]
-            # within the depth's place, as far as the epochs' logarithm
-            x = line.get_xdata()
-            assert (x[0], x[-1]) == pytest.approx((place - 0.33, place + 0.33))
-            assert np.diff(x) / np.diff(steps) == pytest.approx(0.66 / steps[-1])
-            # where it begins: full, as hollow says that runs did not get there
-            (dot,) = picture.lines(panel, x[:1], path[:1])
-            assert dot.get_markerfacecolor() == dot.get_color()
+        start = part.gram_rank_path.isel(step=0).median("repeat").values
+        (dashes,) = picture.lines(panel, [1, 2, 3], start)
+        assert dashes.get_marker() == "_"
+        # from there to the median after the epochs, and the quartiles of that
+        good = (part.converged == 1) | ((part.converged == 1).mean("repeat") < 0.9)
+        ranks = part.gram_rank.where(good)
+        low, middle, high = ranks.quantile([0.25, 0.5, 0.75], "repeat").values
+        changes, bars, *_ = panel.collections
+        for lines, ends in ((changes, (start, middle)), (bars, (low, high))):
+            expected = np.stack([np.stack([[1, 2, 3], y], axis=1) for y in ends], axis=1)
+            np.testing.assert_allclose(lines.get_segments(), expected)
         assert picture.levels(panel, float(part.task_gram_rank.median()))
         assert picture.levels(panel, float(part.minimal_gram_rank.median()))
-    assert "path over 150 epochs, log scale" in picture.legend()
     assert "after 150 epochs" in picture.legend()
 
 
@@ -45,9 +44,9 @@ def test_ends(dataset, drawing):
     picture = drawing("parameterization", dataset)
     panel, part = picture.panels[0, 0], dataset.isel(initialisation=0)
     ended = part.gram_rank.median("repeat").values
-    assert picture.hollow(panel, "s") == {(1.33, ended[1])}
-    assert picture.full(panel, "s") == {(0.33, ended[0]), (2.33, ended[2])}
+    assert picture.hollow(panel, "o") == {(2, ended[1])}
+    assert picture.full(panel, "o") == {(1, ended[0]), (3, ended[2])}
     last = part.fitted_gram_rank.median("repeat").values
-    assert {y for _, y in picture.full(panel, "D")} == set(last[:2])
     # not drawn where it did not get to zero error
+    assert picture.full(panel, "D") == {(depth * 2**0.25, last[depth - 1]) for depth in (1, 2)}
     assert picture.hollow(panel, "D") == set()
