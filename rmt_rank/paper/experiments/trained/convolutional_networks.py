@@ -93,13 +93,18 @@ def build(
             nn.init.zeros_(layer.bias)
             if isinstance(layer, OverparamConv2d):
                 # PyTorch's variance is 1/3 over fan-in, and Kaiming's is 2 over fan-in
+                chains: Any = layer.parametrizations
                 with torch.no_grad():
-                    layer.parametrizations.weight.original0.mul_(math.sqrt(6))
+                    chains.weight.original0.mul_(math.sqrt(6))
             else:
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         depth = form.get("depth", 1)
         if depth > 1:
-            kinds = {"all": (nn.Conv2d, nn.Linear), "conv": nn.Conv2d, "fc": nn.Linear}
+            kinds: dict[str, Any] = {
+                "all": (nn.Conv2d, nn.Linear),
+                "conv": nn.Conv2d,
+                "fc": nn.Linear,
+            }
             kind = kinds[form.get("layers", "all")]
             overparameterize(
                 model,
