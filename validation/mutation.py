@@ -74,7 +74,7 @@ TRACED = 50
 LIMIT, TIMEOUT = 10.0, 120
 
 FILES = {
-    "metrics": "gram kernels matrix prepared presets scaling shares spectrum",
+    "metrics": "gram kernels matrix prepared presets scaling shares spectrum thresholds",
     "theory/gaussian": "angle angle_law coupling effective_rank fuss_catalan inversion "
     "limit_measures moments tables threshold_rank",
 }

@@ -4,8 +4,8 @@ Every number of this package is computed by two implementations that share no co
 `rmt_rank.theory` is fast and uses float64.  This package is slow on purpose and imports nothing
 from it.  It holds mpmath quadrature of Appendix G over the angle (`quadrature`, `printed`,
 `errata`), a derivation in sympy that checks its own steps (`derivation`), and enclosures in ball
-arithmetic, which are proofs (`balls`, `threshold`).  A value on which both agree to many digits is
-very unlikely to be wrong.  Depths are real, and entropies are in nats.
+arithmetic, which are proofs (`enclosures`, `threshold`).  A value on which both agree to many
+digits is very unlikely to be wrong.  Depths are real, and entropies are in nats.
 """
 
 from rmt_rank.exact.finite_width.complex_kernel import (
@@ -22,13 +22,7 @@ from rmt_rank.exact.free_products.transforms import (
     gaussian_s_transform,
     residual_s_transform,
 )
-from rmt_rank.exact.gaussian.balls import (
-    Certificate,
-    Enclosure,
-    certify_decreasing,
-    enclose_derivative,
-    enclose_effective_rank,
-)
+from rmt_rank.exact.gaussian.balls import Enclosure
 from rmt_rank.exact.gaussian.coupling import (
     GrowthCertificate,
     certify_levy_growth,
@@ -36,6 +30,12 @@ from rmt_rank.exact.gaussian.coupling import (
     levy_khintchine,
 )
 from rmt_rank.exact.gaussian.derivation import Step, StepResult, derivation
+from rmt_rank.exact.gaussian.enclosures import (
+    Certificate,
+    certify_decreasing,
+    enclose_derivative,
+    enclose_effective_rank,
+)
 from rmt_rank.exact.gaussian.errata import (
     integrand_derivative,
     integrand_derivative_area,

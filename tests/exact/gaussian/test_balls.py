@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 from rmt_rank import exact
-from rmt_rank.exact.gaussian import balls
+from rmt_rank.exact.gaussian import balls, enclosures
 
 
 def widened(enclosure):
@@ -111,10 +111,10 @@ def test_certificate_gives_up_with_a_result():
 
 def test_certificate_does_not_prove_a_false_statement(monkeypatch):
     # With the sign lost, as in Eq. 8, nothing can be certified.
-    monkeypatch.setattr(balls, "_derivative", lambda L, z, f=balls._derivative: -f(L, z))
+    monkeypatch.setattr(enclosures, "_derivative", lambda L, z, f=balls._derivative: -f(L, z))
     assert not exact.certify_decreasing(0, 10, most_boxes=300).holds
     certify = partial(exact.certify_decreasing, most_boxes=300)
-    monkeypatch.setattr(balls, "certify_decreasing", certify)
+    monkeypatch.setattr(enclosures, "certify_decreasing", certify)
     with pytest.raises(ArithmeticError, match="not proved monotone"):
         exact.enclose_effective_rank((5, 5.001))
 
@@ -123,12 +123,12 @@ def test_a_single_touching_point_spoils_the_proof():
     def bound(left, right):
         return 0.0 if left <= 2 <= right else -1.0
 
-    _, largest, holds = balls._cover(bound, Fraction(0), Fraction(3), 100)
+    _, largest, holds = enclosures._cover(bound, Fraction(0), Fraction(3), 100)
     assert (largest, holds) == (0.0, False)
 
 
 def test_undecidable_digits_raise(monkeypatch):
-    monkeypatch.setattr(balls, "MOST_BITS", 200)
+    monkeypatch.setattr(enclosures, "MOST_BITS", 200)
     with pytest.raises(ArithmeticError, match="200 bits do not give 50 digits"):
         exact.enclose_effective_rank("1e-40", digits=50)
 
@@ -142,7 +142,7 @@ def test_flint_precision_is_restored(monkeypatch):
     def fail(*_):
         raise RuntimeError("on purpose")
 
-    monkeypatch.setattr(balls, "_rho", fail)
+    monkeypatch.setattr(enclosures, "_rho", fail)
     with pytest.raises(RuntimeError, match="on purpose"):
         exact.enclose_effective_rank(3, digits=100)
     assert flint.ctx.prec == before
