@@ -25,8 +25,6 @@ from rmt_rank.paper.claims import CLAIMS
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_extensions"))
 
-from inventories import reachable  # noqa: E402
-
 TORCH = importlib.util.find_spec("torch") is not None
 
 project = "rmt_rank"
@@ -46,6 +44,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "inventories",
 ]
 exclude_patterns = ["_build", "examples", "joss", "**/README.rst", "**/GALLERY_HEADER.rst"]
 templates_path = ["_templates"]
@@ -55,14 +54,12 @@ default_role = "py:obj"
 smartquotes = False  # psi' and W' are no quotations
 python_use_unqualified_type_names = True
 
-intersphinx_mapping = reachable(
-    {
-        "numpy": "https://numpy.org/doc/stable/",
-        "scipy": "https://docs.scipy.org/doc/scipy/",
-        "torch": "https://docs.pytorch.org/docs/stable/",
-    },
-    folder=HERE / "_build" / "inventories",
-)
+# `inventories` leaves out those that cannot be reached
+intersphinx_mapping = {
+    "numpy": ("https://numpy.org/doc/stable/", None),
+    "scipy": ("https://docs.scipy.org/doc/scipy/", None),
+    "torch": ("https://docs.pytorch.org/docs/stable/", None),
+}
 
 autodoc_typehints = "none"  # numpydoc's Parameters say it in words
 autodoc_member_order = "bysource"

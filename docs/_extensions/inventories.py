@@ -1,19 +1,23 @@
-"""Inventories of other projects' documentation for intersphinx, where they can be fetched."""
+"""A Sphinx extension: intersphinx without the projects whose inventory cannot be fetched."""
 
 import urllib.request
 from pathlib import Path
 
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
 SECONDS = 5.0
 
 
-def reachable(projects: dict[str, str], folder: Path) -> dict[str, tuple[str, str]]:
-    """Return the intersphinx mapping of the projects whose inventory is here or can be fetched.
+def leave_out(app: Sphinx, config: Config) -> None:
+    """Keep the projects whose inventory is here or can be fetched.
 
-    An inventory is fetched once and kept in `folder`.  Projects that cannot be reached are left
-    out, because intersphinx would warn of them, and warnings are errors in this build.
+    An inventory is fetched once and kept beside the pages.  Of the others intersphinx would warn,
+    and warnings are errors in this build.
     """
+    folder = Path(app.outdir).parent / "inventories"
     mapping = {}
-    for name, address in projects.items():
+    for name, (address, _) in config.intersphinx_mapping.items():
         file = folder / f"{name}.inv"
         if not file.exists():
             try:
@@ -26,4 +30,10 @@ def reachable(projects: dict[str, str], folder: Path) -> dict[str, tuple[str, st
             folder.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
         mapping[name] = (address, str(file))
-    return mapping
+    config.intersphinx_mapping = mapping
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Run before intersphinx reads the mapping, at 800."""
+    app.connect("config-inited", leave_out, priority=400)
+    return {"parallel_read_safe": True}

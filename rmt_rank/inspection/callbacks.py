@@ -138,14 +138,13 @@ class RankCallback:
             If Lightning is not installed.
         """
         ranks = self
-        base: Any = _base("lightning.pytorch", "pytorch_lightning", name="Callback")
+        base = _base("lightning.pytorch", "pytorch_lightning", name="Callback")
 
-        class LightningRanks(base):  # type: ignore[misc]  # known at run time only
-            def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-                if trainer.is_global_zero and (found := ranks(pl_module, trainer.current_epoch)):
-                    pl_module.log_dict(found, rank_zero_only=True)
+        def on_train_epoch_end(_self: Any, trainer: Any, pl_module: Any) -> None:
+            if trainer.is_global_zero and (found := ranks(pl_module, trainer.current_epoch)):
+                pl_module.log_dict(found, rank_zero_only=True)
 
-        return LightningRanks()
+        return type("LightningRanks", (base,), {"on_train_epoch_end": on_train_epoch_end})()
 
     def transformers(self) -> Any:
         """Return a callback for the Trainer of Hugging Face's transformers.
@@ -162,26 +161,25 @@ class RankCallback:
             If transformers is not installed.
         """
         ranks, calls = self, iter(range(2**62))
-        base: Any = _base("transformers", name="TrainerCallback")
+        base = _base("transformers", name="TrainerCallback")
 
-        class TransformersRanks(base):  # type: ignore[misc]  # known at run time only
-            def on_log(
-                self,
-                args: Any,
-                state: Any,
-                control: Any,
-                model: Any = None,
-                logs: Any = None,
-                **others: Any,
-            ) -> None:
-                if not state.is_world_process_zero or logs is None:
-                    return
-                if found := ranks(model, next(calls)):
-                    logs.update(found)
-                    if state.log_history:
-                        state.log_history[-1].update(found)
+        def on_log(
+            _self: Any,
+            args: Any,
+            state: Any,
+            control: Any,
+            model: Any = None,
+            logs: Any = None,
+            **others: Any,
+        ) -> None:
+            if not state.is_world_process_zero or logs is None:
+                return
+            if found := ranks(model, next(calls)):
+                logs.update(found)
+                if state.log_history:
+                    state.log_history[-1].update(found)
 
-        return TransformersRanks()
+        return type("TransformersRanks", (base,), {"on_log": on_log})()
 
     def keras(self) -> Any:
         """Return a callback for ``fit`` of Keras.
@@ -198,15 +196,14 @@ class RankCallback:
             If Keras is not installed.
         """
         ranks = self
-        base: Any = _base("keras.callbacks", name="Callback")
+        base = _base("keras.callbacks", name="Callback")
 
-        class KerasRanks(base):  # type: ignore[misc]  # known at run time only
-            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-                found = ranks(self.model, epoch)
-                if logs is not None:
-                    logs.update(found)
+        def on_epoch_end(self: Any, epoch: int, logs: Any = None) -> None:
+            found = ranks(self.model, epoch)
+            if logs is not None:
+                logs.update(found)
 
-        return KerasRanks()
+        return type("KerasRanks", (base,), {"on_epoch_end": on_epoch_end})()
 
 
 def _base(*modules: str, name: str) -> Any:

@@ -68,6 +68,7 @@ def build(
     ImportError
         If PyTorch is not installed.
     """
+    # first, because its error says what to install where PyTorch is missing
     from rmt_rank.torch import OverparamConv2d, collapse, overparameterize  # noqa: I001
     import torch
     from torch import nn
