@@ -88,7 +88,8 @@ def wrong(browser, server):
     ]
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_fit_and_report_nothing(browser, server, width, scheme):
     bad = {}
     for page in pages():
