@@ -69,7 +69,7 @@ def read(path: Path) -> Iterator[Tensor | Skipped]:
 def _opened(h5py: Any, place: Any) -> Any:
     try:
         return h5py.File(place, "r")
-    except Exception as error:  # of a damaged file h5py raises errors of many kinds
+    except Exception as error:  # h5py raises errors of many kinds for a damaged file
         raise ValueError(f"it is not an HDF5 file, or is damaged: {reason(error)}") from error
 
 
