@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from rmt_rank._lib.validation import real, real_array
 
@@ -30,7 +30,7 @@ def fit_arguments(
         elif name in ("floc", "loc"):
             kwds[name] = real(name, value)
     args = tuple(real(shape, value, above=0) for value in args)
-    if isinstance(data, stats.CensoredData):
+    if isinstance(data, scipy.stats.CensoredData):
         return data, args
     values = real_array("data", data).ravel()
     if str(kwds.get("method", "mle")).lower() == "mle" and "floc" in kwds:

@@ -55,7 +55,7 @@ from rmt_rank._lib.validation import (
 from rmt_rank.inspection.nulls import Null, null_of
 from rmt_rank.inspection.tails import PowerLawTail, power_law_tail
 from rmt_rank.metrics import spectrum
-from rmt_rank.theory.gaussian.tracy_widom import tracy_widom
+from rmt_rank.theory import gaussian
 from rmt_rank.theory.rectangular.law import rectangular_law
 
 __all__ = ["Location", "locate"]
@@ -230,7 +230,7 @@ def _median(shape: tuple[int, int]) -> float:
 
 @functools.lru_cache(maxsize=256)
 def _quantile(level: float, field: str) -> float:
-    return float(tracy_widom.isf(level, 2 if field == "complex" else 1))
+    return float(gaussian.tracy_widom.tracy_widom.isf(level, 2 if field == "complex" else 1))
 
 
 def _largest(p: int, n: int, field: str) -> tuple[float, float]:

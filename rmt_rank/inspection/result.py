@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from rmt_rank._lib.text import shown
 from rmt_rank._lib.validation import integer, real
@@ -326,6 +326,8 @@ def _discovery_rates(matrices: Sequence[MatrixReport]) -> dict[tuple[int, int], 
             if math.isfinite(comparison.p):
                 places.setdefault(comparison.null, []).append(((i, j), comparison.p))
     for entries in places.values():
-        q = stats.false_discovery_control([real("p", p, at_least=0, at_most=1) for _, p in entries])
+        q = scipy.stats.false_discovery_control(
+            [real("p", p, at_least=0, at_most=1) for _, p in entries]
+        )
         found.update({at: float(value) for (at, _), value in zip(entries, q, strict=True)})
     return found

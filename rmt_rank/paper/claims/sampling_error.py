@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scipy import stats
+import scipy
 
 __all__ = ["FALSE_ALARM", "errors_allowed"]
 
@@ -12,4 +12,4 @@ FALSE_ALARM = 1e-6
 
 def errors_allowed(samples: int, comparisons: int = 1) -> float:
     """Standard errors that a mean of `samples` exceeds by chance, rarely in all comparisons."""
-    return float(stats.t.isf(FALSE_ALARM / (2 * comparisons), samples - 1))
+    return float(scipy.stats.t.isf(FALSE_ALARM / (2 * comparisons), samples - 1))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from rmt_rank.paper.experiments.findings import Finding, Verdict, decided, in_all
 
@@ -82,8 +82,10 @@ def trend(values: npt.ArrayLike) -> Trend:
     change = float(np.median(array[:, -1] - array[:, 0])) if array.size else math.nan
     if blocks == 0 or levels < 3:
         return Trend(blocks, levels, math.nan, math.nan, change)
-    up = stats.page_trend_test(array, method="asymptotic" if blocks > 30 else "auto")
-    down = stats.page_trend_test(array[:, ::-1], method="asymptotic" if blocks > 30 else "auto")
+    up = scipy.stats.page_trend_test(array, method="asymptotic" if blocks > 30 else "auto")
+    down = scipy.stats.page_trend_test(
+        array[:, ::-1], method="asymptotic" if blocks > 30 else "auto"
+    )
     return Trend(blocks, levels, float(down.pvalue), float(up.pvalue), change)
 
 
@@ -232,8 +234,8 @@ def judge_shift(
     if not d.any():
         return Finding(sentence, reference, Verdict.UNDECIDED, f"{d.size} pairs, no difference")
     method = "exact" if d.size <= _EXACT else "asymptotic"
-    down = float(stats.wilcoxon(d, alternative="less", method=method).pvalue)
-    up = float(stats.wilcoxon(d, alternative="greater", method=method).pvalue)
+    down = float(scipy.stats.wilcoxon(d, alternative="less", method=method).pvalue)
+    up = float(scipy.stats.wilcoxon(d, alternative="greater", method=method).pvalue)
     verdict = decided(down < SIGNIFICANCE / comparisons, up < SIGNIFICANCE / comparisons)
     low, middle, high = np.quantile(d, (0.25, 0.5, 0.75))
     text = (
@@ -259,7 +261,7 @@ def judge_drops(
     mean, error = np.asarray(means, dtype=np.float64), np.asarray(errors, dtype=np.float64)
     drop = mean[..., :-1] - mean[..., 1:]
     z = drop / np.hypot(error[..., :-1], error[..., 1:])
-    enough = float(stats.norm.isf(SIGNIFICANCE / z.size))
+    enough = float(scipy.stats.norm.isf(SIGNIFICANCE / z.size))
     verdict = decided(z.min() > enough, z.min() < -enough)
     text = (
         f"{z.size} steps: the smallest drop is {drop.min():.4f} nat, the least significant one "
@@ -274,7 +276,7 @@ def correlation(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     known = np.isfinite(x) & np.isfinite(y)
     if not known.any() or min(np.ptp(x[known]), np.ptp(y[known])) == 0:
         return 0.0
-    return float(stats.spearmanr(x[known], y[known]).statistic)
+    return float(scipy.stats.spearmanr(x[known], y[known]).statistic)
 
 
 def judge_correlation(
@@ -301,7 +303,8 @@ def judge_correlation(
         above, under = (0.0, 1.0) if z[0] > 0 else (1.0, 0.0)
     else:
         above, under = (
-            float(stats.ttest_1samp(z, 0, alternative=way).pvalue) for way in ("greater", "less")
+            float(scipy.stats.ttest_1samp(z, 0, alternative=way).pvalue)
+            for way in ("greater", "less")
         )
     verdict = decided(above < SIGNIFICANCE / comparisons, under < SIGNIFICANCE / comparisons)
     text = (

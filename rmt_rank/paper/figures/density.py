@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import savgol_filter
-from scipy.stats import gaussian_kde
+import scipy
 
 from rmt_rank._lib.validation import integer, real_array
 
@@ -99,7 +98,7 @@ def smoothed_density(
         )
     cdf = np.searchsorted(np.sort(x), edges, side="right") / x.size
     difference = np.diff(cdf) / spacing
-    smooth = np.maximum(savgol_filter(difference, window, order, mode="constant"), 0)
+    smooth = np.maximum(scipy.signal.savgol_filter(difference, window, order, mode="constant"), 0)
     density: Array = smooth / np.trapezoid(smooth, points)
     return density
 
@@ -118,7 +117,7 @@ def kernel_density(samples: npt.ArrayLike, grid: npt.ArrayLike) -> Array:
     -------
     ndarray, shape (k,)
     """
-    density: Array = gaussian_kde(_samples(samples))(real_array("grid", grid))
+    density: Array = scipy.stats.gaussian_kde(_samples(samples))(real_array("grid", grid))
     return density
 
 

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from scipy import optimize
+import scipy
 
 from rmt_rank._lib.random import RNG, streams
 from rmt_rank._lib.validation import LARGEST_INTEGER, integers, real, shown
@@ -170,7 +170,7 @@ def depth_for(
     ends = -20, math.log(LARGEST_DEPTH)
     limit: float = 0 if gap(ends[0]) <= 0 else LARGEST_DEPTH
     if gap(ends[0]) > 0 > gap(ends[1]):
-        limit = math.exp(optimize.brentq(gap, *ends))
+        limit = math.exp(scipy.optimize.brentq(gap, *ends))
     # the answer is above `low`; steps away from the limit's depth double, then halve
     probe, low, high, step = max(1, math.ceil(limit / per_layer)), 0, LARGEST_DEPTH + 1, 1
     while high - low > 1:

@@ -23,7 +23,7 @@ from rmt_rank.simulation.products.chain import (
     several,
     threads,
 )
-from rmt_rank.theory.gaussian.fuss_catalan import singular_value_law
+from rmt_rank.theory import gaussian
 from rmt_rank.theory.rectangular.law import RectangularLaw
 
 __all__ = ["ChainStatistics", "simulate_chain"]
@@ -152,7 +152,9 @@ def simulate_chain(
     points = POINTS_PER_LEVEL * chain.width
     levels = np.arange(1, points) / points
     quantiles = [
-        np.asarray((singular_value_law(L) if square else RectangularLaw(chain.widths)).ppf(levels))
+        np.asarray(
+            (gaussian.singular_value_law(L) if square else RectangularLaw(chain.widths)).ppf(levels)
+        )
         for L in wanted
     ]
     rank, decrease, moments = _Mean(), _Mean(), _Mean()

@@ -25,7 +25,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import integrate, special
+import scipy
+from scipy import special
 
 from rmt_rank._lib.random import FIELDS
 from rmt_rank._lib.validation import LARGEST_INTEGER, choice, integer, real, require_memory
@@ -158,7 +159,7 @@ def real_moment_correction(z: float, L: float) -> tuple[float, float]:
         return float(np.exp(z * log_y) * log_y**power / (1 - t))
 
     A, dA = (
-        integrate.quad(integrand, 0, b, args=(power,), epsabs=0, epsrel=1e-11)[0]
+        scipy.integrate.quad(integrand, 0, b, args=(power,), epsabs=0, epsrel=1e-11)[0]
         for power in (0, 1)
     )
     M, dlog_M = _limit(z, L)

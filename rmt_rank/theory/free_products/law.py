@@ -19,7 +19,7 @@ from rmt_rank.theory.free_products.curve import FreeProductCurve, curve_of
 from rmt_rank.theory.free_products.factors import Factor, GaussianFactor, ResidualFactor
 from rmt_rank.theory.free_products.panels import PanelLaw, panel_law
 from rmt_rank.theory.free_products.rank import effective_rank_of_free_product
-from rmt_rank.theory.numerics.fit import Family
+from rmt_rank.theory.numerics.family import Family
 from rmt_rank.theory.numerics.interval_law import IntervalLaw
 
 __all__ = ["FreeProductLaw", "free_product_law"]

@@ -20,7 +20,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy import optimize, special
+import scipy
+from scipy import special
 
 from rmt_rank._lib.validation import LARGEST_INTEGER, integer, real
 from rmt_rank.theory.free_products.values import Array, Value, log1p, log_ratio
@@ -217,7 +218,7 @@ class ResidualFactor:
 
         if not gap(_FIRST_LOG) < 0 < gap(last):
             return math.nan
-        root: float = optimize.brentq(gap, _FIRST_LOG, last, xtol=1e-15, rtol=1e-15)
+        root: float = scipy.optimize.brentq(gap, _FIRST_LOG, last, xtol=1e-15, rtol=1e-15)
         c = math.exp(root)
         return c if self._keeps_c else u - c
 

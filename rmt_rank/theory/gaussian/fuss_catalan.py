@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import integrate, special, stats
+import scipy
+from scipy import special
 
 from rmt_rank._lib.fit_arguments import fit_arguments
 from rmt_rank._lib.validation import function, real, require_memory, shown
@@ -32,7 +33,7 @@ __all__ = ["fuss_catalan", "singular_value_law"]
 LEAST_DEPTH, LARGEST_DEPTH = 1e-100, 1e100
 
 
-class _FrozenLaw(type(stats.norm())):  # type: ignore[misc]  # SciPy gives its class no public name
+class _FrozenLaw(type(scipy.stats.norm())):  # type: ignore[misc]  # SciPy gives its class no public name
     """A law at given depth, loc and scale."""
 
     def __repr__(self) -> str:
@@ -67,7 +68,7 @@ class _FrozenLaw(type(stats.norm())):  # type: ignore[misc]  # SciPy gives its c
         return self.dist.effective_rank(depth, power=power, order=order)
 
 
-class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no types
+class _SpectralLaw(scipy.stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no types
     """The law of s**exponent.
 
     The underscored methods are SciPy's extension points.  They receive valid depths and x inside
@@ -195,7 +196,7 @@ class _SpectralLaw(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no
             weight = spectral_angle.density_factor(angle, c) * spectral_angle.slope(p, c)
             return (x if func is None else func(x)) * (weight * (c.L + 1) / np.pi)
 
-        value = integrate.quad(integrand, theta(ub, 0.0), theta(lb, np.pi), **kwds)[0]
+        value = scipy.integrate.quad(integrand, theta(ub, 0.0), theta(lb, np.pi), **kwds)[0]
         if conditional:
             low, high = self.support(depth, loc, scale)
             low, high = low if lb is None else lb, high if ub is None else ub

@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
+import scipy
 
 from rmt_rank._lib.validation import broadcast, real, real_array
+from rmt_rank.theory import gaussian
 from rmt_rank.theory.gaussian import angle as spectral_angle
 from rmt_rank.theory.gaussian.angle import Angle, Constants
 from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
-from rmt_rank.theory.gaussian.fuss_catalan import singular_value_law
 from rmt_rank.theory.gaussian.moments import LARGEST_POWER, fuss_catalan_moment, log_moment
 
 __all__ = [
@@ -248,7 +248,7 @@ def limit_threshold_rank(depth: npt.ArrayLike, threshold: npt.ArrayLike) -> Resu
     L = _depths(depth)
     t = real_array("threshold", threshold, at_least=0)
     L, t = broadcast(depth=L, threshold=t)
-    share: Result = singular_value_law.sf(t * fuss_catalan_moment(0.5, L), L)
+    share: Result = gaussian.singular_value_law.sf(t * fuss_catalan_moment(0.5, L), L)
     return share
 
 
@@ -307,7 +307,7 @@ def _energy_share(L: float, delta: float, z: float) -> float:
 
     if missing(_FIRST) >= 0:  # all but 1e-60 of the values are needed
         return 1.0
-    angle = _angle(optimize.brentq(missing, _FIRST, _LAST, xtol=1e-14, rtol=1e-14))
+    angle = _angle(scipy.optimize.brentq(missing, _FIRST, _LAST, xtol=1e-14, rtol=1e-14))
     return min(1.0, float(spectral_angle.sf(spectral_angle.point(angle, c), c)))
 
 

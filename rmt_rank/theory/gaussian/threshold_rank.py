@@ -18,8 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from numpy.polynomial import polynomial
-from scipy import optimize, special
+from scipy import special
 
 from rmt_rank._lib.validation import real, real_array
 from rmt_rank.theory.gaussian.angle import Angle, constants, value
@@ -144,7 +145,7 @@ def threshold_rank_peak(threshold: float) -> ThresholdPeak:
     low, high = (float(turning_threshold(depth)) for depth in _PEAK_RANGE)
     if not low < t < high:
         raise ValueError(f"threshold must have its peak at a depth in {_PEAK_RANGE}, got {t!r}")
-    log_depth = optimize.brentq(
+    log_depth = scipy.optimize.brentq(
         lambda x: float(turning_threshold(math.exp(x))) - t, *np.log(_PEAK_RANGE), xtol=1e-13
     )
     depth = math.exp(log_depth)

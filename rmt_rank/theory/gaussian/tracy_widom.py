@@ -33,7 +33,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import interpolate, special, stats
+import scipy
+from scipy import special
 
 __all__ = ["tracy_widom"]
 
@@ -132,13 +133,13 @@ def _pdf(x: Array, beta: int) -> Array:
 
 
 @functools.cache
-def _quantiles(beta: int) -> interpolate.CubicHermiteSpline:
+def _quantiles(beta: int) -> scipy.interpolate.CubicHermiteSpline:
     """s as a function of the standard normal quantile, to about 1e-8."""
     s = np.arange(-10, 12, 0.125)
     log_cdf, slope = _logs(s, beta)
     z = np.where(s < -1, special.ndtri_exp(log_cdf), -special.ndtri(-np.expm1(log_cdf)))
     normal = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
-    return interpolate.CubicHermiteSpline(z, s, normal / (slope * np.exp(log_cdf)))
+    return scipy.interpolate.CubicHermiteSpline(z, s, normal / (slope * np.exp(log_cdf)))
 
 
 def _quantile(below: Array, above: Array, beta: int) -> Array:
@@ -183,7 +184,7 @@ def _each(function: Callable[..., Array], beta: Any, *values: Any) -> Array:
     return result
 
 
-class _TracyWidom(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no types
+class _TracyWidom(scipy.stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no types
     r"""The Tracy-Widom law of the largest eigenvalue of a large random matrix.
 
     For a p x n matrix of independent entries of mean 0 and variance 1, the largest squared singular

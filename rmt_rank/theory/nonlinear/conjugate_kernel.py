@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from rmt_rank._lib import activations as _activations
 from rmt_rank._lib.activations import ACTIVATIONS, Activation, Function
@@ -237,7 +237,7 @@ def conjugate_kernel_plateau(
             f"weight_variance must give the variance of pre-activations of {found.name!r} a "
             f"positive fixed point, got {weight_variance:g}"
         )
-    v = math.exp(optimize.brentq(growth, high - 0.5, high, xtol=1e-14))
+    v = math.exp(scipy.optimize.brentq(growth, high - 0.5, high, xtol=1e-14))
     gain = float(_alone(found, v).beta[0])
     gap = 1 - gain**2
     return KernelPlateau(v, gain, gap / (1 + gap / gamma), 1 / gap)

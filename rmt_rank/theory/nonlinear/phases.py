@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
+import scipy
 
 from rmt_rank._lib.activations import Activation
 from rmt_rank._lib.activations import activation as activation_of
@@ -198,7 +198,9 @@ def _fixed_correlation(at: _Layer) -> float:
     """The fixed point below 1, where the slope at 1 exceeds 1."""
     if 1 - _next_gap(1.0, *at) < 1e-13:
         return 0.0
-    gap = optimize.brentq(lambda d: _next_gap(d, *at) / d - 1, 1e-9, 1.0, xtol=1e-15, rtol=1e-14)
+    gap = scipy.optimize.brentq(
+        lambda d: _next_gap(d, *at) / d - 1, 1e-9, 1.0, xtol=1e-15, rtol=1e-14
+    )
     return float(1 - gap)
 
 
@@ -228,7 +230,7 @@ def _limit_of_variance(dual: Dual, name: str, start: float, sw2: float, sb2: flo
                 f"does not between {v:.6g} and {following:.6g}"
             )
         if here * there <= 0:
-            return float(optimize.brentq(growth_at, *sorted((v, following)), rtol=1e-14))
+            return float(scipy.optimize.brentq(growth_at, *sorted((v, following)), rtol=1e-14))
         v, here = following, there
     return math.inf if here > 0 else 0.0
 
@@ -284,7 +286,7 @@ def critical_weight_variance(activation: Given, bias_variance: float = 0.0) -> f
     while log_v < math.log(_EXPLODING):
         there = excess(log_v + 0.25)
         if here * there <= 0:
-            root = optimize.brentq(excess, log_v, log_v + 0.25, xtol=1e-14, rtol=1e-14)
+            root = scipy.optimize.brentq(excess, log_v, log_v + 0.25, xtol=1e-14, rtol=1e-14)
             return 1 / float(dual.slope_moment(np.asarray(math.exp(root))))
         log_v, here = log_v + 0.25, there
     raise ValueError(

@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
-__all__ = ["Family", "fit_family"]
+from rmt_rank.theory.numerics.family import Family
+
+__all__ = ["fit_family"]
 
 Array = npt.NDArray[np.float64]
 
 # Number of steps to wider laws before the search starts.
 _WIDENED = 40
-
-
-class _Law(Protocol):
-    def support(self) -> tuple[float, float]: ...
-    def logpdf(self, x: Any) -> Any: ...
-    def cdf(self, x: Any) -> Any: ...
-    def sf(self, x: Any) -> Any: ...
-    def moment(self, order: float) -> float: ...
-
-
-class Family(NamedTuple):
-    """Laws of singular values with one shape.
-
-    Attributes
-    ----------
-    shape : str
-        Name of the shape.
-    law : callable
-        The law of a shape; ValueError or ArithmeticError where there is none.
-    limits : tuple of float
-        Smallest and largest shape.
-    start : callable
-        An estimate of the shape from data.
-    wider : callable
-        A shape whose law has a wider support.
-    """
-
-    shape: str
-    law: Callable[[float], _Law]
-    limits: tuple[float, float]
-    start: Callable[[Array], float]
-    wider: Callable[[float], float]
 
 
 def fit_family(
@@ -66,20 +35,20 @@ def fit_family(
 
 def _values(data: Any) -> Array:
     """Data, and the ends of those that are censored."""
-    if isinstance(data, stats.CensoredData):
+    if isinstance(data, scipy.stats.CensoredData):
         data = data._uncensor()
     return np.asarray(data, dtype=np.float64)
 
 
-class _Distribution(stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no types
+class _Distribution(scipy.stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no types
     """A family as SciPy has it; the latest law is kept."""
 
     def __init__(self, family: Family) -> None:
         super().__init__(name="family", shapes=family.shape)
         self._family = family
-        self._latest: tuple[float, _Law | None] | None = None
+        self._latest: tuple[float, Any] | None = None
 
-    def _law(self, shape: Any) -> _Law | None:
+    def _law(self, shape: Any) -> Any:
         """The law of a shape, None if there is none."""
         if np.size(shape) == 0:
             return None

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import integrate
+import scipy
 
 from rmt_rank._lib.fit_arguments import fit_arguments
 from rmt_rank._lib.random import RNG, streams
@@ -28,7 +28,7 @@ from rmt_rank._lib.validation import (
     require_memory,
     shown,
 )
-from rmt_rank.theory.numerics.fit import Family, fit_family
+from rmt_rank.theory.numerics.family import Family
 from rmt_rank.theory.numerics.interval_rule import END, IntervalRule
 
 __all__ = ["IntervalLaw"]
@@ -264,7 +264,7 @@ class IntervalLaw(IntervalRule):
                 return 0.0
             return call(self._scale * math.exp(log_ratio[0] / 2)) * float(weights[0])
 
-        value = float(integrate.quad(integrand, low, high, **kwds)[0])
+        value = float(scipy.integrate.quad(integrand, low, high, **kwds)[0])
         if boolean("conditional", conditional):
             first, last = self.support()
             lb, ub = first if lb is None else lb, last if ub is None else ub
@@ -334,6 +334,8 @@ class IntervalLaw(IntervalRule):
         >>> print(round(time, 2), loc, round(scale, 2))
         0.48 0.0 3.06
         """
+        from rmt_rank.theory.numerics.fit import fit_family  # SciPy's distributions load slowly
+
         family = self._family()
         kwds = {"floc": floc} | kwds
         data, args = fit_arguments(family.shape, data, args, kwds)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
+import scipy
 
 __all__ = ["increasing_root", "root"]
 
@@ -23,7 +23,7 @@ _LOST = 0.01
 
 def root(function: Callable[[float], float], low: float, high: float) -> float:
     """Root of a function in a bracket of positive numbers, to rounding."""
-    found: float = optimize.brentq(function, low, high, xtol=1e-15 * low, rtol=1e-15)
+    found: float = scipy.optimize.brentq(function, low, high, xtol=1e-15 * low, rtol=1e-15)
     return found
 
 

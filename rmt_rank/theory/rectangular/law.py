@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from rmt_rank._lib.validation import real, real_array, shown
 from rmt_rank.theory.gaussian.moments import LARGEST_POWER
-from rmt_rank.theory.numerics.fit import Family
+from rmt_rank.theory.numerics.family import Family
 from rmt_rank.theory.numerics.interval_law import IntervalLaw
 from rmt_rank.theory.numerics.renyi_deficit import renyi_deficit
 from rmt_rank.theory.rectangular.curve import Curve, checked_widths, curve_of

@@ -22,11 +22,12 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from numpy.polynomial import polynomial
-from scipy import interpolate, special
+from scipy import special
 
 from rmt_rank._lib.validation import real
-from rmt_rank.theory.numerics.fit import Family
+from rmt_rank.theory.numerics.family import Family
 from rmt_rank.theory.numerics.interval_law import IntervalLaw
 from rmt_rank.theory.numerics.monotone_root import root
 from rmt_rank.theory.residual_limit.rank import (
@@ -208,7 +209,7 @@ class Curve:
         name = function.__name__
         if name not in self._tables:
             value, slope = function(TABLE)
-            self._tables[name] = interpolate.CubicHermiteSpline(value, TABLE, 1 / slope)
+            self._tables[name] = scipy.interpolate.CubicHermiteSpline(value, TABLE, 1 / slope)
         spline = self._tables[name]
         low, high = spline.x[0], spline.x[-1]
         inside = np.clip(target, low, high)
@@ -217,7 +218,7 @@ class Curve:
         return p
 
     @cached_property
-    def _tables(self) -> dict[str, interpolate.CubicHermiteSpline]:
+    def _tables(self) -> dict[str, scipy.interpolate.CubicHermiteSpline]:
         return {}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from rmt_rank._lib.array import namespace_of, to_numpy
 from rmt_rank.networks.objective import Objective
@@ -54,7 +54,7 @@ def _descend(objective: Objective, ledger: Ledger, here: Any, begin: Any) -> Non
         if ledger.observe(taken, here, [as_batch(last)], objective(as_batch(last))[0])[0]:
             # no tolerance of its own: the ledger stops it
             options = {"maxiter": ledger.steps, "maxfun": 50 * ledger.steps, "ftol": 0, "gtol": 0}
-            optimize.minimize(
+            scipy.optimize.minimize(
                 function, begin, method="L-BFGS-B", jac=True, callback=after, options=options
             )
             if ledger.status[here[0]] == Status.RUNNING:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise, product
 
 import numpy as np
-from scipy import integrate, stats
+import scipy
 
 from rmt_rank.exact.gaussian import coupling as exact_coupling
 from rmt_rank.paper.claims.claim import Claim, Context, Evidence, at_most, proof
@@ -61,7 +61,7 @@ def rank_from_jumps(ratio: DepthRatio, power: float = 1) -> float:
     middle = math.log(ratio.depth), math.log(ratio.deeper)
     ends = sorted({start, *(m for m in middle if start < m < stop), stop})
     parts = (
-        integrate.quad(integrand, low, high, epsabs=0, epsrel=1e-11, limit=200)[0]
+        scipy.integrate.quad(integrand, low, high, epsabs=0, epsrel=1e-11, limit=200)[0]
         for low, high in pairwise(ends)
     )
     return -float(sum(parts))
@@ -152,17 +152,19 @@ def _samples(context: Context, number: int, ratio: DepthRatio) -> Iterator[Evide
     where = f"depths {ratio.depth:g} and {ratio.deeper:g}"
     Y = ratio.rvs(_SAMPLES, rng)
     s = fuss_catalan.rvs(ratio.depth, size=_SAMPLES, random_state=rng)
-    distance = stats.kstest(s * Y, fuss_catalan(ratio.deeper).cdf).statistic
+    distance = scipy.stats.kstest(s * Y, fuss_catalan(ratio.deeper).cdf).statistic
     yield at_most(
         f"{where}: s Y has the law of the greater depth",
         math.sqrt(_SAMPLES) * distance,
-        float(stats.kstwobign.isf(FALSE_ALARM)),
+        float(scipy.stats.kstwobign.isf(FALSE_ALARM)),
         f"Kolmogorov-Smirnov, {_SAMPLES} samples, in units of 1/sqrt(samples); false alarms: "
         f"{FALSE_ALARM:g}",
     )
     # the binomial law beyond both bounds
     atoms, n = int(np.sum(ratio.largest == Y)), _SAMPLES
-    tail = 2 * min(stats.binom.cdf(atoms, n, ratio.atom), stats.binom.sf(atoms - 1, n, ratio.atom))
+    tail = 2 * min(
+        scipy.stats.binom.cdf(atoms, n, ratio.atom), scipy.stats.binom.sf(atoms - 1, n, ratio.atom)
+    )
     yield at_most(
         f"{where}: share of samples without a jump",
         -math.log10(tail) if tail > 0 else math.inf,

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
+import scipy
+from scipy import special
 
 from rmt_rank.exact._precision import mp, working
 from rmt_rank.metrics import matrix
@@ -145,7 +146,7 @@ def _two_normals(context: Context) -> Iterator[Evidence]:
 
     yield at_most(
         "and products of normal numbers follow it",
-        float(stats.kstest(product, below_zero_to).statistic),
+        float(scipy.stats.kstest(product, below_zero_to).statistic),
         # P(sqrt(n) D > x) -> 2 exp(-2 x^2): 1e-6
         math.sqrt(math.log(2e6) / 2 / samples),
         f"Kolmogorov distance of {samples} products; false alarm 1e-6",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import integrate
+import scipy
 
 from rmt_rank.exact._precision import mp, working
 from rmt_rank.exact.trained import least_squares as exact_least_squares
@@ -248,7 +248,9 @@ def _flow(depth: int, time: float) -> Array:
         return moved.ravel()
 
     begin = np.broadcast_to(_START ** (1 / depth) * np.eye(3), shape).ravel()
-    end = integrate.solve_ivp(velocity, (0, time), begin, method="DOP853", rtol=1e-11, atol=1e-13)
+    end = scipy.integrate.solve_ivp(
+        velocity, (0, time), begin, method="DOP853", rtol=1e-11, atol=1e-13
+    )
     weight = effective_weight(list(end.y[:, -1].reshape(shape)))
     return np.asarray(np.linalg.svd(weight, compute_uv=False))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from rmt_rank._lib.array import to_numpy
 from rmt_rank.metrics.spectrum import effective_rank
@@ -24,8 +24,8 @@ from rmt_rank.paper.experiments.experiment import (
 from rmt_rank.paper.experiments.findings import Finding, decided
 from rmt_rank.paper.experiments.judges import judge_over
 from rmt_rank.simulation.products.sampling import sample_singular_values
+from rmt_rank.theory import gaussian
 from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
-from rmt_rank.theory.gaussian.fuss_catalan import singular_value_law
 
 __all__ = ["EXPERIMENT", "run", "verdict"]
 
@@ -56,9 +56,9 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
     draws = settings["draws"][str(width)]
     drawn = sample_singular_values(width, depth, draws, rng=seed, xp=namespace_in(settings))
     sigma = to_numpy(drawn)
-    edge = float(singular_value_law.support(depth)[1])
+    edge = float(gaussian.singular_value_law.support(depth)[1])
     edges = np.linspace(0, _BEYOND * edge, _BINS + 1)
-    first = math.log(float(singular_value_law.ppf(_SMALLEST, depth)))
+    first = math.log(float(gaussian.singular_value_law.ppf(_SMALLEST, depth)))
     log_edges = np.linspace(first, math.log(_BEYOND * edge), _BINS + 1)
     # widths differ in the number of draws
     ranks = np.full(max(settings["draws"].values()), np.nan)
@@ -93,14 +93,14 @@ def _distances(sigma: Array, depth: int) -> dict[str, float]:
         matrices.
     """
     draws, width = sigma.shape
-    pooled = np.sort(singular_value_law.cdf(sigma, depth).ravel())
+    pooled = np.sort(gaussian.singular_value_law.cdf(sigma, depth).ravel())
     steps = np.arange(pooled.size + 1) / pooled.size
     points = _POINTS_PER_LEVEL * width
     levels = np.arange(1, points) / points
-    quantiles = singular_value_law.ppf(levels, depth)
+    quantiles = gaussian.singular_value_law.ppf(levels, depth)
     below = np.stack([np.searchsorted(row, quantiles) for row in np.sort(sigma)]) / width
     error = below.std(axis=0, ddof=1) / math.sqrt(draws)
-    allowed = float(stats.t.isf(_FALSE_ALARM / (2 * points), draws - 1))
+    allowed = float(scipy.stats.t.isf(_FALSE_ALARM / (2 * points), draws - 1))
     return {
         "distance": float(max(np.max(steps[1:] - pooled), np.max(pooled - steps[:-1]))),
         "bound": 0.5 / width + allowed * float(np.max(error)),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from rmt_rank.metrics import matrix
 from rmt_rank.metrics.gram import gram_effective_rank
@@ -102,7 +102,7 @@ def line(part: Any) -> Line:
         With `weight_rank` and `gram_rank`.
     """
     x, y = (np.ravel(part[name].values) for name in ("weight_rank", "gram_rank"))
-    found = stats.linregress(x, y)
+    found = scipy.stats.linregress(x, y)
     left = y - found.slope * x - found.intercept
     parabola = np.polynomial.Polynomial.fit(x, y, 2)
     explained = float(found.rvalue**2)
@@ -174,7 +174,7 @@ def _one_to_one(part: Any, pixels: str) -> Finding:
 def _interval(r: float, count: int) -> tuple[float, float]:
     """Confidence interval of a correlation, by Fisher's transform."""
     # the variance of Spearman's in that scale is up to (1 + r^2/2)/(n - 3)
-    reach = stats.norm.isf(SIGNIFICANCE / 2) * math.sqrt((1 + r**2 / 2) / (count - 3))
+    reach = scipy.stats.norm.isf(SIGNIFICANCE / 2) * math.sqrt((1 + r**2 / 2) / (count - 3))
     middle = math.atanh(min(abs(r), 1 - 1e-12)) * math.copysign(1, r)
     return math.tanh(middle - reach), math.tanh(middle + reach)
 

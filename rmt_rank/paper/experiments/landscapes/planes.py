@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from rmt_rank.paper.experiments.experiment import Arrays
 from rmt_rank.paper.experiments.findings import Finding, Verdict, decided
@@ -187,7 +187,7 @@ def _above_zero(values: Array, level: float) -> tuple[Verdict, str]:
     error = float(values.std(ddof=1)) / math.sqrt(values.size)
     # where all planes agree, only their number matters: the sign test
     same = np.ptp(values) == 0
-    chance = 0.5**values.size if same else stats.t.sf(abs(mean) / error, values.size - 1)
+    chance = 0.5**values.size if same else scipy.stats.t.sf(abs(mean) / error, values.size - 1)
     verdict = decided(mean > 0 and chance < level, mean < 0 and chance < level)
     return verdict, f"difference {mean:+.3f} +- {error:.3f}"
 
@@ -205,7 +205,9 @@ def almost_always_lower(
     ranks = dataset.mean_rank
     differences = np.ravel((ranks.sel(network=deep) - ranks.sel(network=shallow)).values)
     count, planes = int((differences < 0).sum()), differences.size
-    interval = stats.binomtest(count, planes).proportion_ci(1 - 2 * SIGNIFICANCE / comparisons)
+    interval = scipy.stats.binomtest(count, planes).proportion_ci(
+        1 - 2 * SIGNIFICANCE / comparisons
+    )
     verdict = decided(interval.low > _ALMOST, interval.high < _ALMOST)
     points = float(dataset.lower.sel(network=shallow).mean())
     text = (
@@ -231,7 +233,7 @@ def anywhere_as_at_the_origin(
     part = dataset.sel(network=network)
     rise = np.ravel((part.mean_rank - part.origin_rank).values)
     mean, error = float(rise.mean()), float(rise.std(ddof=1)) / math.sqrt(rise.size)
-    reach = float(stats.t.isf(SIGNIFICANCE / comparisons, rise.size - 1)) * error
+    reach = float(scipy.stats.t.isf(SIGNIFICANCE / comparisons, rise.size - 1)) * error
     verdict = decided(abs(mean) + reach < _SAME, abs(mean) - reach > _SAME)
     text = f"mean over the plane less that at the origin {mean:+.4f} +- {error:.4f} nats"
     return Finding(sentence, reference, verdict, f"{text}, {rise.size} planes")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from rmt_rank._lib.array import to_numpy
 from rmt_rank.metrics.gram import gram_effective_rank
@@ -158,10 +158,12 @@ def _falls(name: str, part: Any, tests: int) -> Finding:
     level = SIGNIFICANCE / tests
     fall, rise, crossing, allowed = [], [], [], []
     for _, shallow, deep in _neighbours(part):
-        fall.append(stats.mannwhitneyu(deep, shallow, alternative="less").pvalue)
-        rise.append(stats.mannwhitneyu(deep, shallow, alternative="greater").pvalue)
+        fall.append(scipy.stats.mannwhitneyu(deep, shallow, alternative="less").pvalue)
+        rise.append(scipy.stats.mannwhitneyu(deep, shallow, alternative="greater").pvalue)
         # p-value of the order in which no probability to exceed a rank is greater for the deeper
-        crossing.append(stats.ks_2samp(deep, shallow, alternative="less", method="asymp").statistic)
+        crossing.append(
+            scipy.stats.ks_2samp(deep, shallow, alternative="less", method="asymp").statistic
+        )
         sizes = 1 / shallow.size + 1 / deep.size
         allowed.append(math.sqrt(-math.log(level) * sizes / 2))
     falls, rises = np.array(fall) < level, np.array(rise) < level
@@ -210,13 +212,15 @@ def _overlaps(part: Any, tests: int) -> tuple[Verdict, str]:
     """
     overlap, error = [], []
     for _, shallow, deep in _neighbours(part):
-        found = stats.ks_2samp(shallow[::2], deep[::2], alternative="two-sided", method="asymp")
+        found = scipy.stats.ks_2samp(
+            shallow[::2], deep[::2], alternative="two-sided", method="asymp"
+        )
         at = found.statistic_location
         shares = np.array([np.mean(each[1::2] <= at) for each in (shallow, deep)])
         counts = np.array([each[1::2].size for each in (shallow, deep)])
         overlap.append(1 - abs(shares[1] - shares[0]))
         error.append(math.sqrt(np.sum(shares * (1 - shares) / counts) + np.sum(1 / counts**2)))
-    far = stats.norm.isf(SIGNIFICANCE / tests)
+    far = scipy.stats.norm.isf(SIGNIFICANCE / tests)
     low, high = (np.array(overlap) + sign * far * np.array(error) for sign in (-1, 1))
     text = (
         f"{_listed(overlap, '.2f')}, errors up to {max(error):.2f} "
@@ -227,10 +231,10 @@ def _overlaps(part: Any, tests: int) -> tuple[Verdict, str]:
 
 def _spreads(part: Any, tests: int) -> tuple[Verdict, str]:
     """Verdict on the standard deviation growing at each step."""
-    far = stats.norm.isf(SIGNIFICANCE / tests)
+    far = scipy.stats.norm.isf(SIGNIFICANCE / tests)
     z = []
     for _, shallow, deep in _neighbours(part):
-        moments = [(x.var(ddof=1), stats.moment(x, 4), x.size) for x in (shallow, deep)]
+        moments = [(x.var(ddof=1), scipy.stats.moment(x, 4), x.size) for x in (shallow, deep)]
         # standard error of the logarithm of a variance
         squares = [(fourth / variance**2 - 1) / size for variance, fourth, size in moments]
         z.append(math.log(moments[1][0] / moments[0][0]) / math.sqrt(sum(squares)))
@@ -244,7 +248,7 @@ def _laws(part: Any, tests: int) -> tuple[Verdict, str]:
         return Verdict.UNDECIDED, "one law"
     ranks = part["rank"].transpose("law", "depth", "repeat").values
     distance = np.array(
-        [stats.ks_2samp(a, b, method="asymp").statistic for a, b in zip(*ranks, strict=True)]
+        [scipy.stats.ks_2samp(a, b, method="asymp").statistic for a, b in zip(*ranks, strict=True)]
     )
     error = 2 * math.sqrt(math.log(4 * tests / SIGNIFICANCE) / (2 * ranks.shape[-1]))
     verdict = _verdict(distance + error < _SAME, distance - error > _SAME)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from rmt_rank.paper.experiments.findings import Finding, Verdict, decided, in_all
 from rmt_rank.paper.experiments.judges import ENOUGH, SIGNIFICANCE, judge_converged
@@ -147,7 +147,7 @@ def _in_every_case(sentence: str, cases: Mapping[str, tuple[Array, float]]) -> F
         name
         for name, (values, bound) in cases.items()
         if values.size > 2
-        and stats.ttest_1samp(values, bound, alternative="greater").pvalue < level
+        and scipy.stats.ttest_1samp(values, bound, alternative="greater").pvalue < level
     ]
     verdict = Verdict.UNDECIDED
     if refuted:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from rmt_rank.paper.experiments.findings import Finding, Verdict, decided, in_all
 from rmt_rank.paper.experiments.judges import ENOUGH, SIGNIFICANCE, judge_shift
@@ -170,7 +170,8 @@ def judge_dip(paths: Array, comparisons: int) -> Finding:
         return Finding("", "", Verdict.UNDECIDED, "all diverged")
     count = int(np.sum((falls >= MARGIN) & (rises >= MARGIN)))
     more, less = (
-        stats.binomtest(count, falls.size, alternative=way).pvalue for way in ("greater", "less")
+        scipy.stats.binomtest(count, falls.size, alternative=way).pvalue
+        for way in ("greater", "less")
     )
     verdict = decided(more < SIGNIFICANCE / comparisons, less < SIGNIFICANCE / comparisons)
     text = (

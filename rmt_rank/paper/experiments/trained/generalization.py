@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from rmt_rank.networks.identities import effective_weight
 from rmt_rank.networks.problem import LeastSquaresProblem, least_squares_problem
@@ -204,7 +204,7 @@ def _mean_error(dataset: Any) -> Finding:
     if rest.size < 2:
         return Finding(sentence, "ours, proved", Verdict.UNDECIDED, "too few runs converged")
     mean, error = rest.mean(), rest.std(ddof=1) / np.sqrt(rest.size)
-    half = float(stats.t.ppf(1 - SIGNIFICANCE / 2, rest.size - 1)) * error
+    half = float(scipy.stats.t.ppf(1 - SIGNIFICANCE / 2, rest.size - 1)) * error
     left = float(dataset.left_over.where(dataset.converged == 1).mean())
     fails = abs(mean) > half
     verdict = decided(not fails and half < _NEGLIGIBLE * left, fails)

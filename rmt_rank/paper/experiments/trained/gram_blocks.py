@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.cluster import hierarchy
-from scipy.spatial.distance import squareform
+import scipy
 
 __all__ = ["agreement", "block_share", "clustered", "clusters"]
 
@@ -18,7 +17,7 @@ Labels = npt.NDArray[np.intp]
 def _distances(gram: npt.ArrayLike) -> Array:
     """Distances of all pairs in a cosine Gram matrix; rounding may take the cosine above 1."""
     distance = np.clip(1 - np.asarray(gram, dtype=np.float64), 0, None)
-    return np.asarray(squareform(distance, checks=False))
+    return np.asarray(scipy.spatial.distance.squareform(distance, checks=False))
 
 
 def clusters(gram: npt.ArrayLike, count: int) -> Labels:
@@ -31,7 +30,9 @@ def clusters(gram: npt.ArrayLike, count: int) -> Labels:
     count : int
         Largest number of clusters.
     """
-    found = hierarchy.fcluster(hierarchy.average(_distances(gram)), count, criterion="maxclust")
+    found = scipy.cluster.hierarchy.fcluster(
+        scipy.cluster.hierarchy.average(_distances(gram)), count, criterion="maxclust"
+    )
     return np.asarray(found - 1, dtype=np.intp)
 
 
@@ -49,8 +50,10 @@ def clustered(gram: npt.ArrayLike) -> Array:
        hierarchical clustering", doi:10.1093/bioinformatics/17.suppl_1.S22.
     """
     distances = _distances(gram)
-    tree = hierarchy.optimal_leaf_ordering(hierarchy.average(distances), distances)
-    order = hierarchy.leaves_list(tree)
+    tree = scipy.cluster.hierarchy.optimal_leaf_ordering(
+        scipy.cluster.hierarchy.average(distances), distances
+    )
+    order = scipy.cluster.hierarchy.leaves_list(tree)
     return np.asarray(gram, dtype=np.float64)[np.ix_(order, order)]
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from rmt_rank.paper.figures.figure import AxesArray, PaperFigure, settings_of
 from rmt_rank.paper.figures.style import DOUBLE, depth_colours, ink
 from rmt_rank.simulation.means.chain_statistics import ChainStatistics
-from rmt_rank.theory.gaussian.fuss_catalan import singular_value_law
+from rmt_rank.theory import gaussian
 
 __all__ = ["FIGURE", "LOGARITHMIC", "SIZE", "draw"]
 
@@ -42,7 +42,7 @@ def draw(chains: Sequence[ChainStatistics], figure: Figure) -> None:
             levels = np.concatenate([[0], chain.levels, [1]])
             # bins of equal probability; the first, which begins at 0, has no place on the axis
             keep = np.linspace(0, len(levels) - 1, 33).round().astype(int)[1:]
-            edges = singular_value_law.ppf(levels[keep], depth)
+            edges = gaussian.singular_value_law.ppf(levels[keep], depth)
             _histogram(axes, edges, np.diff(below[keep]) / np.diff(edges), depth, colour)
         axes.set_title(f"width {chain.width}, {chain.samples} products")
     _label(panels, log=False)
@@ -57,8 +57,8 @@ def _histogram(
     """
     seen = np.where(heights > 0, heights, np.nan)
     axes.stairs(seen, edges, color=colour, linewidth=1.4, baseline=None)
-    sigma = np.geomspace(edges[0], float(singular_value_law.support(depth)[1]), 801)[:-1]
-    density = singular_value_law.pdf(sigma, depth) * (sigma if log else 1)
+    sigma = np.geomspace(edges[0], float(gaussian.singular_value_law.support(depth)[1]), 801)[:-1]
+    density = gaussian.singular_value_law.pdf(sigma, depth) * (sigma if log else 1)
     axes.plot(sigma, density, color=ink(), linewidth=0.6)
     axes.set_xscale("log")
     if not log:

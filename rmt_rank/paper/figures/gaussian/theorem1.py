@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 
 from rmt_rank.paper.figures.style import DOUBLE, depth_colours, ink, markers
 from rmt_rank.simulation.means.chain_statistics import ChainStatistics
+from rmt_rank.theory import gaussian
 from rmt_rank.theory.finite_width.corrections import (
     LARGEST_DEPTH_PER_WIDTH,
     finite_width_correction,
 )
 from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
-from rmt_rank.theory.gaussian.fuss_catalan import singular_value_law
 
 __all__ = ["SIZE", "draw"]
 
@@ -46,9 +46,14 @@ def draw(chains: Sequence[ChainStatistics], depths: Sequence[float], figure: Fig
 def _densities(chains: Sequence[ChainStatistics], depths: Sequence[float], axes: Axes) -> None:
     chain = max(chains, key=lambda c: c.width * c.samples, default=None)
     for depth, colour in zip(depths, depth_colours(len(depths)), strict=True):
-        edge = float(singular_value_law.support(depth)[1])
+        edge = float(gaussian.singular_value_law.support(depth)[1])
         sigma = edge * np.linspace(0, 1, 801)[1:] ** 2
-        axes.plot(sigma, singular_value_law.pdf(sigma, depth), color=colour, label=f"{depth:g}")
+        axes.plot(
+            sigma,
+            gaussian.singular_value_law.pdf(sigma, depth),
+            color=colour,
+            label=f"{depth:g}",
+        )
         if chain is None or depth not in chain.depths:
             continue
         # bins of equal probability under the law, at least one level of the spectrum wide
@@ -56,13 +61,13 @@ def _densities(chains: Sequence[ChainStatistics], depths: Sequence[float], axes:
         levels = np.concatenate([[0], chain.levels, [1]])
         bins = min(32, chain.width)
         keep = np.linspace(0, len(levels) - 1, bins + 1).round().astype(int)
-        edges = singular_value_law.ppf(levels[keep], depth)
+        edges = gaussian.singular_value_law.ppf(levels[keep], depth)
         heights = np.diff(below[keep]) / np.diff(edges)
         axes.stairs(heights, edges, color=colour, linewidth=0.8, baseline=None)
     title = "Density: Eq. 5"
     if chain is not None:
         title += f" (lines), {chain.samples} products of width {chain.width} (steps)"
-    largest = max(float(singular_value_law.support(depth)[1]) for depth in depths)
+    largest = max(float(gaussian.singular_value_law.support(depth)[1]) for depth in depths)
     axes.set(xlim=(0, 1.02 * largest), ylim=(0, 1.2), xlabel="singular value σ", title=title)
     axes.legend(title="depth", ncols=2)
 
