@@ -1,6 +1,5 @@
 """Commands in unusual environments."""
 
-import importlib.util
 import os
 import pkgutil
 import sys
@@ -85,10 +84,12 @@ def test_figures_are_listed_with_any_flags(start, compiled, flags):
     assert done.stdout
 
 
-def test_everything_is_there_without_docstrings(start, compiled):
+@pytest.mark.parametrize("torch", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_everything_is_there_without_docstrings(start, compiled, torch):
+    if torch:
+        pytest.importorskip("torch", reason="PyTorch is not installed")
     modules = [m.name for m in pkgutil.walk_packages(rmt_rank.__path__, "rmt_rank.")]
-    if importlib.util.find_spec("torch") is None:
-        modules = [name for name in modules if not name.startswith("rmt_rank.torch")]
+    modules = [name for name in modules if name.startswith("rmt_rank.torch") == torch]
     script = f"""
 import importlib, sys
 from rmt_rank.__main__ import run
