@@ -205,6 +205,11 @@ def test_missing_names_get_a_hint(name, hint):
         (rmt_rank.metrics, "stabel_rank", "; did you mean 'stable_rank'"),
         (rmt_rank.networks, "tran", "; did you mean 'train'"),
         (rmt_rank.theory, "tracy_widm", "; did you mean 'tracy_widom'"),
+        (rmt_rank.exact, "momnt", "; did you mean 'moment'"),
+        (rmt_rank.nonlinear, "phse", "; did you mean 'phase'"),
+        (rmt_rank.study, "Studdy", "; did you mean 'Study'"),
+        (rmt_rank.data, "load_digit", "; did you mean 'load_digits'"),
+        (rmt_rank.paper, "figure", "; did you mean 'figures'"),
         (rmt_rank.theory, "xyzzy", ""),
     ],
 )
@@ -212,6 +217,16 @@ def test_missing_names_of_modules_get_a_hint(module, name, hint):
     message = f"module '{module.__name__}' has no attribute '{name}'{hint}"
     with pytest.raises(AttributeError, match=rf"^{message}\??$"):
         getattr(module, name)
+
+
+def test_modules_of_the_paper_are_attributes():
+    code = """
+import sys, rmt_rank
+assert dir(rmt_rank.paper) == ["claims", "experiments", "figures", "tables"]
+assert "rmt_rank.paper.tables" not in sys.modules
+print(len(rmt_rank.paper.tables.TABLE_1) > 0)
+"""
+    assert run(code) == "True\n"
 
 
 def test_public_names():
