@@ -68,6 +68,12 @@ CASES = {
         lambda: conjugate_kernel(1.0, [2], "relu")[0].effective_rank(100),
         "was not found in 1 steps of Newton's method",
     ),
+    "Tracy-Widom quantile": (
+        "rmt_rank.theory.gaussian.tracy_widom._MOST_STEPS",
+        1,
+        lambda: rr.theory.tracy_widom.ppf([0.5, 1e-300], 1),
+        "no quantile of the Tracy-Widom law in 1 steps",
+    ),
     "exact angle": (
         "rmt_rank.exact.gaussian.angles._MORE_STEPS",
         -7,

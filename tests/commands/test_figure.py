@@ -398,6 +398,7 @@ def test_files_are_written_whole(made, tmp_path, monkeypatch):
         (["nothing"], "figure must be one of 'init-pdf', "),
         (["fig99"], "a number (fig4, captions:fig3), or all on the command line, got 'fig99'"),
         (["optimisers"], "got 'optimisers'; did you mean 'optimizers'?"),
+        (["fgi4"], "got 'fgi4'; did you mean 'fig4'?"),
         ([NAME, "optimizers", "--data", "mnist"], "data goes with experiments on images"),
         ([NAME, "--out", ""], "--out must not be empty"),
         ([NAME, "--jobs", "0"], "--jobs must be an integer >= 1, got 0"),
