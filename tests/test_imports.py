@@ -207,7 +207,7 @@ def test_missing_names_get_a_hint(name, hint):
         (rmt_rank.theory, "tracy_widm", "; did you mean 'tracy_widom'"),
         (rmt_rank.exact, "momnt", "; did you mean 'moment'"),
         (rmt_rank.nonlinear, "phse", "; did you mean 'phase'"),
-        (rmt_rank.study, "Studdy", "; did you mean 'Study'"),
+        (rmt_rank.study, "Stud", "; did you mean 'Study'"),
         (rmt_rank.data, "load_digit", "; did you mean 'load_digits'"),
         (rmt_rank.paper, "figure", "; did you mean 'figures'"),
         (rmt_rank.theory, "xyzzy", ""),

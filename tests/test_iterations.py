@@ -8,6 +8,7 @@ import pytest
 import rmt_rank as rr
 from rmt_rank.exact.finite_width.complex_kernel import complex_covariance
 from rmt_rank.exact.gaussian.quadrature import angle_of
+from rmt_rank.inspection.nulls import null_of
 from rmt_rank.theory.free_products.factors import ResidualFactor
 from rmt_rank.theory.free_products.law import free_product_law
 from rmt_rank.theory.nonlinear.conjugate_kernel import conjugate_kernel
@@ -85,6 +86,12 @@ CASES = {
         1,
         lambda: complex_covariance([2, 3], Fraction(1, 2), Fraction(1, 3)),
         "50 working digits do not give 30 digits",
+    ),
+    "norms": (
+        "rmt_rank.inspection.nulls._MOST_STEPS",
+        31,
+        lambda: null_of("norms", np.eye(2), np.random.default_rng(0), 64),
+        "rows and columns their norms in 31 steps",
     ),
     "Jacobi": (
         "rmt_rank.simulation.products.logarithms._MOST_SWEEPS",

@@ -8,6 +8,7 @@ from scipy import stats
 
 from rmt_rank.inspection.compare import compare
 from rmt_rank.inspection.nulls import (
+    _NORM_ERROR,
     NULLS,
     Null,
     _entries,
@@ -103,6 +104,14 @@ def test_norms_are_kept():
     # the last step sets the columns exactly, and the rows to the accuracy of the iteration
     assert (g**2).sum(axis=1) == pytest.approx(np.tile(squares.sum(axis=0), (3, 1)), rel=1e-12)
     assert (g**2).sum(axis=2) == pytest.approx(np.tile(squares.sum(axis=1), (3, 1)), rel=1e-4)
+
+
+def test_norms_of_small_matrices_are_kept():
+    # the squares tend to [[a, 1-a], [1-a, a]] with a = 0.01, and each step reduces the error by a
+    # factor of (1 - 2a)^2 = 0.96, so that it takes some 200 steps
+    g = _with_norms(np.array([[1.0, 0.1], [1.0, 1e-3]]), np.ones(2), np.ones(2))
+    assert (g**2).sum(axis=0) == pytest.approx(np.ones(2), rel=1e-12)
+    assert (g**2).sum(axis=1) == pytest.approx(np.ones(2), rel=1.01 * _NORM_ERROR)
 
 
 def test_orthogonal():

@@ -166,7 +166,7 @@ def _quantile(below: Array, above: Array, beta: int) -> Array:
     return x
 
 
-def _newton(x: Array, small: Array, lower: Array, beta: int) -> Array:
+def _newton(x: Array, small: Array, lower: npt.NDArray[np.bool_], beta: int) -> Array:
     """Newton's method on the logarithm of the smaller tail."""
     for _ in range(_MOST_STEPS):
         log_cdf, slope = _logs(x, beta)
