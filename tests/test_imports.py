@@ -164,6 +164,15 @@ print(*(set(sys.modules) - before))
     return {name.split(".")[0] for name in run(code).split()} - sys.stdlib_module_names
 
 
+def test_every_part_is_described():
+    page = (Path(__file__).parents[1] / "docs/architecture.md").read_text(encoding="utf-8")
+    allowed = page.split("```text")[1].split("```")[0]
+    for folder in PACKAGE.iterdir():
+        if (folder / "__init__.py").exists():
+            assert f"| `{folder.name}` |" in page
+            assert folder.name in allowed
+
+
 def test_import_loads_nothing_else():
     assert loaded_by() == {"lazy_loader", "rmt_rank"}
 
