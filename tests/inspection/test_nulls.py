@@ -114,7 +114,7 @@ def test_norms_of_small_matrices_are_kept():
     assert (g**2).sum(axis=1) == pytest.approx(np.ones(2), rel=1.01 * _NORM_ERROR)
 
 
-def test_orthogonal():
+def test_orthogonal_null_has_the_logarithm_of_the_side_and_no_deviation():
     found = compare(math.log(5), null_of("orthogonal", np.ones((5, 9)), stream(), None))
     assert (found.deficit, found.p) == (0, 1)
     assert math.isnan(found.z)
@@ -155,7 +155,7 @@ def test_exact_draws_have_a_floor():
     assert compare(0.5, null).p == pytest.approx(2 / 100)
 
 
-def test_names():
+def test_aliases_resolve_and_misspelled_names_get_a_hint():
     assert resolve("kaiming_uniform") == "uniform"
     with pytest.raises(ValueError, match="did you mean 'gaussian'"):
         resolve("gausian")
