@@ -371,6 +371,7 @@ class TestUsage:
             (["theorem1", "--seed", "-1"], "--seed must be an integer >= 0, got -1"),
             (["theorem1", "--field", "octonion"], "argument --field: invalid choice: 'octonion'"),
             (["theorem1", "--figure", "a.bmp"], "--figure must end in one of .pdf, .png, .svg"),
+            (["theorem1", "--figure", "a.pgn"], "got 'a.pgn'; did you mean '.png'?"),
         ],
     )
     def test_bad_values(self, capsys, arguments, message):

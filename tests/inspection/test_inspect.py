@@ -232,6 +232,8 @@ def test_plot_labels_the_matrices_in_order():
     found = inspect(layers())
     ax = found.plot(null="shuffle")
     assert [label.get_text() for label in ax.get_yticklabels()] == ["random.weight", "low.weight"]
+    with pytest.raises(ValueError, match="got 'gausian'; did you mean 'gaussian'"):
+        found.plot(null="gausian")
     plt.close(ax.figure)
 
 

@@ -158,6 +158,7 @@ def _plain(given: Any) -> dict[str, Any]:
     if unknown := [key for key in given if key not in _KEYS]:
         raise ValueError(
             f"statistics must have no options but {', '.join(_KEYS[1:])}, got {shown(unknown)}"
+            f"{did_you_mean(str(unknown[0]), _KEYS)}"
         )
     if not isinstance(given.get("name"), str):
         raise TypeError(f"statistics must have names, got {shown(dict(given))}")

@@ -469,6 +469,11 @@ class TestDeclaration:
                 ValueError,
                 "must have no options but power, order, bins",
             ),
+            (
+                {"statistics": ({"name": "effective_rank", "powr": 1},)},
+                ValueError,
+                r"got \['powr'\]; did you mean 'power'\?",
+            ),
         ],
     )
     def test_bad_values(self, change, error, message):
