@@ -8,6 +8,7 @@ import pytest
 import rmt_rank as rr
 from rmt_rank.exact.finite_width.complex_kernel import complex_covariance
 from rmt_rank.exact.gaussian.quadrature import angle_of
+from rmt_rank.exact.gaussian.threshold import turning_threshold
 from rmt_rank.inspection.nulls import null_of
 from rmt_rank.theory.free_products.factors import ResidualFactor
 from rmt_rank.theory.free_products.law import free_product_law
@@ -80,6 +81,12 @@ CASES = {
         -7,
         lambda: angle_of(Fraction(1, 2), 3),
         "no angle found at depth 3.0",
+    ),
+    "exact threshold": (
+        "rmt_rank.exact.gaussian.threshold._MOST_STEPS",
+        1,
+        lambda: turning_threshold(1, digits=8),
+        "no threshold in 1 steps",
     ),
     "exact sums": (
         "rmt_rank.exact.finite_width.complex_kernel._MOST_DOUBLINGS",
