@@ -213,6 +213,7 @@ EXPERIMENT = Experiment(
         "final_weight_rank final_loss final_test_loss final_accuracy final_test_accuracy "
         "stopped_test_accuracy best_test_accuracy"
     ),
+    needs=("torch",),
 )
 
 run, verdict = EXPERIMENT.run, EXPERIMENT.judge
