@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -92,8 +93,15 @@ def _folder(word: str) -> None:
 
 
 def _chosen(names: Sequence[str]) -> list[PaperFigure]:
-    wanted = list(FIGURES) if "all" in map(str.lower, names) else names
-    return list({figure.name: figure for figure in map(find, wanted)}.values())
+    if "all" in map(str.lower, names):
+        return [each for each in map(find, FIGURES) if _possible(each)]
+    return list({figure.name: figure for figure in map(find, names)}.values())
+
+
+def _possible(figure: PaperFigure) -> bool:
+    """Check that all modules that its experiment needs are installed."""
+    needs = () if figure.experiment is None else experiments.find(figure.experiment).needs
+    return all(importlib.util.find_spec(each) for each in needs)
 
 
 def _experiments(figures: Sequence[PaperFigure]) -> list[str]:
@@ -245,7 +253,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "names",
         nargs="*",
         metavar="NAME",
-        help="which figure: a name, its number (fig4, captions:fig3), or all; see --list",
+        help="which figure: a name, its number (fig4, captions:fig3), or all, without those "
+        "that need PyTorch where there is none; see --list",
     )
     parser.add_argument("--list", action="store_true", help="list all figures and exit")
     add_run_options(parser, SIZES, DATA)

@@ -1,12 +1,14 @@
 """`rmt-rank figure`: names, files, redrawn figures, and error messages."""
 
 import errno
+import importlib.machinery
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import types
 
 import numpy as np
 import pytest
@@ -352,11 +354,16 @@ def test_styles_give_different_pictures(tmp_path):
     assert len(pictures) == len(STYLES)
 
 
-def test_all_is_every_name_once(tmp_path, monkeypatch):
+@pytest.mark.parametrize("torch", [True, False])
+def test_all_is_every_name_once(torch, tmp_path, monkeypatch):
+    module = types.ModuleType("torch")
+    module.__spec__ = importlib.machinery.ModuleSpec("torch", None)
+    monkeypatch.setitem(sys.modules, "torch", module if torch else None)
     shown = []
     monkeypatch.setattr("rmt_rank.commands.figure._make", lambda each, *_: shown.append(each.name))
     assert run(["figure", "fig4", "all", "residual", "--out", str(tmp_path)]) == 0
-    assert shown == list(FIGURES)
+    needed = () if torch else ("convolutional", "convolutional-layers")
+    assert shown == [name for name in FIGURES if name not in needed]
 
 
 def test_data_that_figures_share_is_computed_once(tmp_path, monkeypatch, made):

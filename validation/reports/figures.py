@@ -1,9 +1,10 @@
 """Every figure at full size: reports, small pictures, and all verdicts in figures.md, here.
 
 python validation/reports/figures.py FOLDER; the numbers are kept in FOLDER, and a run that was
-interrupted resumes there.  It takes about an hour of processor time.
+interrupted resumes there.  It takes about an hour of processor time, and needs PyTorch.
 """
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -20,6 +21,10 @@ PICTURES = HERE / "figures"
 
 
 def main(folder):
+    if importlib.util.find_spec("torch") is None:
+        sys.exit(
+            "the figures of convolutional networks need PyTorch: pip install 'rmt_rank[torch]'"
+        )
     code = figure.main(["all", "--full", "--jobs", "2", "--out", str(folder)])
     if code:
         sys.exit(code)

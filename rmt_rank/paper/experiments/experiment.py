@@ -87,6 +87,8 @@ class Experiment:
     backends : tuple of str
         Array libraries that `compute` takes from the setting "backend", which is there if it is
         not the first.
+    needs : tuple of str
+        Modules that `compute` imports, and that no extra but its own installs.
     """
 
     name: str
@@ -98,6 +100,7 @@ class Experiment:
     judge: Callable[[Any], list[Finding]]
     shown: tuple[str, ...] = ()
     backends: tuple[str, ...] = ("numpy",)
+    needs: tuple[str, ...] = ()
 
     def run(self, size: str = "quick", **options: Any) -> Any:
         """Compute the cells that are missing, and combine all cells; see `run_experiment`."""

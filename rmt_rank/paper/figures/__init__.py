@@ -46,6 +46,8 @@ FIGURES = {
     "nonlinear-init": "nonlinear.nonlinear_init",
     "residual-init": "free_products.residual_init",
     "phases": "nonlinear.phases",
+    "convolutional": "trained.convolutional",
+    "convolutional-layers": "trained.convolutional_layers",
 }
 
 

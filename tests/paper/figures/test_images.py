@@ -18,7 +18,7 @@ from rmt_rank.paper.figures.figure import drawn
 from rmt_rank.paper.figures.style import style
 
 BASELINES = Path(__file__).with_name("baselines")
-NAMES = ("reparameterization", "residual-init", "singular-values")
+NAMES = ("convolutional", "reparameterization", "residual-init", "singular-values")
 DOTS_PER_INCH = 40
 
 # Root mean square of the differences, of 255 levels.  Rounding moves a pixel by a level.  A row of

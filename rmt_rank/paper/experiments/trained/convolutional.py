@@ -40,8 +40,15 @@ _MORE: dict[str, dict[str, Any]] = {
     "8x": {"depth": 8},
     "2x-fc": {"depth": 2, "layers": "fc"},
     "2x-conv": {"depth": 2, "layers": "conv"},
+    # between "plain" and "2x-conv", whose four layers are the first, and "2x", which has six
+    "2x-first-1": {"depth": 2, "layers": 1},
+    "2x-first-2": {"depth": 2, "layers": 2},
+    "2x-first-3": {"depth": 2, "layers": 3},
+    "2x-first-5": {"depth": 2, "layers": 5},
     "4x-residual": {"depth": 4, "residual": True},
+    "8x-residual": {"depth": 8, "residual": True},
     "2x-kernels": {"depth": 2, "kernel_sizes": [2, 2]},
+    "2x-kernels-1-3": {"depth": 2, "kernel_sizes": [1, 3]},
     "4x-narrow": {"depth": 4, "width": 1},
     # the products of "4x" are plain weights before training
     "low-rank-start": {"depth": 4, "collapsed": True},
@@ -213,6 +220,7 @@ EXPERIMENT = Experiment(
         "final_weight_rank final_loss final_test_loss final_accuracy final_test_accuracy "
         "stopped_test_accuracy best_test_accuracy"
     ),
+    needs=("torch",),
 )
 
 run, verdict = EXPERIMENT.run, EXPERIMENT.judge

@@ -1,7 +1,7 @@
 """Verdicts of `convolutional` on the paper's sentences on over-parameterised networks.
 
 All are about pairs of networks that share images and seeds, except those on whether a rank falls
-first, and on the share of small singular values.
+first, on the share of small singular values, and on trends with the number of layers.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank.paper.experiments.findings import Finding, in_all
+from rmt_rank.paper.experiments.judges import judge_trend
 from rmt_rank.paper.experiments.trained.convolutional_sentences import (
     CONTROLS,
     FIGURE,
+    FIRST,
     MORE_FACTORS,
     PAIRED,
     PLAIN,
+    TRENDS,
 )
 from rmt_rank.paper.experiments.trained.dynamics_findings import judge_dip, judge_pairs
 
@@ -38,9 +41,12 @@ def judge(dataset: Any) -> list[Finding]:
     findings += _small(dataset)
     findings += _dips(dataset)
     there = set(dataset.network.values.tolist())
-    return findings + [
+    findings += [
         _paired(numbers, *each) for each in CONTROLS if there.issuperset(each[4] + each[5])
     ]
+    if there.issuperset(FIRST):
+        findings += [_trend(numbers, *each) for each in TRENDS]
+    return findings
 
 
 def _numbers(dataset: Any) -> dict[str, dict[str, Array]]:
@@ -78,6 +84,17 @@ def _paired(
     medians = ", ".join(f"{each}: {_median(values[each]):.4g}" for each in (*compared, *about))
     found = in_all(sentence, reference, cases, details=True)
     return found.saying(f" | differences are {which}; medians {medians}")
+
+
+def _trend(
+    numbers: Mapping[str, Mapping[str, Array]], sentence: str, reference: str, name: str, sign: int
+) -> Finding:
+    """Verdict on a variable falling (rising, if sign is 1) with the number of layers."""
+    values = np.stack([numbers[name][network] for network in FIRST], axis=1)
+    known = float(np.isfinite(values).mean())
+    found = judge_trend(sentence, reference, values, falls=sign < 0, complete=known)
+    medians = ", ".join(f"{_median(each):.4g}" for each in values.T)
+    return found.saying(f" | medians at 0 to {len(FIRST) - 1} layers: {medians}")
 
 
 def _median(values: Array) -> float:

@@ -51,10 +51,11 @@ def build(
     settings : mapping
         `channels` of the convolutions, and `hidden` units of the fully connected layer.
     form : mapping
-        `depth`, the number of factors of a weight (default 1); `layers`, "all" (default), "conv"
-        or "fc"; `residual` (default False) and `width`, as in `rmt_rank.torch.overparameterize`;
-        `kernel_sizes` of the factors of a convolution; `collapsed` (default False), whether
-        products become plain weights before training.
+        `depth`, the number of factors of a weight (default 1); `layers`, "all" (default), "conv",
+        "fc", or a number, that of the layers from the first on; `residual` (default False) and
+        `width`, as in `rmt_rank.torch.overparameterize`; `kernel_sizes` of the factors of a
+        convolution; `collapsed` (default False), whether products become plain weights before
+        training.
     seed : int
         Seed of the initial weights.
 
@@ -106,11 +107,16 @@ def build(
                 "conv": nn.Conv2d,
                 "fc": nn.Linear,
             }
-            kind = kinds[form.get("layers", "all")]
+            which, weighted = form.get("layers", "all"), _weighted(model)
+            if isinstance(which, int):
+                chosen = weighted[:which]
+            else:
+                chosen = [each for each in weighted if isinstance(each, kinds[which])]
+            places = {id(each) for each in chosen}
             overparameterize(
                 model,
                 depth,
-                where=lambda path, layer: isinstance(layer, kind),
+                where=lambda path, layer: id(layer) in places,
                 width=form.get("width"),
                 bottleneck="width" in form,
                 residual=form.get("residual", False),

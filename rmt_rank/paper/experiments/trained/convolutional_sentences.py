@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["CONTROLS", "FIGURE", "MORE_FACTORS", "PAIRED", "PLAIN"]
+__all__ = ["CONTROLS", "FIGURE", "FIRST", "MORE_FACTORS", "PAIRED", "PLAIN", "TRENDS"]
 
 MORE_FACTORS = ("2x", "4x")
 PLAIN = ("plain",)
+# Networks whose first layers have two factors, by the number of these: none to all six.
+FIRST = ("plain", "2x-first-1", "2x-first-2", "2x-first-3", "2x-conv", "2x-first-5", "2x")
 FIGURE, _TABLE = "Section 4.1, Figure 6", "Section 4.1, Table 1"
 
 # Sentence, reference, variable, its sign in the sentence (-1: lower if over-parameterised).
@@ -163,11 +165,65 @@ CONTROLS: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ...
         ("4x",),
     ),
     (
+        "With residual links between eight factors, weights are of higher rank.",
+        "Appendix C",
+        "final_weight_rank",
+        1,
+        ("8x-residual",),
+        ("8x",),
+    ),
+    (
+        "With residual links between eight factors the network generalises better.",
+        "ours",
+        "best_test_accuracy",
+        1,
+        ("8x-residual",),
+        ("8x",),
+    ),
+    (
         "Kernels of 2 x 2 in both factors generalise better than 3 x 3 and 1 x 1.",
         "Appendix B: chosen for convenience",
         "best_test_accuracy",
         1,
         ("2x-kernels",),
         ("2x",),
+    ),
+    (
+        "Kernels of 1 x 1 before 3 x 3 generalise better than 3 x 3 before 1 x 1.",
+        "Appendix B: chosen for convenience",
+        "best_test_accuracy",
+        1,
+        ("2x-kernels-1-3",),
+        ("2x",),
+    ),
+    (
+        "Other kernels than 3 x 3 before 1 x 1 give weights of higher rank.",
+        "ours, on Appendix B",
+        "final_weight_rank",
+        1,
+        ("2x-kernels", "2x-kernels-1-3"),
+        ("2x",),
+    ),
+)
+
+# On more and more of the first layers having two factors: sentence, reference, variable, sign.
+TRENDS = (
+    (
+        "The more layers have two factors, the better the network generalises.",
+        "Appendix B: all of them",
+        "best_test_accuracy",
+        1,
+    ),
+    (
+        "The more layers have two factors, the lower the rank of the features.",
+        "ours, on Appendix B",
+        "final_gram_rank",
+        -1,
+    ),
+    (
+        "The more layers have two factors, the lower the mean rank of the weights.",
+        "ours, on Appendix B",
+        "final_weight_rank",
+        -1,
     ),
 )

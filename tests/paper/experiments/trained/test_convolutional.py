@@ -17,7 +17,12 @@ from rmt_rank.paper.experiments.trained.convolutional_networks import (
     gram_values,
     train_stack,
 )
-from rmt_rank.paper.experiments.trained.convolutional_sentences import CONTROLS, PAIRED
+from rmt_rank.paper.experiments.trained.convolutional_sentences import (
+    CONTROLS,
+    FIRST,
+    PAIRED,
+    TRENDS,
+)
 
 xarray = pytest.importorskip("xarray", reason="xarray is not installed")
 
@@ -57,14 +62,15 @@ def of(dataset, begin):
 TRUE = {
     "final_gram_rank": {"2x": -1, "4x": -1},
     "initial_gram_rank": {"2x": -1, "4x": -1},
-    "final_weight_rank": {"2x": -1, "4x": -2, "4x-narrow": -3},
+    "final_weight_rank": {"2x": -1, "4x": -2, "8x": -3, "4x-narrow": -3},
     "initial_weight_rank": {"2x": -0.5, "4x": -0.5},
     "final_test_loss": {"2x": -1, "4x": -1},
     "final_accuracy": {"2x": -1, "4x": -1},
     "final_test_accuracy": {"2x": 1, "4x": 1},
     "stopped_test_accuracy": {"2x": 1, "4x": 1},
     "best_test_accuracy": {"2x": 2, "4x": 3, "8x": 1, "2x-fc": 1, "2x-conv": 2}
-    | {"2x-kernels": 3, "4x-narrow": 4, "4x-residual": 4},
+    | {"2x-kernels": 3, "2x-kernels-1-3": 3}
+    | {"4x-narrow": 4, "4x-residual": 4, "8x-residual": 4},
 }
 
 
@@ -106,6 +112,26 @@ def test_a_tenth_may_diverge(made, lost, expected):
     dataset = shifted(made, 1)
     dataset["diverged"] = dataset.diverged | (dataset.repeat < lost)
     assert set(paired(dataset).values()) == {expected}
+
+
+@pytest.mark.parametrize(("name", "way"), [(row[2], row[3]) for row in TRENDS])
+@pytest.mark.parametrize("opposite", [False, True])
+def test_trends_with_the_number_of_layers(made, name, way, opposite):
+    assert {f.verdict for f in trends(made)} == {Verdict.UNDECIDED}
+    shift = [FIRST.index(each) if each in FIRST else 0 for each in NETWORKS]
+    slope = -way if opposite else way
+    made[name] = made[name] + slope * xarray.DataArray(shift, dims="network")
+    found = {row[2]: finding.verdict for row, finding in zip(TRENDS, trends(made), strict=True)}
+    assert found.pop(name) is (Verdict.NOT_SUPPORTED if opposite else Verdict.SUPPORTED)
+    assert set(found.values()) == {Verdict.UNDECIDED}
+    # nothing is decided where more than a tenth of the runs diverged
+    made["diverged"] = made.diverged | ((made.network == FIRST[3]) & (made.repeat < 8))
+    assert {f.verdict for f in trends(made)} == {Verdict.UNDECIDED}
+
+
+def trends(dataset):
+    sentences = [row[0] for row in TRENDS]
+    return [f for f in convolutional.verdict(dataset) if f.sentence in sentences]
 
 
 def test_the_gap_is_that_of_the_losses(made):
@@ -288,7 +314,9 @@ def test_forms_of_a_network():
     assert kinds["plain"] == kinds["low-rank-start"] == [False] * 5
     assert kinds["2x-fc"] == [False] * 3 + [True] * 2
     assert kinds["2x-conv"] == [True] * 3 + [False] * 2
-    for name in ("2x", "4x", "8x", "4x-residual", "2x-kernels", "4x-narrow"):
+    for count in (1, 2, 3):
+        assert kinds[f"2x-first-{count}"] == [True] * count + [False] * (5 - count)
+    for name in ("2x", "4x", "8x", "4x-residual", "8x-residual", "2x-kernels", "4x-narrow"):
         assert kinds[name] == [True] * 5, name
     # every network has the plain one's shapes of weights; the start of "4x" is that of its control
     weights = {name: [e.weight.detach() for e in each] for name, each in layers.items()}
