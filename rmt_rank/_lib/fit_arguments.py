@@ -11,7 +11,7 @@ import scipy
 
 from rmt_rank._lib.validation import real, real_array
 
-__all__ = ["fit_arguments"]
+__all__ = ["by_likelihood", "fit_arguments"]
 
 Array = npt.NDArray[np.float64]
 
@@ -21,7 +21,8 @@ def fit_arguments(
 ) -> tuple[Any, tuple[float, ...]]:
     """Check the arguments of a fit with one shape; `kwds` become floats in place.
 
-    Values at floc are left out with a warning if the likelihood is maximised.
+    Values at floc are left out with a warning if the likelihood is maximised, among censored data
+    too.
     """
     fixed = {"f0", f"f{shape}", f"fix_{shape}", "fscale"}
     for name, value in kwds.items():
@@ -30,11 +31,19 @@ def fit_arguments(
         elif name in ("floc", "loc"):
             kwds[name] = real(name, value)
     args = tuple(real(shape, value, above=0) for value in args)
+    censored = None
     if isinstance(data, scipy.stats.CensoredData):
-        return data, args
-    values = real_array("data", data).ravel()
-    if str(kwds.get("method", "mle")).lower() == "mle" and "floc" in kwds:
-        values = _above(values, kwds["floc"])
+        if len(data) == 0:
+            raise ValueError("data must not be empty, got CensoredData of no values")
+        censored, data = (
+            (data, data._uncensored) if data.num_censored() else (None, data._uncensor())
+        )
+    values = data if censored is not None else real_array("data", data).ravel()
+    if by_likelihood(kwds) and "floc" in kwds:
+        values = _above(values, kwds["floc"], censored)
+    if censored is not None:
+        parts = {"left": censored._left, "right": censored._right, "interval": censored._interval}
+        return scipy.stats.CensoredData(values, **parts), args
     if not fixed & kwds.keys() and np.all(values == values[0]):
         raise ValueError(
             f"data must hold two different values, or {shape} or scale must be fixed, got "
@@ -43,12 +52,24 @@ def fit_arguments(
     return values, args
 
 
-def _above(values: Array, loc: float) -> Array:
+def by_likelihood(kwds: dict[str, Any]) -> bool:
+    """Whether a fit maximises the likelihood."""
+    return str(kwds.get("method", "mle")).lower() == "mle"
+
+
+def _above(values: Array, loc: float, censored: Any) -> Array:
     """Values above loc; values at loc are left out with a warning, values below are refused."""
     if (below := values[values < loc]).size:
         raise ValueError(f"data must be >= floc = {loc!r}, got {float(below[0])!r}")
+    if censored is not None:
+        bounds = np.concatenate([censored._left, censored._interval[:, 1]])
+        if (below := bounds[bounds <= loc]).size:
+            raise ValueError(
+                f"data must have upper bounds above floc = {loc!r} where they are censored, got "
+                f"{float(below[0])!r}"
+            )
     kept = values[values > loc]
-    if kept.size == 0:
+    if kept.size == 0 and censored is None:
         raise ValueError(f"data must hold values above floc = {loc!r}, got none of {values.size}")
     if kept.size < values.size:
         warnings.warn(
