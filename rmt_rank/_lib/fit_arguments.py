@@ -1,8 +1,9 @@
-"""Arguments of the fits of laws with one shape, as `scipy.stats.rv_continuous.fit` has them."""
+"""What the fits of laws with one shape add to `scipy.stats.rv_continuous.fit`."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,12 @@ import scipy
 
 from rmt_rank._lib.validation import real, real_array
 
-__all__ = ["by_likelihood", "fit_arguments"]
+__all__ = ["by_likelihood", "fit_arguments", "require_density", "start"]
 
 Array = npt.NDArray[np.float64]
+
+# Number of steps to wider laws before the search starts.
+_WIDENED = 40
 
 
 def fit_arguments(
@@ -53,7 +57,7 @@ def fit_arguments(
 
 
 def by_likelihood(kwds: dict[str, Any]) -> bool:
-    """Whether a fit maximises the likelihood."""
+    """Return whether a fit maximises the likelihood."""
     return str(kwds.get("method", "mle")).lower() == "mle"
 
 
@@ -79,3 +83,53 @@ def _above(values: Array, loc: float, censored: Any) -> Array:
             stacklevel=4,
         )
     return kept
+
+
+def start(
+    law: Callable[[float], Any],
+    first: Callable[[Array], float],
+    wider: Callable[[float], float],
+    data: Any,
+    shape: float | None,
+    kwds: dict[str, Any],
+) -> tuple[float, float]:
+    """A shape and a scale at which all data are inside the support, if there are any.
+
+    SciPy's search does not find its way where the likelihood is 0.  `law` returns the law of a
+    shape, with ValueError or ArithmeticError where there is none, `first` estimates a shape from
+    data, and `wider` returns a shape whose law has a wider support.
+    """
+    if isinstance(data, scipy.stats.CensoredData):
+        data = data._uncensor()  # with the ends of those that are censored
+    values, scale = data[data > kwds["floc"]] - kwds["floc"], kwds.get("fscale")
+    least, most = (float(values.min()), float(values.max())) if values.size else (1.0, 1.0)
+    mean = float(np.mean(values / most)) * most if values.size else 1.0
+    begin = at = first(values) if shape is None else shape
+    for step in range(_WIDENED):
+        try:
+            here = law(at)
+        except (ValueError, ArithmeticError):
+            break
+        low, high = here.support()
+        bottom, top = most / high, least / low if low > 0 else np.inf
+        unit = mean / here.moment(1) if scale is None else scale
+        if scale is None and bottom < top:
+            unit = min(max(unit, 1.001 * bottom), max(0.999 * top, (bottom * top) ** 0.5))
+        if bottom < unit < top:
+            return at, unit
+        for _ in range(1 + step // 4):
+            at = wider(at)
+    return begin, mean if scale is None else scale
+
+
+def require_density(law: Any, data: Any, found: tuple[float, ...]) -> None:
+    """Raise ValueError if the likelihood is 0 at the parameters where its maximisation ended."""
+    values = data._uncensored if isinstance(data, scipy.stats.CensoredData) else data
+    outside = values[np.isneginf(law.logpdf(values, *found))]
+    if outside.size:
+        shape, loc, scale = (float(each) for each in found)
+        raise ValueError(
+            f"data must be possible for a law that the search finds, got {float(outside[0])!r}, "
+            f"which is not at its last {law.shapes} = {shape:g}, loc = {loc:g} and "
+            f"scale = {scale:g}: let more parameters vary, or start it elsewhere"
+        )

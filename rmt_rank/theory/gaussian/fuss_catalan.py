@@ -18,7 +18,7 @@ import numpy as np
 import scipy
 from scipy import special
 
-from rmt_rank._lib.fit_arguments import by_likelihood, fit_arguments
+from rmt_rank._lib.fit_arguments import by_likelihood, fit_arguments, require_density, start
 from rmt_rank._lib.validation import function, real, require_memory, shown
 from rmt_rank.theory.gaussian import angle as spectral_angle
 from rmt_rank.theory.gaussian import angle_law as spectral_law
@@ -26,8 +26,6 @@ from rmt_rank.theory.gaussian import inversion as spectral_inversion
 from rmt_rank.theory.gaussian.angle import Angle, Array
 from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 from rmt_rank.theory.gaussian.moments import log_moment
-from rmt_rank.theory.numerics.family import Family
-from rmt_rank.theory.numerics.fit import require_density, start
 
 __all__ = ["fuss_catalan", "singular_value_law"]
 
@@ -234,9 +232,7 @@ class _SpectralLaw(scipy.stats.rv_continuous):  # type: ignore[misc]  # SciPy sh
                 return found
             fixed = [kwds[name] for name in ("f0", "fdepth", "fix_depth") if name in kwds]
             first = fixed[0] if fixed else args[0] if args else None
-            depths = LEAST_DEPTH, LARGEST_DEPTH
-            family = Family("depth", self, depths, lambda _: 1.0, lambda depth: 1.3 * depth)
-            depth, scale = start(family, values, first, kwds)
+            depth, scale = start(self, lambda _: 1.0, lambda L: 1.3 * L, values, first, kwds)
             found = super().fit(values, *(args or (depth,)), **{"scale": scale} | kwds)
             require_density(self, values, found)
         return found

@@ -8,15 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
-from rmt_rank._lib.fit_arguments import by_likelihood
+from rmt_rank._lib.fit_arguments import by_likelihood, require_density, start
 from rmt_rank.theory.numerics.family import Family
 
-__all__ = ["fit_family", "require_density", "start"]
+__all__ = ["fit_family"]
 
 Array = npt.NDArray[np.float64]
-
-# Number of steps to wider laws before the search starts.
-_WIDENED = 40
 
 
 def fit_family(
@@ -28,55 +25,12 @@ def fit_family(
     # the search also visits parameters without a density
     with np.errstate(all="ignore"):
         law = _Distribution(family)
-        shape, scale = start(family._replace(law=law.at), data, first, kwds)
+        shape, scale = start(law.at, family.start, family.wider, data, first, kwds)
         args, kwds = args or (shape,), {"scale": scale} | kwds
         found = law.fit(data, *args, **kwds)
         if by_likelihood(kwds):
             require_density(law, data, found)
     return tuple(float(each) for each in found)
-
-
-def start(
-    family: Family, data: Any, shape: float | None, kwds: dict[str, Any]
-) -> tuple[float, float]:
-    """A shape and a scale at which all data are inside the support, if there are any.
-
-    SciPy's search does not find its way where the likelihood is 0.
-    """
-    if isinstance(data, scipy.stats.CensoredData):
-        data = data._uncensor()  # with the ends of those that are censored
-    values, scale = data[data > kwds["floc"]] - kwds["floc"], kwds.get("fscale")
-    first, last = (float(values.min()), float(values.max())) if values.size else (1.0, 1.0)
-    mean = float(np.mean(values / last)) * last if values.size else 1.0
-    begin = at = family.start(values) if shape is None else shape
-    for step in range(_WIDENED):
-        try:
-            law = family.law(at)
-        except (ValueError, ArithmeticError):
-            break
-        low, high = law.support()
-        least, most = last / high, first / low if low > 0 else np.inf
-        unit = mean / law.moment(1) if scale is None else scale
-        if scale is None and least < most:
-            unit = min(max(unit, 1.001 * least), max(0.999 * most, (least * most) ** 0.5))
-        if least < unit < most:
-            return at, unit
-        for _ in range(1 + step // 4):
-            at = family.wider(at)
-    return begin, mean if scale is None else scale
-
-
-def require_density(law: Any, data: Any, found: tuple[float, ...]) -> None:
-    """Raise ValueError if the likelihood is 0 at the parameters where its maximisation ended."""
-    values = data._uncensored if isinstance(data, scipy.stats.CensoredData) else data
-    outside = values[np.isneginf(law.logpdf(values, *found))]
-    if outside.size:
-        shape, loc, scale = (float(each) for each in found)
-        raise ValueError(
-            f"data must be possible for a law that the search finds, got {float(outside[0])!r}, "
-            f"which is not at its last {law.shapes} = {shape:g}, loc = {loc:g} and "
-            f"scale = {scale:g}: let more parameters vary, or start it elsewhere"
-        )
 
 
 class _Distribution(scipy.stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no types
