@@ -1,4 +1,4 @@
-"""What the fits of laws with one shape add to `scipy.stats.rv_continuous.fit`."""
+"""Arguments, starts and checks for the fits of laws with one shape by SciPy."""
 
 from __future__ import annotations
 
