@@ -173,6 +173,17 @@ def test_the_law_is_light():
     assert not loaded_by("singular_value_law", "effective_rank") & heavy
 
 
+@pytest.mark.parametrize("command", ["experiment", "figure"])
+def test_listing_loads_no_distributions(command):
+    code = f"""
+import sys
+from rmt_rank.__main__ import run
+run(["{command}", "--list"])
+print("scipy.stats" in sys.modules, "sympy" in sys.modules)
+"""
+    assert run(code).splitlines()[-1] == "False False"
+
+
 def test_exact_is_imported_when_it_is_first_used():
     code = """
 import sys, rmt_rank

@@ -185,7 +185,9 @@ def _renyi(context: Context) -> Iterator[Evidence]:
 CLAIMS = (
     Claim(
         name="theorem1.any-matrix",
-        statement="Any right-invariant factor G: the mean normalised spectrum of GA majorises A's.",
+        statement="Adding a Gaussian layer lowers the expected effective rank of any matrix, at "
+        "any width: for any right-invariant G the mean normalised spectrum of GA majorises that of "
+        "A.",
         assumptions="any width, any fixed A; Gaussian, fixed times Haar, residual blocks; so every "
         "symmetric concave measure of rank falls in mean",
         reference="our own; log of the nuclear norm is subharmonic in an anticonformal parameter",

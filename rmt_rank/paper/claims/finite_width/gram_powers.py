@@ -147,7 +147,7 @@ CLAIMS = (
         name="finite-width.all-powers",
         statement="Powers up to 1 (real), 2 (complex): the mean shares of gkA majorise those of A.",
         assumptions="any fixed g and A, k Haar distributed; proved at power 1, at width 2, and for "
-        "complex Gaussian factors at power 2",
+        "complex entries at power 2",
         reference="our own; the bracket of the section on width 2 suggests it",
         status="conjectured",
         refuted_by="a mean share that falls by more than sampling error",
