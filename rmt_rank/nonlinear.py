@@ -1,6 +1,9 @@
 """Nonlinear networks before training: kernels, correlations and phases."""
 
+from typing import TYPE_CHECKING
+
 from rmt_rank._lib.activations import Activation
+from rmt_rank._lib.names import missing
 from rmt_rank.theory.nonlinear.correlation_maps import correlation_map, correlations
 from rmt_rank.theory.nonlinear.dual_activations import dual_activation
 from rmt_rank.theory.nonlinear.neural_kernel import neural_kernel, neural_kernel_effective_rank
@@ -16,3 +19,6 @@ __all__ = [
     "neural_kernel_effective_rank",
     "phase",
 ]
+
+if not TYPE_CHECKING:  # which would let a type checker accept every name
+    __getattr__ = missing(__name__, __all__)

@@ -1,5 +1,8 @@
 """Studies: grids of widths and depths whose results are kept in a folder."""
 
+from typing import TYPE_CHECKING
+
+from rmt_rank._lib.names import missing
 from rmt_rank.simulation.study.declaration import Study
 from rmt_rank.simulation.study.run import open_study, run_study
 
@@ -8,3 +11,6 @@ __all__ = [
     "open_study",
     "run_study",
 ]
+
+if not TYPE_CHECKING:  # which would let a type checker accept every name
+    __getattr__ = missing(__name__, __all__)

@@ -164,6 +164,15 @@ print(*(set(sys.modules) - before))
     return {name.split(".")[0] for name in run(code).split()} - sys.stdlib_module_names
 
 
+def test_every_part_is_described():
+    page = (Path(__file__).parents[1] / "docs/architecture.md").read_text(encoding="utf-8")
+    allowed = page.split("```text")[1].split("```")[0]
+    for folder in PACKAGE.iterdir():
+        if (folder / "__init__.py").exists():
+            assert f"| `{folder.name}` |" in page
+            assert folder.name in allowed
+
+
 def test_import_loads_nothing_else():
     assert loaded_by() == {"lazy_loader", "rmt_rank"}
 
@@ -216,6 +225,11 @@ def test_missing_names_get_a_hint(name, hint):
         (rmt_rank.metrics, "stabel_rank", "; did you mean 'stable_rank'"),
         (rmt_rank.networks, "tran", "; did you mean 'train'"),
         (rmt_rank.theory, "tracy_widm", "; did you mean 'tracy_widom'"),
+        (rmt_rank.exact, "momnt", "; did you mean 'moment'"),
+        (rmt_rank.nonlinear, "phse", "; did you mean 'phase'"),
+        (rmt_rank.study, "Stud", "; did you mean 'Study'"),
+        (rmt_rank.data, "load_digit", "; did you mean 'load_digits'"),
+        (rmt_rank.paper, "figure", "; did you mean 'figures'"),
         (rmt_rank.theory, "xyzzy", ""),
     ],
 )
@@ -223,6 +237,16 @@ def test_missing_names_of_modules_get_a_hint(module, name, hint):
     message = f"module '{module.__name__}' has no attribute '{name}'{hint}"
     with pytest.raises(AttributeError, match=rf"^{message}\??$"):
         getattr(module, name)
+
+
+def test_modules_of_the_paper_are_attributes():
+    code = """
+import sys, rmt_rank
+assert dir(rmt_rank.paper) == ["claims", "experiments", "figures", "tables"]
+assert "rmt_rank.paper.tables" not in sys.modules
+print(len(rmt_rank.paper.tables.TABLE_1) > 0)
+"""
+    assert run(code) == "True\n"
 
 
 def test_public_names():

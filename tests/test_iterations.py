@@ -8,6 +8,8 @@ import pytest
 import rmt_rank as rr
 from rmt_rank.exact.finite_width.complex_kernel import complex_covariance
 from rmt_rank.exact.gaussian.quadrature import angle_of
+from rmt_rank.exact.gaussian.threshold import turning_threshold
+from rmt_rank.inspection.nulls import null_of
 from rmt_rank.theory.free_products.factors import ResidualFactor
 from rmt_rank.theory.free_products.law import free_product_law
 from rmt_rank.theory.nonlinear.conjugate_kernel import conjugate_kernel
@@ -68,17 +70,35 @@ CASES = {
         lambda: conjugate_kernel(1.0, [2], "relu")[0].effective_rank(100),
         "was not found in 1 steps of Newton's method",
     ),
+    "Tracy-Widom quantile": (
+        "rmt_rank.theory.gaussian.tracy_widom._MOST_STEPS",
+        1,
+        lambda: rr.theory.tracy_widom.ppf([0.5, 1e-300], 1),
+        "no quantile of the Tracy-Widom law in 1 steps",
+    ),
     "exact angle": (
         "rmt_rank.exact.gaussian.angles._MORE_STEPS",
         -7,
         lambda: angle_of(Fraction(1, 2), 3),
         "no angle found at depth 3.0",
     ),
+    "exact threshold": (
+        "rmt_rank.exact.gaussian.threshold._MOST_STEPS",
+        1,
+        lambda: turning_threshold(1, digits=8),
+        "no threshold in 1 steps",
+    ),
     "exact sums": (
         "rmt_rank.exact.finite_width.complex_kernel._MOST_DOUBLINGS",
         1,
         lambda: complex_covariance([2, 3], Fraction(1, 2), Fraction(1, 3)),
         "50 working digits do not give 30 digits",
+    ),
+    "norms": (
+        "rmt_rank.inspection.nulls._MOST_STEPS",
+        31,
+        lambda: null_of("norms", np.eye(2), np.random.default_rng(0), 64),
+        "rows and columns their norms in 31 steps",
     ),
     "Jacobi": (
         "rmt_rank.simulation.products.logarithms._MOST_SWEEPS",

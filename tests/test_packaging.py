@@ -15,6 +15,14 @@ def test_one_version():
     assert f"\nversion: {rmt_rank.__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
+def test_the_pages_name_all_dependencies():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = [re.match(r"[\w-]+", each)[0] for each in project["dependencies"]]
+    page = (ROOT / "docs/get-started.md").read_text(encoding="utf-8").lower()
+    assert [name for name in names if name not in page] == []
+    assert len(names) == 10  # README says so
+
+
 def test_the_recipe_requires_what_the_project_does():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = {re.sub("matplotlib(?=>)", "matplotlib-base", x) for x in project["dependencies"]}

@@ -310,7 +310,9 @@ def write(results: dict[str, dict[str, Any]]) -> None:
         total.update(counts)
         rows["counts"].append(table_row(name, counts))
         for line, function, change, killer, again in result["tried"]:
-            place = f"`{name}.py:{line}`", cell(code[line - 1].strip()), cell(change)
+            # a function keeps its name when lines above it are added
+            where = f"`{name}.py`" + (f" `{function}`" if function else "")
+            place = where, cell(code[line - 1].strip()), cell(change)
             reason = why.get((name, function, change), "not explained")
             if killer is None:
                 rows["survivors"].append(f"| {' | '.join(place)} | {reason} |")

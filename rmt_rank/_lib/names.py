@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 
 import lazy_loader
 
-__all__ = ["attach", "did_you_mean", "no_attribute"]
+__all__ = ["attach", "did_you_mean", "missing", "no_attribute"]
 
 # Modules whose names are not at the top level.
-_MODULES = ("metrics", "networks", "nonlinear", "study", "theory", "exact", "data")
+_MODULES = ("metrics", "networks", "nonlinear", "study", "theory", "exact", "data", "paper")
 
 
 def did_you_mean(name: str, names: Iterable[str], prefix: str = "") -> str:
@@ -25,14 +25,22 @@ def attach(
 ) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
     """Return what `lazy_loader.attach_stub` does, with a suggestion for a misspelled name."""
     imported, directory, names = lazy_loader.attach_stub(package, file)
+    fail = missing(package, names)
 
     def attribute(name: str) -> object:
-        if name in names:
-            return imported(name)
-        hint = did_you_mean(name, names)
-        raise AttributeError(f"module {package!r} has no attribute {name!r}{hint}")
+        return imported(name) if name in names else fail(name)
 
     return attribute, directory, names
+
+
+def missing(module: str, names: Iterable[str]) -> Callable[[str], object]:
+    """Return a `__getattr__` for a module that has only these names: it suggests one of them."""
+
+    def attribute(name: str) -> object:
+        hint = did_you_mean(name, names)
+        raise AttributeError(f"module {module!r} has no attribute {name!r}{hint}")
+
+    return attribute
 
 
 def no_attribute(name: str) -> str:

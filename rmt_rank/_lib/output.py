@@ -16,6 +16,7 @@ from rmt_rank._lib.archive import has_seal
 from rmt_rank._lib.atomic import clear_parts, temporary, write
 from rmt_rank._lib.entry import say
 from rmt_rank._lib.file_kinds import HEAD, holds_arrays
+from rmt_rank._lib.names import did_you_mean
 
 __all__ = ["Output", "refuse_same", "write_outputs"]
 
@@ -66,9 +67,11 @@ class Output:
         self.standard = False
         if path is None:
             return
-        if formats is not None and path.suffix.removeprefix(".").lower() not in formats:
+        suffix = path.suffix.removeprefix(".").lower()
+        if formats is not None and suffix not in formats:
             raise ValueError(
                 f"{option} must end in one of .{', .'.join(formats)}, got {str(path)!r}"
+                f"{did_you_mean(suffix, formats, prefix='.')}"
             )
         self.descriptor = _descriptor(path)
         self._refuse_loss(path, inputs)

@@ -98,13 +98,13 @@ def _run(options: argparse.Namespace, prog: str) -> int:
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = Parser(
         prog=prog,
-        description="Run the paper's experiments, and ours, and say what the numbers say.",
+        description="Run an experiment of the paper or one of ours, and print the verdicts.",
         epilog="Exit codes: 0: done; 1: a worker died; 2: wrong usage; 130: interrupted. Finished "
         "results are kept in --out. Arrays, such as curves, are not in CSV and JSON but in the .nc "
         "files of `rmt-rank figure`.",
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help="which experiment; see --list")
-    parser.add_argument("--list", action="store_true", help="name all experiments, and stop")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="name of an experiment; see --list")
+    parser.add_argument("--list", action="store_true", help="list all experiments and exit")
     add_run_options(parser, SIZES, DATA)
     parser.set_defaults(size="quick")
     add_options(parser, "--out", "--seed", "--jobs", "--csv", "--json", "--quiet")
@@ -120,7 +120,7 @@ def _frame(dataset: Any) -> Any:
     tabulated = keys(dataset, itertools.chain(*groups(dataset)))
     dims = {*dataset.seconds.dims, *tabulated, *OVER}
     numbers = [name for name in dataset if dims.issuperset(dataset[name].dims)]
-    # every cell knows its time: a combination of keys without one is not a cell
+    # every cell has its time: a combination of keys without one is not a cell
     return dataset[numbers].to_dataframe().dropna(subset=["seconds"])
 
 
@@ -140,9 +140,9 @@ def _show(experiment: Experiment, dataset: Any, *, quiet: bool) -> None:
 
 
 def _tables(dataset: Any, width: int) -> Iterator[tuple[str, Table]]:
-    """Tables for all that is the same but depth: a row a variable, a column a depth.
+    """Yield a table for each setting of all keys except depth: rows are variables, columns depths.
 
-    Without depths the last key is across.
+    Without depths, the columns are the values of the last key.
     """
     for names in groups(dataset):
         columns, rows = table(dataset, quartiles=False, names=names)
@@ -162,7 +162,7 @@ def _tables(dataset: Any, width: int) -> Iterator[tuple[str, Table]]:
 
 
 def _split(lines: list[list[str]], width: int) -> Iterator[Table]:
-    """A table with the first line as its head; what does not fit beside goes below."""
+    """Yield tables with the first line as their head; columns that do not fit go into the next."""
     label, *widths = (max(map(len, column)) for column in zip(*lines, strict=True))
     begin = 1
     while begin < len(lines[0]):

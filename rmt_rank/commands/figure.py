@@ -239,7 +239,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         description="Make the paper's figures from fresh numbers: a PNG, a PDF, the numbers as "
         "NetCDF, a report, and a verdict on what the paper says.",
         epilog="Exit codes: 0: done; 1: a worker died; 2: wrong usage; 130: interrupted. Finished "
-        "results are kept in --out.",
+        "results are kept in --out. `rmt-rank experiment NAME --csv` writes numbers as CSV.",
     )
     parser.add_argument(
         "names",
@@ -247,9 +247,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         metavar="NAME",
         help="which figure: a name, its number (fig4, captions:fig3), or all; see --list",
     )
-    parser.add_argument("--list", action="store_true", help="name all figures, and stop")
+    parser.add_argument("--list", action="store_true", help="list all figures and exit")
     add_run_options(parser, SIZES, DATA)
-    add_options(parser, "--out", default="figures", help="of all files, and resume (figures)")
+    add_options(parser, "--out", default="figures", help="folder of all files (figures)")
     add_options(parser, "--seed", "--jobs", default=None)
     add_options(parser, "--quiet")
     parser.add_argument("--style", choices=STYLES, default="paper", help="look (paper: 300 dpi)")
@@ -257,6 +257,6 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--numbers",
         type=path_option,
         metavar="FILE",
-        help="draw these again (.nc), compute nothing",
+        help="draw the numbers of this .nc file, and compute nothing",
     )
     return parser

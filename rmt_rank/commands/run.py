@@ -21,11 +21,11 @@ __all__ += ["guarded_run", "json_rows", "row_outputs"]
 # Exit codes: something failed, or a worker died; wrong usage, or a file or folder cannot be used.
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
-_WRITE = "; - is standard output, where nothing else is then printed"
+_WRITE = "; with - to standard output, and nothing else is then printed there"
 _OPTIONS: dict[str, dict[str, Any]] = {
-    "--out": {"metavar": "FOLDER", "help": "keep results there, and resume"},
-    "--seed": {"type": int, "default": 0, "metavar": "k", "help": "of all randomness (0)"},
-    "--jobs": {"type": int, "default": 1, "metavar": "n", "help": "processes (1)"},
+    "--out": {"metavar": "FOLDER", "help": "keep results in this folder; resume if it has some"},
+    "--seed": {"type": int, "default": 0, "metavar": "k", "help": "seed of all random numbers (0)"},
+    "--jobs": {"type": int, "default": 1, "metavar": "n", "help": "number of processes (1)"},
     "--csv": {
         "type": path_option,
         "metavar": "PATH",
@@ -55,7 +55,7 @@ def add_run_options(
         sizes, ("a smoke test, seconds", "about a minute (default)", "many minutes"), strict=True
     ):
         group.add_argument(f"--{size}", dest="size", action="store_const", const=size, help=meaning)
-    parser.add_argument("--data", choices=data, help="which images, where it is about images")
+    parser.add_argument("--data", choices=data, help="images that an experiment on images uses")
 
 
 def guarded_run(

@@ -92,9 +92,14 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     run = actions.add_parser("run", help="compute what is missing of a study")
     run.add_argument(
-        "file", type=path_option, metavar="FILE.toml", help="the declaration, table [study]"
+        "file",
+        type=path_option,
+        metavar="FILE.toml",
+        help="declaration of the study: a table [study]",
     )
-    add_options(run, "--out", type=path_option, help="keep results there, and resume (FILE.study)")
+    add_options(
+        run, "--out", type=path_option, help="folder of the results, which it resumes (FILE.study)"
+    )
     add_options(run, "--jobs")
     add_backend(run)
     run.add_argument("--scheduler", metavar="ADDRESS", help="compute on this Dask cluster instead")

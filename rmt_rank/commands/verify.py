@@ -22,7 +22,7 @@ from rmt_rank._lib.validation import integer, real
 from rmt_rank._lib.work import processes
 from rmt_rank.commands.backend import add_backend, chosen_backend
 from rmt_rank.commands.run import DONE, FAILED, INTERRUPTED, USAGE, add_options
-from rmt_rank.commands.verify_output import figure_formats, write_figure, write_json
+from rmt_rank.commands.verify_output import figure_formats, write_csv, write_figure, write_json
 from rmt_rank.commands.verify_report import Report
 from rmt_rank.paper.claims import CLAIMS, Claim, Context, Evidence, broken, select
 from rmt_rank.simulation.means.chain_statistics import ChainStatistics
@@ -69,6 +69,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank
         if options.figure is not None or any(map(_samples, claims)):
             _require_feasible(context)
         outputs = [
+            Output("--csv", options.csv),
             Output("--json", options.json),
             Output("--figure", options.figure, figure_formats()),
         ]
@@ -114,15 +115,17 @@ def _report(
                     report.finish(context)
         except KeyboardInterrupt:
             interrupted = True
-            # what is known is little, and quickly written: a second Ctrl-C would only lose it
+            # the results so far are written in no time, and a second Ctrl-C would lose them
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             report.finish(context)
         except BrokenProcessPool:
             interrupted = died = True
-            print("rmt_rank.verify: a worker died", file=sys.stderr)
+            print(f"{options.prog}: a worker died", file=sys.stderr)
         report.summary(interrupted=interrupted)
-    to_json, to_figure = outputs
+    to_csv, to_json, to_figure = outputs
     try:
+        if to_csv.path is not None:
+            write_csv(to_csv, report)
         if to_json.path is not None:
             write_json(to_json, report, context, complete=not interrupted)
         if to_figure.path is not None:
@@ -130,7 +133,7 @@ def _report(
     except OSError as error:
         if any(output.standard for output in outputs):
             raise
-        print(f"rmt_rank.verify: could not write: {shown(error)}", file=sys.stderr)
+        print(f"{options.prog}: could not write: {shown(error)}", file=sys.stderr)
         return USAGE
     if interrupted and not died:
         return INTERRUPTED
@@ -205,12 +208,14 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser = Parser(
         prog=prog,
         description="Check claims of the paper and print the evidence.",
-        epilog="Exit code: 0 all hold, 1 something does not, 2 usage, 130 interrupted.",
+        epilog="--csv has a line per check, --json also the settings and the Monte Carlo results. "
+        "Exit codes: 0: all hold; 1: something does not; 2: wrong usage; 130: interrupted.",
     )
+    parser.set_defaults(prog=prog)
     parser.add_argument("claims", nargs="*", metavar="CLAIM", help="claim or group, e.g. theorem1")
-    parser.add_argument("--list", action="store_true", help="show the claims and stop")
+    parser.add_argument("--list", action="store_true", help="list the claims and exit")
     parser.add_argument(
-        "--depths", default=_DEPTHS, metavar="L,...", help=f"depths to look at ({_DEPTHS})"
+        "--depths", default=_DEPTHS, metavar="L,...", help=f"depths to check ({_DEPTHS})"
     )
     parser.add_argument(
         "--widths", default=_WIDTHS, metavar="N,...", help=f"Monte Carlo widths ({_WIDTHS})"
@@ -221,18 +226,18 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--field", choices=FIELDS, default="real", help="entries of the matrices")
     parser.add_argument("--digits", default="30", metavar="d", help="digits of quadrature (30)")
     add_backend(parser, BACKENDS)
-    add_options(parser, "--json", "--quiet", "--seed")
+    add_options(parser, "--csv", "--json", "--quiet", "--seed")
     add_options(
         parser,
         "--jobs",
         default=None,
-        help=f"processes (1; as many as processors for more than {_MANY} claims, and with cupy)",
+        help=f"number of processes (1; one per processor for more than {_MANY} claims or cupy)",
     )
     parser.add_argument(
         "--figure",
         type=path_option,
         metavar="PATH",
-        help="draw Theorem 1, or singular-values, there",
+        help="draw the figure of theorem1 or of singular-values",
     )
     parser.add_argument("--version", action="version", version=f"rmt_rank {__version__}")
     return parser

@@ -1,11 +1,13 @@
-"""Files that `verify` writes: the evidence as JSON, and the figure."""
+"""Files that `verify` writes: the evidence as CSV and as JSON, and the figure."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import platform
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,24 @@ from rmt_rank import __version__
 from rmt_rank._lib.array import backend_of
 from rmt_rank._lib.output import Output
 from rmt_rank.commands.verify_report import Report
-from rmt_rank.paper.claims import Claim, Context
+from rmt_rank.paper.claims import Claim, Context, Evidence
 from rmt_rank.paper.claims.gaussian.singular_values import PAPER_DEPTHS, PAPER_WIDTHS
 from rmt_rank.simulation.means.chain_statistics import ChainStatistics
 
-__all__ = ["figure_formats", "write_figure", "write_json"]
+__all__ = ["figure_formats", "write_csv", "write_figure", "write_json"]
+
+
+def write_csv(output: Output, report: Report) -> None:
+    """Write a line for each check: its claim, the status of that, and the evidence."""
+    text = io.StringIO()
+    names = ("claim", "status", *(field.name for field in fields(Evidence)))
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    for claim, evidence in report.evidence:
+        for line in evidence:
+            about = {"claim": claim.name, "status": claim.status, "verdict": line.verdict.value}
+            writer.writerow(asdict(line) | about)
+    output.write(text.getvalue().encode())
 
 
 def write_json(output: Output, report: Report, context: Context, *, complete: bool) -> None:
@@ -63,7 +78,7 @@ def write_json(output: Output, report: Report, context: Context, *, complete: bo
 
 
 def _summary(chain: ChainStatistics) -> dict[str, Any]:
-    """A chain's statistics, with the distances of its spectra in place of all their points."""
+    """Return a chain's statistics, with the distances of its spectra instead of their points."""
     content = asdict(chain)
     below, levels = content.pop("below"), content.pop("levels")
     del content["below_error"]
@@ -87,14 +102,12 @@ def figure_formats() -> tuple[str, ...]:
 
 
 def write_figure(output: Output, claims: list[Claim], context: Context, *, draw_more: bool) -> None:
-    """Draw the figure that goes with the claims, with what Monte Carlo knows."""
-    from io import BytesIO
-
+    """Draw the figure that goes with the claims, with the Monte Carlo results so far."""
     from rmt_rank.paper.figures.figure import Figure
     from rmt_rank.paper.figures.gaussian import singular_values, theorem1
     from rmt_rank.paper.figures.style import style
 
-    buffer = BytesIO()
+    buffer = io.BytesIO()
     with style():
         if all(claim.name.startswith("singular-values.") for claim in claims):
             grid = [(width, PAPER_DEPTHS) for width in PAPER_WIDTHS]

@@ -8,6 +8,9 @@ arithmetic, which are proofs (`enclosures`, `threshold`).  A value on which both
 digits is very unlikely to be wrong.  Depths are real, and entropies are in nats.
 """
 
+import difflib
+from typing import TYPE_CHECKING
+
 from rmt_rank.exact.finite_width.complex_kernel import (
     complex_covariance,
     complex_power_sum,
@@ -140,3 +143,10 @@ __all__ = [
     "tracy_widom",
     "turning_threshold",
 ]
+
+if not TYPE_CHECKING:  # which would let a type checker accept every name
+
+    def __getattr__(name: str) -> object:
+        near = difflib.get_close_matches(name, __all__, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")

@@ -49,7 +49,7 @@ def find_products(
     heads: int | None,
     kv_heads: int | None,
 ) -> list[Product | Skipped]:
-    """Return the products that are asked for, those that names tell or listed ones.
+    """Return the products that are asked for: those that the names imply, or those listed.
 
     A list that names no product of the model gives a `Skipped` in its place.
     """

@@ -65,15 +65,16 @@ _KURTOSIS = {
 # The formulas are used from this side on, and while kurtosis^2/side, which measures what they leave
 # out, is at most 0.5.
 SMALLEST_SIDE, MOST_KURTOSIS = 32, 0.5
-# Draws below the smallest side, and else: as many as this number of operations allows.
+# Number of draws below the smallest side; above it, as many as this number of operations allows.
 _DRAWS, _FEWEST, _MOST, _WORK = 4096, 8, 16, 10**8
 # Entries that are drawn at once.
 _BATCH = 2**20
 # Eigenvalues of X X^H are rounded at some 1e-15 of the largest; below this share of it, singular
 # values have few digits, or none.
 _LOST = 1e-12
-# Steps of Sinkhorn's iteration; norms of six rows with very unequal columns then have six digits.
-_SINKHORN = 30
+# Steps of Sinkhorn's iteration at least and at most, and the relative error of squared norms, far
+# below what moves a rank by its sampling error.  Small matrices may take hundreds of steps.
+_FEWEST_STEPS, _MOST_STEPS, _NORM_ERROR = 30, 10**4, 1e-4
 # Seed of draws that depend on a shape only, and are kept.
 _SEED = 20260101
 
@@ -252,13 +253,17 @@ def _norms(matrix: npt.NDArray[np.inexact], stream: np.random.Generator, draws: 
 def _with_norms(g: npt.NDArray[np.inexact], rows: Array, columns: Array) -> npt.NDArray[np.inexact]:
     """Multiply rows and columns so that their sums of squares are these (Sinkhorn's iteration)."""
     squares = np.abs(g) ** 2
-    across = np.ones((*g.shape[:-2], g.shape[-1]))
-    for _ in range(_SINKHORN):
+    down, across = np.zeros(g.shape[:-1]), np.ones((*g.shape[:-2], g.shape[-1]))
+    for step in range(_MOST_STEPS):
         sums = np.einsum("...ij,...j->...i", squares, across)
+        if step >= _FEWEST_STEPS and np.all(np.abs(sums * down - rows) <= _NORM_ERROR * rows):
+            return np.asarray(np.sqrt(down)[..., None] * g * np.sqrt(across)[..., None, :])
         down = np.divide(rows, sums, out=np.zeros_like(sums), where=sums > 0)
         sums = np.einsum("...ij,...i->...j", squares, down)
         across = np.divide(columns, sums, out=np.zeros_like(sums), where=sums > 0)
-    return np.asarray(np.sqrt(down)[..., :, np.newaxis] * g * np.sqrt(across)[..., np.newaxis, :])
+    raise ArithmeticError(
+        f"Sinkhorn's iteration did not give rows and columns their norms in {_MOST_STEPS} steps"
+    )
 
 
 def _drawn(

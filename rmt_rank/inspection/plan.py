@@ -23,7 +23,7 @@ class Plan(NamedTuple):
     """Instructions that make matrices of a tensor."""
 
     kind: str = "dense"
-    """Kind of the matrices; that of `parts` in its place where they have kinds of their own."""
+    """Kind of the matrices; empty if the names in `parts` are their kinds."""
 
     layout: str = "dense"
     """dense, conv, transposed conv, stack, or joined (inputs on the last axes)."""

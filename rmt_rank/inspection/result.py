@@ -14,7 +14,7 @@ import numpy.typing as npt
 import scipy
 
 from rmt_rank._lib.text import shown
-from rmt_rank._lib.validation import integer, real
+from rmt_rank._lib.validation import choice, integer, real
 from rmt_rank.inspection.compare import Comparison
 from rmt_rank.inspection.tensor import Skipped
 
@@ -273,10 +273,7 @@ class Inspection:
         return ax
 
     def _null(self, null: str | None) -> str:
-        chosen = self.nulls[0] if null is None else null
-        if chosen not in self.nulls:
-            raise ValueError(f"null must be one of {', '.join(self.nulls)}, got {shown(null)}")
-        return chosen
+        return self.nulls[0] if null is None else choice("null", null, self.nulls)
 
     def __repr__(self) -> str:
         return "\n".join(self._lines())

@@ -21,7 +21,8 @@ def parameter_groups(
     Biases and other parameters with one axis have none.  Decay on the factors of balanced products
     penalises a Schatten quasi-norm: the least sum of |W_i|^2 over all factorisations of W into d
     factors is d times the sum of sigma^(2/d) over the singular values of W, which prefers low rank
-    for d >= 2 [1]_.  Decay on the product is that of the plain model, and does not.
+    for d >= 2 [1]_.  Decay on the product is that of the plain model, which has no such
+    preference.
 
     Parameters
     ----------

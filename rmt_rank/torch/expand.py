@@ -67,7 +67,7 @@ def share(layer: nn.Module, name: str, source: nn.Module, source_name: str) -> N
     plain, names, weight = type(layer), tuple(layer._parameters), layer._parameters[name]
     assert weight is not None
     original = source.parametrizations[source_name][0]
-    # its values are replaced at once, so that any do
+    # its values are replaced at once, so that they do not matter
     stand_in = Factors(original.chain, "balanced", False, names, weight)
     parametrize.register_parametrization(layer, name, stand_in)
     layer.parametrizations[name] = source.parametrizations[source_name]

@@ -1,7 +1,7 @@
 """The parametrisation: a weight as the product of factors, with links and batch norms.
 
-A factor's map is x -> norm(W x) + x, without what the chain does not have.  In evaluation mode
-each norm is affine, so that the whole is a kernel and a bias.
+A factor maps x to norm(W x) + x; the norm and the link are left out where the chain has none.  In
+evaluation mode each norm is affine, so that the composition is a kernel and a bias.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def _preserving(matrix: torch.Tensor, chain: Chain) -> list[torch.Tensor]:
     """Return factors of one group: singular values in the first, isometries in the others.
 
     The product is that of the decomposition U S V^T.  Hidden directions that it does not need have
-    no input weights but output weights, so that training can use them.
+    zero input weights and random output weights, so that training can use them.
     """
     u, s, vt = torch.linalg.svd(matrix, full_matrices=False)
     outputs, hidden, rank = matrix.shape[0], chain.channels[1], len(s)

@@ -46,8 +46,8 @@ def overparameterize(
 
     Linear, Conv1d, Conv2d and Conv3d layers are covered, and the projections inside
     MultiheadAttention, LSTM, GRU and RNN.  The function class does not change, if no hidden width
-    is below the rank of a weight: `collapse` gives back plain layers with the same outputs.  Make
-    the optimizer afterwards, since the parameters are other ones.
+    is below the rank of a weight: `collapse` restores plain layers with the same outputs.  Create
+    the optimizer afterwards, since the model has new parameters.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def overparameterize(
     depth : int, default 2
         Number of factors of each weight.
     width : float, optional
-        Hidden channels per input channel: 1 is the paper's choice, 2 that for ImageNet.  By
+        Hidden channels per input channel: the paper has 1, and 2 for ImageNet.  By
         default 1, or more where the rank of the weight needs more, as in most convolutions.
     where : callable or sequence of str, optional
         Layers to expand: a function of (path, layer), or paths.  By default all.

@@ -39,7 +39,7 @@ def dataset(made):
     return run_experiment(find("generalization"), "tiny", folder=made[0] / "run")
 
 
-def test_run(capsys, made, dataset):
+def test_a_run_prints_a_table_per_task_rank_and_findings(capsys, made, dataset):
     folder, printed = made
     lines = printed.splitlines()
     assert lines[0].startswith("Test error over depth")
@@ -74,7 +74,7 @@ def test_jobs_give_the_same_numbers(capsys, made):
     assert capsys.readouterr().out == made[1]
 
 
-def test_table(dataset):
+def test_the_table_has_a_row_per_cell_with_quartiles(dataset):
     columns, rows = table(dataset)
     assert columns[:5] == ["task rank", "examples", "scale", "depth", "converged"]
     assert len(rows) == 6
@@ -87,7 +87,7 @@ def test_table(dataset):
     assert medians[1][columns.index("test error")] == f"{middle:.4g}"
 
 
-def test_report(dataset):
+def test_the_report_has_findings_numbers_and_settings(dataset):
     text = report(dataset)
     for words in ("## Findings", "## Numbers", "## Settings", "- steps: 2000", "NumPy"):
         assert words in text
@@ -172,7 +172,7 @@ def test_no_more_jobs_than_processors_or_cells(monkeypatch):
         (["generalization", "--tiny", "--full"], "not allowed with"),
     ],
 )
-def test_usage(arguments, message, capsys, monkeypatch, tmp_path):
+def test_wrong_usage_is_refused_in_a_sentence(arguments, message, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stopped:
         run(["experiment", *arguments])
@@ -192,7 +192,7 @@ def test_the_folder_of_another_run(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.slow), "2"])
-def test_interrupted(jobs, tmp_path, start, until):
+def test_an_interrupted_run_resumes(jobs, tmp_path, start, until):
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "rmt_rank", "experiment", "convergence", "--quick"]
     process = start(*command, "--out", folder, "--jobs", jobs, cwd=tmp_path)

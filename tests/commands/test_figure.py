@@ -58,7 +58,7 @@ def test_list(capsys):
     assert lines[1].endswith("(fig2, captions:fig2, experiment convergence)")
 
 
-def test_names():
+def test_names_and_aliases_are_unique_and_find_their_figures():
     found = [find(name) for name in FIGURES]
     assert [each.name for each in found] == list(FIGURES)
     aliases = [alias for each in found for alias in each.aliases]
@@ -202,7 +202,7 @@ def whole_pdf(path):
     assert b"/FontFile2" in pdf
 
 
-def test_drawn_again(made, tmp_path, monkeypatch, capsys):
+def test_numbers_are_drawn_again_without_computing(made, tmp_path, monkeypatch, capsys):
     def never(*_arguments, **_options):
         raise AssertionError("it computes")
 
@@ -343,7 +343,7 @@ def test_an_interrupted_figure_resumes(made, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("plain")
-def test_styles(tmp_path):
+def test_styles_give_different_pictures(tmp_path):
     pictures = set()
     for name in STYLES:
         command = ["figure", "reparameterization", "--style", name]
@@ -398,6 +398,7 @@ def test_files_are_written_whole(made, tmp_path, monkeypatch):
         (["nothing"], "figure must be one of 'init-pdf', "),
         (["fig99"], "a number (fig4, captions:fig3), or all on the command line, got 'fig99'"),
         (["optimisers"], "got 'optimisers'; did you mean 'optimizers'?"),
+        (["fgi4"], "got 'fgi4'; did you mean 'fig4'?"),
         ([NAME, "optimizers", "--data", "mnist"], "data goes with experiments on images"),
         ([NAME, "--out", ""], "--out must not be empty"),
         ([NAME, "--jobs", "0"], "--jobs must be an integer >= 1, got 0"),
@@ -419,7 +420,7 @@ def test_files_are_written_whole(made, tmp_path, monkeypatch):
         ([NAME, "--out", "letter.txt/a"], "--out cannot be a folder: letter.txt/a (Not a dir"),
     ],
 )
-def test_errors(arguments, message, tmp_path, monkeypatch, capsys):
+def test_wrong_usage_is_refused_in_a_sentence(arguments, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "letter.txt").write_text("Dear")
     with pytest.raises(SystemExit) as stopped:
@@ -449,7 +450,7 @@ def test_numbers_of_another_experiment(made, tmp_path, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_interrupted(tmp_path, start, until):
+def test_an_interrupted_command_keeps_its_cells(tmp_path, start, until):
     command = [sys.executable, "-m", "rmt_rank.figures", "convergence-pdf", "--quick"]
     process = start(*command, "--out", tmp_path)
     cells = tmp_path / "cells" / "convergence-quick-0"

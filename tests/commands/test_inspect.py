@@ -162,7 +162,7 @@ def test_three_hundred_layers(tmp_path, terminal, capsys):
     assert "260 more with smaller deficits; --top 300 shows all" in lines
 
 
-def test_filters(model, capsys):
+def test_only_matrices_of_matching_names_are_inspected(model, capsys):
     assert run(["inspect", str(model), "--filter", "*attn*", "--filter", "head*"]) == 0
     printed = capsys.readouterr()
     assert printed.out.splitlines()[-1].startswith("3 compared")
@@ -207,7 +207,7 @@ def test_checkpoints(model, tmp_path, capsys):
     assert f"not read: {tmp_path / 'no.npz'}: " in capsys.readouterr().err
 
 
-def test_initial_weights(model, tmp_path, capsys):
+def test_initial_weights_become_a_null_model(model, tmp_path, capsys):
     start = tmp_path / "start.npz"
     np.savez(start, **layers(1))
     assert run(["inspect", str(model), "--initial", str(start), "--null", "gaussian"]) == 0
@@ -240,7 +240,9 @@ def test_standard_output_takes_one_file(model, capsys):
         (["--json", ""], "a path must not be empty"),
     ],
 )
-def test_wrong_usage(model, capsys, monkeypatch, options, words):
+def test_wrong_usage_is_refused_before_any_file_is_written(
+    model, capsys, monkeypatch, options, words
+):
     monkeypatch.chdir(model.parent)
     before = sorted(model.parent.iterdir())
     assert words in usage(capsys, model, *options)

@@ -73,7 +73,7 @@ def test_csv_has_a_line_per_array(weights, tmp_path):
     assert table["bias"]["effective_rank"] == ""
 
 
-def test_gram(tmp_path):
+def test_gram_measures_the_gram_matrix_of_the_rows(tmp_path):
     features = np.random.default_rng(1).normal(size=(20, 3))
     path, out = tmp_path / "f.npy", tmp_path / "out.json"
     np.save(path, features)
@@ -207,7 +207,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(
         (["x.npy", "--csv", "same", "--json", "./same"], "must be different files"),
     ],
 )
-def test_usage(monkeypatch, capsys, tmp_path, arguments, message):
+def test_wrong_usage_is_refused_in_a_sentence(monkeypatch, capsys, tmp_path, arguments, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stop:
         run(["measure", *arguments])

@@ -74,7 +74,7 @@ def test_misspelled_names_get_a_hint(arguments, hint, program, capsys):
     assert second == f"Try '{program} --help'."
 
 
-def test_an_option_like_no_other_gets_no_hint(capsys):
+def test_an_unknown_option_without_a_similar_one_gets_no_hint(capsys):
     # it is similar to --help in its dashes only
     first, _ = message(capsys, "study", "run", "x", "--field", "complex").splitlines()
     assert first == "rmt-rank study: error: unrecognized arguments: --field complex"

@@ -97,7 +97,7 @@ def test_a_worker_that_dies(declared, monkeypatch, capsys):
         (["run", "grid.toml", "--out", "."], "exists and is not a store of a study"),
     ],
 )
-def test_usage(declared, monkeypatch, capsys, arguments, message):
+def test_wrong_usage_is_refused_in_a_sentence(declared, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(declared.parent)
     with pytest.raises(SystemExit) as stop:
         run(["study", *arguments])

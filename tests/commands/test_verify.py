@@ -1,6 +1,7 @@
 """`rmt-rank verify`: its output, exit codes and files, and that it can fail."""
 
 import contextlib
+import csv
 import dataclasses
 import json
 import os
@@ -54,7 +55,8 @@ def scale_factors(monkeypatch, scale):
 def run(tmp_path_factory):
     """One whole run in a process of its own: its folder and its outcome."""
     folder = tmp_path_factory.mktemp("run")
-    arguments = ["theorem1", *QUICK, "--json", "evidence.json", "--figure", "picture.png"]
+    arguments = ["theorem1", *QUICK, "--csv", "evidence.csv", "--json", "evidence.json"]
+    arguments += ["--figure", "picture.png"]
     done = subprocess.run(
         [sys.executable, "-P", "-m", "rmt_rank.verify", *arguments],
         cwd=folder,
@@ -92,7 +94,13 @@ class TestAllHold:
         assert f"{len(lines)} checks" in done.stdout
         assert {line["verdict"] for line in lines} == {"holds", "refuted"}
         assert content["monte_carlo"][0]["width"] == 16
-        assert sorted(path.name for path in folder.iterdir()) == ["evidence.json", "picture.png"]
+        names = sorted(path.name for path in folder.iterdir())
+        assert names == ["evidence.csv", "evidence.json", "picture.png"]
+        with (folder / "evidence.csv").open(newline="") as file:
+            table = list(csv.DictReader(file))
+        assert [row["how"] for row in table] == [line["how"] for line in lines]
+        assert [row["verdict"] for row in table] == [line["verdict"] for line in lines]
+        assert [*dict.fromkeys(row["claim"] for row in table)] == [c.name for c in THEOREM_1]
 
     def test_figure(self, run):
         folder, _ = run
@@ -363,6 +371,7 @@ class TestUsage:
             (["theorem1", "--seed", "-1"], "--seed must be an integer >= 0, got -1"),
             (["theorem1", "--field", "octonion"], "argument --field: invalid choice: 'octonion'"),
             (["theorem1", "--figure", "a.bmp"], "--figure must end in one of .pdf, .png, .svg"),
+            (["theorem1", "--figure", "a.pgn"], "got 'a.pgn'; did you mean '.png'?"),
         ],
     )
     def test_bad_values(self, capsys, arguments, message):

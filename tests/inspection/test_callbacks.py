@@ -55,7 +55,7 @@ def test_numbers_are_those_of_inspect():
     assert log_ranks(WEIGHTS, select=lambda _: False) == {}
 
 
-def test_own_loop():
+def test_a_loop_gets_ranks_at_multiples_of_every():
     kept = []
     ranks = RankCallback(every=3, log=lambda numbers, step: kept.append((step, numbers)))
     assert [bool(ranks(WEIGHTS, step)) for step in range(5)] == [True, False, False, True, False]
@@ -63,7 +63,7 @@ def test_own_loop():
 
 
 @pytest.mark.parametrize("module", ["lightning.pytorch", "pytorch_lightning"])
-def test_lightning(library, module, monkeypatch):
+def test_lightning_callback_logs_every_second_epoch(library, module, monkeypatch):
     if module == "pytorch_lightning":
         monkeypatch.setitem(sys.modules, "lightning", None)
         monkeypatch.setitem(sys.modules, "lightning.pytorch", None)
@@ -78,7 +78,7 @@ def test_lightning(library, module, monkeypatch):
     assert model.logged == [EXPECTED, EXPECTED]
 
 
-def test_transformers(library):
+def test_transformers_callback_adds_to_logs_and_history(library):
     base = library("transformers", "TrainerCallback", type("TrainerCallback", (), {}))
     callback = RankCallback().transformers()
     assert isinstance(callback, base)
@@ -93,7 +93,7 @@ def test_transformers(library):
     assert logs == {}
 
 
-def test_keras(library):
+def test_keras_callback_adds_to_the_logs(library):
     base = library("keras.callbacks", "Callback", type("Callback", (), {"model": None}))
     callback = RankCallback().keras()
     assert isinstance(callback, base)

@@ -13,7 +13,7 @@ def torch_or_skip():
 
 
 @pytest.mark.filterwarnings("ignore")  # those of the library are its own
-def test_lightning(tmp_path):
+def test_lightning_itself_logs_the_ranks(tmp_path):
     torch = torch_or_skip()
     lightning = pytest.importorskip("lightning.pytorch", reason="Lightning is not installed")
 
@@ -50,7 +50,7 @@ def test_lightning(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_transformers(tmp_path):
+def test_transformers_itself_logs_the_ranks(tmp_path):
     torch = torch_or_skip()
     transformers = pytest.importorskip("transformers", reason="transformers is not installed")
     pytest.importorskip("accelerate", reason="accelerate is not installed")
@@ -90,7 +90,7 @@ def test_transformers(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_keras(monkeypatch):
+def test_keras_itself_logs_the_ranks(monkeypatch):
     torch_or_skip()
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     keras = pytest.importorskip("keras", reason="Keras is not installed")

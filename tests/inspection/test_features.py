@@ -15,7 +15,7 @@ def slow_rank(features):
     return -sum(p * np.log(p) for p in shares if p > 0)
 
 
-def test_rows():
+def test_features_are_compared_with_three_null_models():
     x = np.random.default_rng(0).normal(size=(30, 20)) ** 3
     found = inspect_features(x, activation="relu", depth=2, draws=40)
     gaussian, shuffle, network = found.rows()

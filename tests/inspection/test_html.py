@@ -93,7 +93,7 @@ def test_it_opens_without_a_network_and_without_messages(browser, report):
     assert "it has 1 dimension" in browser.js("document.getElementById('skipped').textContent")
 
 
-def test_it_sorts(browser, report):
+def test_a_click_on_a_head_sorts_the_table(browser, report):
     browser.open(report.as_uri())
     column = "[...document.querySelectorAll('#layers tbody tr')].map(r => r.cells[{}].textContent)"
     before = [float(each) for each in browser.js(column.format(1))]
@@ -165,7 +165,7 @@ def test_it_fits_the_window(browser, report, width, scheme):
     assert browser.problems() == []
 
 
-def test_nothing_to_show(browser, tmp_path):
+def test_a_page_without_matrices_says_so(browser, tmp_path):
     path = tmp_path / "empty.html"
     path.write_text(page([("a", inspect({"bias": np.ones(3)}))], {}), "utf-8")
     browser.open(path.as_uri())

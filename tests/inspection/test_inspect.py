@@ -21,7 +21,7 @@ def layers(seed=0):
     }
 
 
-def test_rows():
+def test_rows_compare_every_matrix_with_every_null_model():
     found = inspect(layers())
     rows = found.rows()
     assert [(row["name"], row["null"]) for row in rows] == [
@@ -156,7 +156,7 @@ def network(seed=7):
     return weights
 
 
-def test_products():
+def test_aligned_heads_are_found_among_products():
     weights = network()
     # the query of head 1 is aligned with its key, which heads 0 and 1 share
     weights["attn.q_proj.weight"][8:16] = weights["attn.k_proj.weight"][:8]
@@ -183,7 +183,7 @@ def test_listed_products():
     assert "got 'nothing'" in found.errors[0].why
 
 
-def test_initial_weights():
+def test_initial_weights_are_the_null_model_checkpoint():
     start = layers(5)
     found = inspect(layers(6), nulls=["gaussian"], initial=start)
     assert found.nulls == ("gaussian", "checkpoint")
@@ -206,7 +206,7 @@ def test_skipped(matrix, why):
     assert why in found.skipped[0].why
 
 
-def test_tables():
+def test_tables_have_the_rows_and_the_nulls():
     pytest.importorskip("pandas")
     pytest.importorskip("xarray")
     found = inspect(layers())
@@ -217,7 +217,7 @@ def test_tables():
     assert float(dataset.deficit.sel(name="low.weight", null="shuffle")[0]) == frame.deficit[3]
 
 
-def test_rank_pattern():
+def test_rank_pattern_counts_planted_directions():
     pattern = inspect(layers()).rank_pattern()
     assert set(pattern) == {"random", "low"}
     assert pattern["random"] == 1
@@ -227,11 +227,13 @@ def test_rank_pattern():
     assert inspect(layers(), locate=False).rank_pattern()["low"] > 5
 
 
-def test_plot():
+def test_plot_labels_the_matrices_in_order():
     plt = pytest.importorskip("matplotlib.pyplot")
     found = inspect(layers())
     ax = found.plot(null="shuffle")
     assert [label.get_text() for label in ax.get_yticklabels()] == ["random.weight", "low.weight"]
+    with pytest.raises(ValueError, match="got 'gausian'; did you mean 'gaussian'"):
+        found.plot(null="gausian")
     plt.close(ax.figure)
 
 

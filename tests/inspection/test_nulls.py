@@ -8,6 +8,7 @@ from scipy import stats
 
 from rmt_rank.inspection.compare import compare
 from rmt_rank.inspection.nulls import (
+    _NORM_ERROR,
     NULLS,
     Null,
     _entries,
@@ -105,7 +106,15 @@ def test_norms_are_kept():
     assert (g**2).sum(axis=2) == pytest.approx(np.tile(squares.sum(axis=1), (3, 1)), rel=1e-4)
 
 
-def test_orthogonal():
+def test_norms_of_small_matrices_are_kept():
+    # the squares tend to [[a, 1-a], [1-a, a]] with a = 0.01, and each step reduces the error by a
+    # factor of (1 - 2a)^2 = 0.96, so that it takes some 200 steps
+    g = _with_norms(np.array([[1.0, 0.1], [1.0, 1e-3]]), np.ones(2), np.ones(2))
+    assert (g**2).sum(axis=0) == pytest.approx(np.ones(2), rel=1e-12)
+    assert (g**2).sum(axis=1) == pytest.approx(np.ones(2), rel=1.01 * _NORM_ERROR)
+
+
+def test_orthogonal_null_has_the_logarithm_of_the_side_and_no_deviation():
     found = compare(math.log(5), null_of("orthogonal", np.ones((5, 9)), stream(), None))
     assert (found.deficit, found.p) == (0, 1)
     assert math.isnan(found.z)
@@ -146,7 +155,7 @@ def test_exact_draws_have_a_floor():
     assert compare(0.5, null).p == pytest.approx(2 / 100)
 
 
-def test_names():
+def test_aliases_resolve_and_misspelled_names_get_a_hint():
     assert resolve("kaiming_uniform") == "uniform"
     with pytest.raises(ValueError, match="did you mean 'gaussian'"):
         resolve("gausian")

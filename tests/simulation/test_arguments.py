@@ -148,7 +148,7 @@ def test_memory_is_estimated():
             call()
 
 
-def test_no_end_is_refused():
+def test_jobs_that_would_never_end_are_refused():
     with pytest.raises(ValueError, match="at most 1e13 entries"):
         rr.estimate("effective_rank", 100, 10**5, samples=10**6)
     with pytest.raises(ValueError, match="at most 1000000 blocks"):

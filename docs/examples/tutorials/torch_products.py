@@ -44,7 +44,7 @@ print(overparameterize(model, depth=3))
 
 # %%
 # The model was changed in place. Its class, its methods and its outputs' shape are as before, but each weight is a
-# product of three factors, computed when it is used. Make the optimizer afterwards: the parameters are other ones.
+# product of three factors, computed when it is used. Create the optimizer afterwards, for the new parameters.
 #
 # Training, with and without
 # --------------------------
@@ -98,7 +98,7 @@ plt.show()
 # A plain model again
 # -------------------
 #
-# `collapse` multiplies the factors, and gives back layers of the original classes:
+# `collapse` multiplies the factors, and restores layers of the original classes:
 
 before = model.eval()(inputs)
 report = collapse(model)

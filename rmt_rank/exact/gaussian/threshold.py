@@ -42,6 +42,9 @@ __all__ = ["TurningCertificate", "certify_turning", "turning_threshold"]
 LEAST_CERTIFIED = Fraction(1, 200)
 """Depth from which the certificate covers; below it the argument on paper does."""
 
+# Steps of the secant method, which takes about ten.
+_MOST_STEPS = 100
+
 _BITS = 64
 # Distance, in theta, of the angles at which signs are tested from the estimated root, and the
 # longest piece of the interval between them: chosen for few boxes.
@@ -135,10 +138,12 @@ def turning_threshold(depth: Number, *, digits: int = 15) -> Any:
             middle = (low + high) / 2
             low, high = (middle, high) if change(middle) < 0 else (low, middle)
         first, second = change(low), change(high)
-        while abs(high - low) > mp.mpf(10) ** (-digits - 5) * high:
+        for _ in range(_MOST_STEPS):
+            if abs(high - low) <= mp.mpf(10) ** (-digits - 5) * high:
+                return rounded(high, digits)
             low, high = high, high - second * (high - low) / (second - first)
             first, second = second, change(high)
-    return rounded(high, digits)
+    raise ArithmeticError(f"the secant method found no threshold in {_MOST_STEPS} steps")
 
 
 def _share(L: Any, log_s: Any) -> Any:

@@ -93,6 +93,7 @@ def find(name: str) -> PaperFigure:
     wanted = as_listed(name)
     if wanted.isdecimal():
         wanted = f"fig{wanted}"
+    known = [*FIGURES]
     for each in [wanted] if wanted in FIGURES else FIGURES:
         module, _, attribute = FIGURES[each].partition(":")
         found: PaperFigure = getattr(
@@ -100,8 +101,9 @@ def find(name: str) -> PaperFigure:
         )
         if wanted in (each, *found.aliases):
             return found
+        known += found.aliases
     listed = ", ".join(map(repr, FIGURES))
     raise ValueError(
         f"figure must be one of {listed}, a number (fig4, captions:fig3), or all on the command "
-        f"line, got {shown(name)}{did_you_mean(as_listed(name), FIGURES)}"
+        f"line, got {shown(name)}{did_you_mean(wanted, known)}"
     )

@@ -18,9 +18,10 @@ from rmt_rank.theory.gaussian.effective_rank import differential_effective_rank
 
 __all__ = ["baseline", "depth_for"]
 
-# Operations of one product that is simulated; some hundreds are, for each of some ten depths.
+# Largest number of operations of a simulated product; hundreds of products are drawn at each of
+# about ten depths.
 LARGEST_WORK = 3 * 10**7
-# A rank is found to this error in nats first, which decides if it is so many errors off.
+# A rank is first found to ROUGH_ERROR nats, which suffices if it is CERTAIN errors from the target.
 ROUGH_ERROR, CERTAIN = 1.0, 5
 
 
@@ -88,7 +89,7 @@ def depth_for(
     target_error: float = 1e-3,
     rng: RNG = None,
 ) -> int:
-    """Number of Gaussian layers at which a network's expected effective rank is down to a number.
+    """Least number of Gaussian layers whose expected effective rank is at most a given number.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def depth_for(
     -------
     int
         The least depth whose expected effective rank is at most `rank`; 0 if rank is at least the
-        first width.  Where ranks are simulated it may be off by the depths within target_error.
+        first width.  Where ranks are simulated, the depth is as uncertain as target_error allows.
 
     Raises
     ------
@@ -141,7 +142,7 @@ def depth_for(
     if rank >= cycle[0]:
         return 0
     N, given = min(cycle), shown(width)
-    # a layer is as many square layers, which is its share of the effective depth
+    # square layers that lower the rank as much as one layer: its share of the effective depth
     per_layer = math.fsum(N / n for n in cycle) / len(cycle)
     target = math.log(rank)
     source = streams(rng)
@@ -162,7 +163,7 @@ def depth_for(
                 break
         return bool(found.value <= target)
 
-    # about where it is at infinite width
+    # the depth at infinite width, where the search starts
     def gap(log_depth: float) -> float:
         limit = differential_effective_rank(math.exp(log_depth), power=power)
         return float(limit) + math.log(N) - target

@@ -39,7 +39,7 @@ class ChainStatistics(ByContent):
     """Sample means along a chain of products, each with one standard error.
 
     For few samples, use the errors with Student's quantiles for samples - 1 degrees of freedom, see
-    `rmt_rank.paper.claims.finite_width.random_products.errors_allowed`.
+    `rmt_rank.paper.claims.sampling_error.errors_allowed`.
 
     Attributes
     ----------

@@ -32,15 +32,15 @@ __all__ = ["Controls"]
 
 Array = npt.NDArray[np.float64]
 
-# Most that E x^2/(E x)^2 of a control may be.  Traces of deep products are nearly log-normal, with
+# Largest E x^2/(E x)^2 of a control.  Traces of deep products are nearly log-normal, with
 # heavy tails: a correction by them is unbiased, but its standard error is itself a matter of rare
 # samples.  Up to 2, the errors of 600 samples were seen to be right within 6 % (up to 11, too small
 # by a third, for complex entries at width 8, depth 4).
 _LARGEST_RATIO = 2.0
 # Logarithms of means below this would underflow when squared.
 _SMALLEST_LOG = -300.0
-# Most groups of diagonal entries.  32 would leave 0.5 to 2 % less of the variance at widths 32 to
-# 128, but fitting 16 more coefficients on a half of n samples adds 32/n.
+# Largest number of groups of diagonal entries.  32 would leave 0.5 to 2 % less of the variance at
+# widths 32 to 128, but fitting 16 more coefficients on a half of n samples adds 32/n.
 _GROUPS = 16
 
 
@@ -57,11 +57,11 @@ class Controls(ByContent):
     traces : tuple of tuple of int
         The powers in each product of traces of powers of W^H W.
     names : tuple of str
-        What they are.
+        Names of the controls.
     means : ndarray, shape (p,)
         Their exact means.
     core : int
-        How many of the first ones to use where few samples are there to fit their coefficients.
+        Number of controls, from the first, that are used where samples are too few to fit all.
     """
 
     chain: Chain
@@ -134,10 +134,10 @@ class Controls(ByContent):
 
 
 def _light_tailed_lengths(chain: Chain) -> dict[float, float]:
-    """Means of |W g|^(2s), of log |W g|^2 for s = 0, by s.
+    """Return the means of |W g|^(2s) by s; for s = 0 that of log |W g|^2.
 
-    Those are left out whose E x^2/(E x)^2 may be too large: it is at most that without the
-    condition.  So are all if |W g|^2 may be out of the range of floats.
+    Powers whose E x^2/(E x)^2 may be too large are left out: conditioning on the singular values
+    makes it smaller.  All are left out if |W g|^2 may be out of the range of floats.
     """
     mean = log_mean(chain.widths, chain.field)
     light: dict[float, float] = {}

@@ -69,8 +69,8 @@ def estimate(
         Number of products, from 2 to 10**9; this or `target_error` must be given.  Below 32 no
         standard error is stated.
     target_error : float, optional
-        Stop when the largest standard error is at most this; where nothing has varied, and the
-        error is unknown, that does not count.  At least 2.3e-16, the rounding of float64, for
+        Stop when the largest standard error is at most this; the error of a statistic that has
+        not varied is unknown and does not count.  At least 2.3e-16, the rounding of float64, for
         ranks and shares.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Source of randomness, as for `numpy.random.default_rng`.
@@ -113,13 +113,13 @@ def estimate(
     Warns
     -----
     TargetWarning
-        If `target_error` is not reached; `how` says why.
+        If `target_error` is not reached; the attribute `why` of the result says why.
 
     Notes
     -----
     A sample of width N and depth L takes 20 to 60 ns times N^2 (L + 5) on one processor core, by
-    compiled loops: 0.4 s at width 1024 and depth 2, where the first 512 samples, before which no
-    target is reached, take 4 minutes.  Ctrl-C ends it at the next layer.
+    compiled loops: 0.4 s at width 1024 and depth 2.  A target error needs at least 512 samples, or
+    4 minutes there.  Ctrl-C ends it at the next layer.
 
     Memory does not grow with the number of samples.  The estimate is unbiased, see
     `rmt_rank.simulation.means.joint_moments`; its error is asymptotic in the number of samples,
@@ -257,7 +257,7 @@ def monte_carlo(
 
 
 def _plain(numbers: Array) -> Any:
-    """One number as a float, more as they are."""
+    """Return a single number as a float, and several as an array."""
     return float(numbers[0]) if numbers.size == 1 else numbers
 
 

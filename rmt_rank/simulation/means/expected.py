@@ -53,7 +53,7 @@ METHODS = ("auto", "exact", "limit", "corrected", "monte-carlo")
 # Depth over width beyond which a single singular value outgrows the others.
 _DEEP = 4
 _LIMIT = "it was asked for; proved as the width goes to infinity, its error here is the correction"
-# Reason for a formula outside its range, which is put in.
+# Reason for a formula outside its range; the braces stand for what is outside.
 _FORCED = "it was asked for where it is not known to hold: {}"
 # Powers at which the error of the corrected form was measured.
 _POWERS = (1.0, 2.0)
@@ -262,7 +262,7 @@ def _unequal(widths: tuple[int, ...], options: _Options, rng: RNG) -> Estimate:
 
 
 def _effective_depth(widths: tuple[int, ...]) -> float:
-    """Sum of N/n over all widths n but one that is N; the depth if all are equal."""
+    """Sum of N/n over all widths n except one of those that equal N; the depth if all are equal."""
     N = min(widths)
     return math.fsum(N / n for n in widths) - 1
 

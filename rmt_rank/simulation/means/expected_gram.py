@@ -35,8 +35,8 @@ __all__ = ["expected_gram_effective_rank"]
 
 METHODS = ("auto", "limit", "corrected", "monte-carlo")
 
-# Networks of the first round of Monte Carlo, the most of any, and those alive that a standard error
-# takes.
+# Number of networks in the first round of Monte Carlo, largest number, and smallest number of those
+# with activations that are not all 0 for a standard error.
 _FIRST, _MOST, _ALIVE = 64, 4096, FEWEST_SAMPLES
 # Activations of a network, and entries of its Gram matrix, that are simulated.
 _LARGEST = 2**27

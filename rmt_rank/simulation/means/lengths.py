@@ -55,7 +55,7 @@ _Q = (1 + _T / _SHAPE) ** -_SHAPE
 # the second, exp(16), and then so is the rest of the integral.
 _PARTS = (0, 55, 80, len(_T))
 _NEGLIGIBLE = 1e-13
-# So many factors 1 + t p_i/a are one polynomial, whose coefficients are positive; t^8 is a float.
+# This many factors 1 + t p_i/a form a polynomial, whose coefficients are positive; t^8 is a float.
 _FACTORS = 8
 _POWERS_OF_T = _T ** np.arange(_FACTORS + 1)[:, np.newaxis]
 # Numbers in an array at once: on the host they fit the second-level cache.

@@ -1,7 +1,7 @@
 """Singular values of bidiagonal matrices, by LAPACK's dqds (dlasq1).
 
-NumPy and SciPy have no door to it; SciPy exports its address for compiled code, and ctypes can call
-that.  The cost is O(N^2), and all singular values have full relative accuracy.
+NumPy and SciPy have no function for it, but SciPy exports its address for compiled code, and ctypes
+can call that.  The cost is O(N^2), and all singular values have full relative accuracy.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def bidiagonal_singular_values(diagonal: Array, above: Array) -> Array:
        algorithms", doi:10.1007/s002110050024.
     """
     m, n = diagonal.shape
-    # LAPACK overwrites both, and its second array has a place more
+    # LAPACK overwrites both, and its second array has one entry more
     d = np.array(diagonal, dtype=np.float64, order="C")
     e = np.zeros_like(d)
     e[:, : n - 1] = above

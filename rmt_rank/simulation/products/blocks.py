@@ -24,12 +24,13 @@ from rmt_rank.simulation.products.methods import Block, Job, dense, fused, trian
 __all__ = ["block_sizes", "chain_blocks", "in_threads", "require_room"]
 
 # Bytes of a block of matrices: with its factors, half a megabyte fits the second-level cache.  A
-# device that draws its own numbers wants more at a time, and a kernel that keeps nothing of a
-# matrix but its singular values wants so many of these that a launch takes about 10 ms.
+# device that draws its own numbers needs larger blocks, and a kernel that keeps only the singular
+# values of a matrix needs so many of them that a launch takes about 10 ms.
 BLOCK_BYTES = 2**19
 DEVICE_BLOCK_BYTES = 2**26
 FUSED_BLOCK_VALUES = 2**22
-# Beyond this depth a block would take long, and has fewer matrices, but at least so many.
+# Beyond the depth DEEP, blocks have fewer matrices, because they would take too long, but at least
+# DEEP_BLOCK.
 DEEP, DEEP_BLOCK = 2**13, 2**9
 # Matrices in memory at once: a factor, its entries, two products and LAPACK's workspace.
 _MATRICES, _LOG_MATRICES = 5, 8

@@ -126,14 +126,14 @@ def new_chain(
 
 
 def several(width: object) -> TypeGuard[Sequence[int]]:
-    """Return whether an argument is a sequence of widths, rather than one."""
+    """Return whether an argument is a sequence of widths rather than a single one."""
     if isinstance(width, np.ndarray):
         return width.ndim > 0
     return isinstance(width, Sequence) and not isinstance(width, str | bytes)
 
 
 def entries(chain: Chain) -> int:
-    """Number of entries that a product is made from."""
+    """Number of entries that are drawn for a product."""
     if chain.method == "dense":
         return sum(m * n for m, n in pairwise(chain.widths))
     return chain.width**2 * chain.depth

@@ -31,7 +31,7 @@ __all__ = ["bidiagonal_singular_values"]
 _compiled = compiled(nogil=True, error_model="numpy")
 
 _EPS = float(np.finfo(float).eps)
-# Sweeps for one value: 3 on average; a value that needs more is nan.
+# Largest number of sweeps for one value, 3 on average; beyond it the value is nan.
 _MOST_SWEEPS = 100
 
 

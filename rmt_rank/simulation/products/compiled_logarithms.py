@@ -27,7 +27,7 @@ __all__ = ["log_singular_values", "take_out_powers"]
 
 _compiled = compiled(nogil=True, error_model="numpy")
 
-# Jacobi's method converges quadratically, in 3 to 8 sweeps; this is a guard against none at all.
+# Jacobi's method converges quadratically, in 3 to 8 sweeps; this guards against failure only.
 _MOST_SWEEPS = 60
 _EPS = float(np.finfo(float).eps)
 # Adding and subtracting it rounds to integers.
@@ -185,7 +185,7 @@ def _rotate(rows, norms, factors, powers, p, q):
     down = up * r2
     growth = 1.0 + up * down
     longer = (longer + down * inner) * growth
-    # a guess if all digits cancel; the next sweep begins with the right one
+    # a guess if all digits cancel; the next sweep starts from the right one
     shorter = maximum(shorter - up * inner, shorter * _EPS) * growth
     store(norms, p, select(swapped, shorter, longer))
     store(norms, q, select(swapped, longer, shorter))

@@ -22,7 +22,7 @@ import numpy as np
 
 __all__ = ["LogProduct", "log_lengths_of_orthogonal_rows"]
 
-# Jacobi's method converges quadratically, in 5 to 10 sweeps; this is a guard against none at all.
+# Jacobi's method converges quadratically, in 5 to 10 sweeps; this guards against failure only.
 _MOST_SWEEPS = 60
 
 

@@ -33,7 +33,7 @@ __all__ = ["Block", "Job", "ScaledValues", "dense", "fused", "triangular", "tria
 RESCALE_EVERY = 16
 # Up to these widths the compiled loops beat LAPACK and BLAS, and Jacobi's rotations in NumPy.
 COMPILED_WIDTH, COMPILED_LOG_WIDTH = 400, 128
-# Up to this one they compute with eight matrices at a time, not with eight entries of a row.
+# Up to this width they compute with eight matrices at a time, above it with eight entries of a row.
 LANES_WIDTH = 48
 
 
@@ -68,7 +68,7 @@ class Block(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A method that computes the blocks of a job."""
+    """The settings that all blocks of a job have in common."""
 
     chain: Chain
     depths: tuple[int, ...]
@@ -80,7 +80,7 @@ class Job(NamedTuple):
     stop: threading.Event
 
     def check(self) -> None:
-        """Raise CancelledError once nobody waits for the result, such as after Ctrl-C."""
+        """Raise CancelledError if the result is no longer wanted, as after Ctrl-C."""
         if self.stop.is_set():
             raise CancelledError
 
@@ -104,7 +104,7 @@ def dense(job: Job, count: int, stream: np.random.Generator) -> Block:
 
 
 def triangular(job: Job, count: int, stream: np.random.Generator) -> Block:
-    """Triangular factors instead of full ones, see `factors`."""
+    """Triangular factors instead of full ones, see `triangular_factors`."""
     chain, xp = job.chain, job.xp
     kernels: Any = compiled_loops() if chain.compiled else None
     if chain.compiled and kernels is None:
@@ -283,7 +283,7 @@ class _Matrices:
 
     def singular_values(self) -> ScaledValues:
         values = fused_singular_values(self.xp, self.product)
-        # a narrow layer inside leaves zeros behind the others
+        # a narrow layer inside makes all further values zero
         return ScaledValues(values[:, : self.job.chain.width], self.exponent)
 
 

@@ -41,8 +41,9 @@ FEATURES = ("activations", "pre-activations")
 # Bytes of the activations of a block: what fits the second-level cache, and more on a device that
 # draws its own numbers.
 _BLOCK_BYTES, _DEVICE_BLOCK_BYTES = 2**19, 2**26
-# glibc returns freed memory to the system at once, to fetch it again for the next layer, unless a
-# larger piece was freed before (mallopt(3), M_MMAP_THRESHOLD); one of this size, never touched.
+# glibc returns freed memory to the system at once and fetches it again for the next layer, unless a
+# larger piece was freed before (mallopt(3), M_MMAP_THRESHOLD).  A piece of this size is allocated
+# and freed for that; it is never touched.
 _KEPT_BYTES = 2**22
 # Normal numbers that take longer to draw than compiled code takes to load.
 _COMPILED_NUMBERS = 5 * 10**7
@@ -89,7 +90,7 @@ def sample_gram_effective_ranks(
         Inputs of all networks, finite, rows are samples; or this shape, for standard Gaussian
         inputs drawn anew for each network.
     depths : sequence of int
-        Numbers of layers at which to look, each at least 0; all along the same networks.
+        Numbers of layers after which ranks are computed, each at least 0, for the same networks.
     activation : str, Activation or callable
         Activation after every layer, see `rmt_rank._lib.activations.activation`.
     size : int
@@ -104,13 +105,13 @@ def sample_gram_effective_ranks(
     kernel : {"cosine", "linear"}, default "cosine"
         As in `rmt_rank.gram_matrix`.
     features : {"activations", "pre-activations"}, default "activations"
-        What is compared.  At depth 0 it is the inputs.
+        Vectors of which the Gram matrix is taken; at depth 0 they are the inputs.
     xp : module, optional
         Array API namespace to compute in; NumPy by default.
     dtype : dtype of xp, optional
         float64 by default; float32 takes a third to a half of the time, with errors of 1e-6 nat
-        where layers do not amplify those of rounding.  Where they do (sin(30 x)), networks become
-        others of the same law in either precision: a layer's law sees the Gram matrix alone.
+        where layers do not amplify rounding errors.  Where they do (sin(30 x)), either precision
+        gives other networks of the same law, since that depends on the Gram matrix alone.
     rng : {None, int, SeedSequence, BitGenerator, Generator}, optional
         Source of randomness, as for `numpy.random.default_rng`.  The numbers depend on it and on
         the problem alone.
@@ -193,7 +194,7 @@ def _inputs(inputs: Any, xp: ModuleType, dtype: Any) -> tuple[Any, tuple[int, in
 
 
 def _widths(width: Any, layers: int) -> tuple[int, ...]:
-    """The width of each layer, and one where there are none."""
+    """The width of each layer; one width if there are no layers."""
     if not several(width):
         return (integer("width", width, at_least=1, at_most=LARGEST_WIDTH),) * max(layers, 1)
     widths = integers("width", width, at_least=1, at_most=LARGEST_WIDTH)
@@ -279,7 +280,7 @@ def _small_gram(networks: _Networks, x: Any) -> Any:
 def _features(
     networks: _Networks, inputs: Any, count: int, stream: np.random.Generator
 ) -> Iterator[tuple[int, Any]]:
-    """Depths that are wanted, but 0, and what is compared there."""
+    """Yield each depth that is wanted, except 0, and the features there."""
     linear = networks.activation is _IDENTITY and networks.shape[0] > networks.shape[1]
     x = None if linear else inputs
     wanted = set(networks.depths)
@@ -321,7 +322,7 @@ def _finite(networks: _Networks, x: Any) -> bool:
 def _overflow(networks: _Networks, layer: int) -> ValueError:
     return ValueError(
         f"activation {networks.activation.name!r} must keep features finite, got some that are "
-        f"not in layer {layer}; a smaller weight_variance may do"
+        f"not in layer {layer}; a smaller weight_variance may help"
     )
 
 

@@ -5,7 +5,7 @@ min n_l non-zero singular values.  They have the law of those of R_L ... R_2 B, 
 are N x N, and so do the singular values of all partial products together, if the widths are equal:
 
 Triangular factors.  Let n_0 = N.  G_1 = Q_1 R_1 with orthonormal columns Q_1.  G_2 Q_1 has again
-independent Gaussian entries and is independent of R_1, for Gaussian matrices are invariant under
+independent Gaussian entries and is independent of R_1, since Gaussian matrices are invariant under
 unitary factors; G_2 Q_1 = Q_2 R_2, and so on: W = Q_L R_L ... R_1.  The R_l are independent; above
 the diagonal their entries are Gaussian, and the i-th entry on it, i = 0 ... N - 1, is the length of
 a Gaussian vector with n_l - i entries: it has the chi distribution (Bartlett).
@@ -22,7 +22,7 @@ which begins with N columns: the factors of W are those of A and of that chain, 
 but one of those that equal N.  They may come in any order: square factors that are invariant in law
 under unitary ones on both sides commute as far as the law of the singular values goes.
 
-A layer takes N(N-1)/2 normal numbers and N gamma variates in place of n_l n_(l-1) normal numbers.
+A layer takes N(N-1)/2 normal numbers and N gamma variates instead of n_l n_(l-1) normal numbers.
 The stream of a block of matrices: for each layer its diagonal, gamma variates g with shape k/2
 (k for complex entries) of which sqrt(2 g) (sqrt(g)) are the lengths; then, for the first, the
 superdiagonal, too; for the others, 2h uniform numbers u, two for each two normal numbers

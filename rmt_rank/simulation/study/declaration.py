@@ -41,7 +41,8 @@ class Study:
     Attributes
     ----------
     widths, depths : tuple of int
-        Sides N and numbers L of the square factors, each from 1 to 10**6.
+        Sides N and numbers L of the factors of a grid, each from 1 to 10**6.  The factors are
+        square, so that a width is one integer: `rmt_rank.estimate` takes unequal widths.
     samples : int
         Products per cell, from 2 to 10**12; below 32 no standard errors are stated.
     fields : tuple of {"real", "complex"}
@@ -51,7 +52,7 @@ class Study:
     seed : int
         Seed of all random numbers, below 2**128.
     control_variates : bool
-        Whether they are used.
+        Whether control variates are used.
 
     Raises
     ------
@@ -157,6 +158,7 @@ def _plain(given: Any) -> dict[str, Any]:
     if unknown := [key for key in given if key not in _KEYS]:
         raise ValueError(
             f"statistics must have no options but {', '.join(_KEYS[1:])}, got {shown(unknown)}"
+            f"{did_you_mean(str(unknown[0]), _KEYS)}"
         )
     if not isinstance(given.get("name"), str):
         raise TypeError(f"statistics must have names, got {shown(dict(given))}")
@@ -179,7 +181,7 @@ def _without_repetition(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def label(each: Mapping[str, Any]) -> str:
-    """A name for the results: that of the statistic and its options but bins."""
+    """Return a name for the results: that of the statistic, with its options except bins."""
     options = (
         f"{key}_{value:g}" for key, value in sorted(each.items()) if key in ("power", "order")
     )

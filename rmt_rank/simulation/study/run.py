@@ -57,8 +57,9 @@ def run_study(
     store : path
         A folder: new, empty, or the store of the same study, which is resumed.
     executor : concurrent.futures.Executor, optional
-        Where blocks are computed; this process by default.  Any executor does: a process pool, that
-        of a Dask client (`Client.get_executor()`), or mpi4py's.  Only this process writes files.
+        Where blocks are computed; this process by default.  Any executor works: a process pool,
+        that of a Dask client (`Client.get_executor()`), or mpi4py's.  Only this process writes
+        files.
     progress : callable, optional
         Called with the number of blocks that are done and that of all.
     xp : module, optional
@@ -87,8 +88,9 @@ def run_study(
 
     Notes
     -----
-    What is done is written at once.  Interrupted or killed at any point, and run again, the study
-    resumes, and gives the same numbers to the last bit on machines of the same kind.
+    Every block is written as soon as it is done.  A study that was interrupted or killed at any
+    point resumes when it is run again, and gives the same numbers to the last bit on machines of
+    the same kind.
 
     Examples
     --------

@@ -36,8 +36,9 @@ __all__ = [
 # Work of a block of a study, in entries of a factor, each of about 60 ns: half a second.  Beside
 # the factors, the decomposition and the controls of a product are worth 5 layers; logarithms take
 # 4 times as long, and their decomposition 8 N layers.  Measured at widths 2 to 64 and depths 1 to
-# 64, with compiled loops and without: 0.2 to 4 s.  A GPU is given as much more as it should be
-# faster (not measured): a fused kernel some thousand times, operations on arrays a hundred times.
+# 64, with compiled loops and without: 0.2 to 4 s.  A GPU gets larger
+# blocks in proportion to its expected speed (not measured): a fused kernel some thousand times as
+# much, operations on arrays a hundred times.
 _BLOCK_WORK, _FUSED_WORK, _DEVICE_WORK = 2**23, 2**33, 2**30
 
 
@@ -117,12 +118,12 @@ def chain_of(block: StudyBlock) -> Chain:
 
 
 def controls_of(study: Study, chain: Chain) -> Controls | None:
-    """Its control variates, if the study uses any."""
+    """The control variates of a chain, if the study uses any."""
     return Controls.of(chain) if study.control_variates else None
 
 
 def compute(block: StudyBlock) -> list[JointMoments | None]:
-    """Compute a block, anywhere."""
+    """Compute a block, in any process; the result does not depend on it."""
     functions = block.study.functions()
     chain = chain_of(block)
     controls = controls_of(block.study, chain)

@@ -56,6 +56,7 @@ _ZETA = -0.16542114370045092  # derivative of Riemann's zeta function at -1
 # Newton's method for quantiles converges quadratically: the error after a last step of _CLOSE is
 # its square.
 _MOST_STEPS, _CLOSE = 30, 1e-8
+_LOG_LEAST = -300 * float(np.log(10))
 
 
 def _rows(s: Array) -> tuple[Array, Array]:
@@ -148,11 +149,25 @@ def _quantile(below: Array, above: Array, beta: int) -> Array:
     small = np.log(np.minimum(below, above))
     spline = _quantiles(beta)
     z = np.where(lower, 1, -1) * special.ndtri_exp(small)
-    # beyond the spline by the leading terms log F = -beta t^3/24 and log(1 - F) = -beta 2/3 s^1.5
-    x = np.where(lower, -np.cbrt(-24 / beta * small), (-1.5 / beta * small) ** (2 / 3))
+    # beyond the spline by log F = -beta t^3/24 and, up to terms of the order s^-3, by
+    # log(1 - F) = -beta (2/3 s^1.5 + log(4 sqrt(pi)) + 3/4 log s + c s^-1.5), from Airy's function
+    c = (41 if beta == 1 else 35) / 48
+    right = (-1.5 / beta * small) ** (2 / 3)
+    for _ in range(2):
+        exponent = -small / beta - np.log(4 * np.sqrt(np.pi)) - 0.75 * np.log(right)
+        exponent -= c / right**1.5
+        right = (1.5 * np.maximum(exponent, 1)) ** (2 / 3)
+    x = np.where(lower, -np.cbrt(-24 / beta * small), right)
     known = (z > spline.x[0]) & (z < spline.x[-1])
     x[known] = spline(z[known])
-    # Newton's method on the logarithm of the smaller tail
+    # upper tails below _LOG_LEAST underflow on the way, and their x is already right to 2e-8
+    moving = lower | (small > _LOG_LEAST)
+    x[moving] = _newton(x[moving], small[moving], lower[moving], beta)
+    return x
+
+
+def _newton(x: Array, small: Array, lower: npt.NDArray[np.bool_], beta: int) -> Array:
+    """Newton's method on the logarithm of the smaller tail."""
     for _ in range(_MOST_STEPS):
         log_cdf, slope = _logs(x, beta)
         tail = np.where(lower, log_cdf, np.log(-np.expm1(log_cdf)))
@@ -160,8 +175,10 @@ def _quantile(below: Array, above: Array, beta: int) -> Array:
         step = (small - tail) / rate
         x = x + step
         if np.all(np.abs(step) <= _CLOSE * (1 + np.abs(x))):
-            break
-    return x
+            return x
+    raise ArithmeticError(
+        f"Newton's method found no quantile of the Tracy-Widom law in {_MOST_STEPS} steps"
+    )
 
 
 @functools.cache

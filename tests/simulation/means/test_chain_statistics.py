@@ -50,7 +50,7 @@ def test_means_and_errors_are_those_of_the_samples(chain):
         )
 
 
-def test_shapes(chain):
+def test_levels_have_their_points_at_every_depth(chain):
     points = POINTS_PER_LEVEL * 16 - 1
     assert chain.levels.shape == (points,)
     assert chain.below.shape == chain.below_error.shape == (3, points)

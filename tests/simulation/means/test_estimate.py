@@ -148,14 +148,14 @@ def test_statistics_of_many_components():
     assert np.all(np.diff(means.value) < 0)
 
 
-def test_bin_edges():
+def test_a_constant_function_has_an_unknown_error():
     at_edges = estimate(lambda s: np.column_stack([s[:, 0] * 0 + 1]), 2, 1, samples=40, rng=0)
     assert at_edges.value == 1
     # nothing varied, and how much it may is unknown
     assert np.isnan(at_edges.error)
 
 
-def test_user_function():
+def test_a_function_of_the_user_is_estimated():
     result = estimate(lambda s: np.mean(s**2, axis=1), 8, 2, samples=4000, rng=1)
     # tr W^T W is itself a control: no variance is left
     assert result.value == pytest.approx(1, abs=1e-12)
@@ -181,7 +181,7 @@ def test_a_function_cannot_change_the_matrices_of_others():
         ("complex", 4, 500),
     ],
 )
-def test_deep_chains(which, field, width, depth):
+def test_deep_chains_have_finite_estimates(which, field, width, depth):
     # as few as have control variates
     result = estimate(which, width, depth, samples=128, rng=0, field=field)
     assert result.controls
@@ -197,7 +197,7 @@ def test_unseen_events_have_an_unknown_mean():
     assert result.error == 1 / 3000
 
 
-def test_target_error():
+def test_sampling_stops_at_the_target_error():
     result = estimate("effective_rank", 16, 2, target_error=1e-3, rng=1)
     assert result.error <= 1e-3
     limit = np.log(16) + differential_effective_rank(2)

@@ -85,7 +85,7 @@ def matrices(kind, n, count, rng):
 
 @pytest.mark.parametrize("kind", ["random", "graded", "zeros", "rank deficient", "zero"])
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 7, 8, 9, 32, 48, 130])
-def test_bidiagonal_form(kind, n):
+def test_bidiagonal_forms_keep_the_singular_values(kind, n):
     count = 8 * max(1, 2000 // n**2)
     a = matrices(kind, n, count, np.random.default_rng(n))
     expected = np.linalg.svd(a, compute_uv=False)

@@ -193,7 +193,7 @@ def test_bidiagonal_matrices_against_lapack(n):
         assert np.all(np.abs(found - expected) <= allowed), kind
 
 
-def test_few_sweeps():
+def test_bidiagonal_matrices_take_few_sweeps():
     library = host_library(Variant(8, "real", False), 1, "-O1")
     library.bidiagonals.restype = ctypes.c_double
     for kind, d, a in bidiagonal_cases(32, np.random.default_rng(0)):
@@ -287,7 +287,7 @@ def test_the_law_of_lengths():
 
 
 @pytest.mark.parametrize("field", ["real", "complex"])
-def test_known_means(field):
+def test_products_have_the_known_means_of_their_traces(field):
     # 4.4 standard errors in 6 cases are exceeded by chance with probability 7e-5
     widths, count = [12, 12, 12, 12, 12], 4000
     found = chains(12, widths[1:], count, field=field)

@@ -71,7 +71,7 @@ def test_sum_is_the_log_determinant():
 
 
 @pytest.mark.parametrize("field", ["real", "complex"])
-def test_lyapunov_exponents(field):
+def test_logarithms_per_layer_are_the_lyapunov_exponents(field):
     # Newman: the k-th exponent is E log chi_(N-k+1) of the triangular factor's diagonal.  Logs of a
     # finite product repel: they differ from independent sums by O(1) in all, not by O(L).
     N, L, size = 6, 3000, 40

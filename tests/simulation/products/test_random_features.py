@@ -152,7 +152,7 @@ def test_single_precision_is_far_below_sampling_error(name):
     assert np.all(abs(single - double).max(axis=0) < 0.01 * sampling)
 
 
-def test_single_precision():
+def test_single_precision_has_single_precision_errors():
     double = sample_gram_effective_ranks(INPUTS, [1, 4], "tanh", 8, rng=7)
     single = sample_gram_effective_ranks(INPUTS, [1, 4], "tanh", 8, rng=7, dtype=np.float32)
     assert single.dtype == np.float32
@@ -161,7 +161,7 @@ def test_single_precision():
 
 
 @pytest.mark.parametrize("name", ["torch", "array_api_strict"])
-def test_other_libraries(library, name):
+def test_other_libraries_give_the_same_ranks(library, name):
     xp = library(name)
     expected = sample_gram_effective_ranks(INPUTS, [0, 2], "gelu", 3, rng=7)
     found = sample_gram_effective_ranks(xp.asarray(INPUTS), [0, 2], "gelu", 3, rng=7, xp=xp)

@@ -250,7 +250,7 @@ def test_workers_do_not_change_a_bit(monkeypatch):
     np.testing.assert_array_equal(one, sample_singular_values(8, 3, 95, rng=1, workers=3))
 
 
-def test_single_precision():
+def test_single_precision_has_single_precision_errors():
     single = sample_singular_values(8, 3, 50, rng=1, dtype=np.float32)
     double = sample_singular_values(8, 3, 50, rng=1)
     assert single.dtype == np.float32

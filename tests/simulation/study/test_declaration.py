@@ -76,7 +76,7 @@ class Shuffled:
         self.todo.clear()
 
 
-def test_results(whole):
+def test_results_have_the_grid_and_agree_with_estimate(whole):
     assert whole.sizes == {"field": 2, "width": 2, "depth": 2, "bin": 2}
     assert (whole.samples == 900).all()
     assert whole.attrs["complete"] == 1
@@ -158,7 +158,7 @@ def test_killed_at_once(whole, tmp_path, after, start):
     assert same(run_study(Study(**DECLARED), path), whole)
 
 
-def test_two_processes(whole, tmp_path):
+def test_two_processes_give_the_same_bits(whole, tmp_path):
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as pool:
         result = run_study(Study(**DECLARED), tmp_path / "store", executor=pool)
@@ -257,7 +257,7 @@ class TestStore:
             ({"study": np.array(5)}, "belongs to another study or block"),
         ],
     )
-    def test_content_that_cannot_be(self, tmp_path, change, words):
+    def test_impossible_content_is_refused(self, tmp_path, change, words):
         """Wrong content is refused even if its digest is right."""
         path, files = self.started(tmp_path)
         with np.load(files[0]) as archive:
@@ -286,7 +286,7 @@ class TestStore:
             ({"study": DECLARED | {"other": 1}}, "unexpected keyword argument 'other'"),
         ],
     )
-    def test_a_declaration_that_cannot_be(self, tmp_path, change, words):
+    def test_an_impossible_declaration_is_refused(self, tmp_path, change, words):
         path, _ = self.started(tmp_path)
         content = load_json(path / "study.json", "declaration of a study") | change
         kept = {name: value for name, value in content.items() if value is not None}
@@ -469,6 +469,11 @@ class TestDeclaration:
                 ValueError,
                 "must have no options but power, order, bins",
             ),
+            (
+                {"statistics": ({"name": "effective_rank", "powr": 1},)},
+                ValueError,
+                r"got \['powr'\]; did you mean 'power'\?",
+            ),
         ],
     )
     def test_bad_values(self, change, error, message):
@@ -476,7 +481,7 @@ class TestDeclaration:
             Study(**DECLARED | change)
 
 
-def test_numpy_input(tmp_path):
+def test_numpy_arrays_and_integers_are_accepted(tmp_path):
     study = Study(
         widths=np.array([4]),
         depths=range(1, 3),

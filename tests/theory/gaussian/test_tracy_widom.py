@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from mpmath import mp
 from scipy import integrate, special
 
 from rmt_rank.exact import tracy_widom as slow
@@ -60,6 +61,26 @@ def test_quantiles_invert_both_tails(beta):
     x = tracy_widom.ppf(p, beta)
     np.testing.assert_allclose(tracy_widom.cdf(x, beta), p, rtol=2e-8)
     np.testing.assert_allclose(tracy_widom.cdf(x[3:], beta), p[3:], rtol=1e-12)
+
+
+@pytest.mark.parametrize("p", [5e-324, 1e-301, 1e-299])
+def test_quantiles_of_the_least_upper_tails(p):
+    # to first order in the tail, 1 - F is an integral of Airy's function; where Newton's method is
+    # not used, the next term, some 5/s^3 in log(1 - F) of slope beta s^0.5, moves s by 2e-8 of it
+    x = float(tracy_widom.isf(p, 1))
+    ratio = integrate.quad(lambda t: special.airye(x + t)[0] * np.exp(_fall(x, t)), 0, 8)[0]
+    log_sf = np.log(ratio / 2) - 2 / 3 * x**1.5
+    assert log_sf == pytest.approx(np.log(p), abs=2e-8 * x**1.5)
+    x = mp.mpf(float(tracy_widom.isf(p, 2)))
+    with mp.workdps(30):
+        ai, slope = mp.airyai(x), mp.airyai(x, derivative=1)
+        log_sf = mp.log((2 * x**2 * ai**2 - 2 * x * slope**2 - ai * slope) / 3)
+        assert abs(log_sf - mp.log(p)) < 2e-8 * 2 * x**1.5
+
+
+def _fall(x, t):
+    """2/3 (x^1.5 - (x+t)^1.5)."""
+    return -2 / 3 * x**1.5 * np.expm1(1.5 * np.log1p(t / x))
 
 
 def test_density_is_the_derivative():

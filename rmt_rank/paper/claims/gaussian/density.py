@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rmt_rank import exact
-from rmt_rank.exact.gaussian.branch import branch_on_the_cut, roots_inside_the_curve
+from rmt_rank.exact.gaussian.generating_function import branch_on_the_cut, roots_inside_the_curve
 from rmt_rank.paper.claims.claim import (
     EXTRA_DEPTHS,
     Claim,

@@ -1,9 +1,9 @@
-"""The root B of B = 1 + w B^(L+1) with B(0) = 1, continued to its cut without any use of Eq. 5.
+"""The generating function B(w) = 1 + w B^(L+1) of the Fuss-Catalan moments, continued to its cut.
 
-For real depths L the equation has many roots, and docs/theorem1.md proves which of them is the
-generating function of the moments. Here that root is followed along a path, in log B, where no
-power has to be chosen, and the roots inside the curve of the proof are counted by the argument
-principle.
+B(1/z)/z is the Stieltjes transform of the law.  Nothing of Eq. 5 is used.  For real depths L the
+equation has many roots, and docs/theorem1.md proves which of them is the generating function, the
+one with B(0) = 1.  Here that root is followed along a path, in log B, where no power has to be
+chosen, and the roots inside the curve of the proof are counted by the argument principle.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from rmt_rank.exact.gaussian.branch import branch_on_the_cut, roots_inside_the_curve
+from rmt_rank.exact.gaussian.generating_function import branch_on_the_cut, roots_inside_the_curve
 
 
 def test_depth_one_is_the_root_of_a_quadratic():
