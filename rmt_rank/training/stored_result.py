@@ -30,8 +30,10 @@ _NEEDED = {*_BATCH, "step", "threshold", "status", "taken", "initial_loss", "ini
 _NEEDED |= {"final_loss"}
 _INTEGERS = {"seed", "step", "status", "taken"}
 # Endings of arrays without negative entries: sums, quotients and counts of values >= 0.
-_FROM_ZERO = ("_values", "stable_rank", "participation_ratio", "nuclear_norm", "condition_number")
-_FROM_ZERO += ("threshold", "threshold_rank")
+_FROM_ZERO = (
+    *("_values", "stable_rank", "participation_ratio", "nuclear_norm", "condition_number"),
+    *("threshold", "threshold_rank"),
+)
 # Index, in an optimizer's memory, of the array without negative entries.
 _NOT_NEGATIVE = {"adam": 2, "cma_es": 2}
 # Settings, and a test of each value.
