@@ -29,6 +29,11 @@ _BATCH = ("learning_rate", "seed")
 _NEEDED = {*_BATCH, "step", "threshold", "status", "taken", "initial_loss", "initial_parameters"}
 _NEEDED |= {"final_loss"}
 _INTEGERS = {"seed", "step", "status", "taken"}
+# Endings of arrays without negative entries: sums, quotients and counts of values >= 0.
+_FROM_ZERO = (
+    *("_values", "stable_rank", "participation_ratio", "nuclear_norm", "condition_number"),
+    *("threshold", "threshold_rank"),
+)
 # Index, in an optimizer's memory, of the array without negative entries.
 _NOT_NEGATIVE = {"adam": 2, "cma_es": 2}
 # Settings, and a test of each value.
@@ -72,7 +77,7 @@ def checked_arrays(dimensions: Any, content: Mapping[str, Array], network: Netwo
         if dims[: len(first)] != first or len({*dims}) != array.ndim or len(dims) != array.ndim:
             raise ValueError(f"its {name} has the dimensions {dims} and the shape {array.shape}")
         shape = tuple(lengths.setdefault(*each) for each in zip(dims, array.shape, strict=True))
-        least = 0 if name in _INTEGERS or name.endswith("_values") else -math.inf
+        least = 0 if name in _INTEGERS or name.endswith(_FROM_ZERO) else -math.inf
         check(name, array, "i" if name in _INTEGERS else "f", shape, at_least=least)
         arrays[name] = dims, array
     shape = lengths["learning_rate"], lengths["seed"]
@@ -84,6 +89,7 @@ def checked_arrays(dimensions: Any, content: Mapping[str, Array], network: Netwo
     rates = content["learning_rate"]
     if not (np.isnan(rates).all() or (np.isfinite(rates) & (rates > 0)).all()):
         raise ValueError("its learning_rate must be positive, or nan where there is none")
+    check("threshold", content["threshold"], "f", content["threshold"].shape, finite=True)
     if (np.diff(content["step"]) <= 0).any():
         raise ValueError("its step must increase")
     return arrays

@@ -18,7 +18,7 @@ import numpy as np
 import scipy
 from scipy import special
 
-from rmt_rank._lib.fit_arguments import fit_arguments
+from rmt_rank._lib.fit_arguments import by_likelihood, fit_arguments, require_density, start
 from rmt_rank._lib.validation import function, real, require_memory, shown
 from rmt_rank.theory.gaussian import angle as spectral_angle
 from rmt_rank.theory.gaussian import angle_law as spectral_law
@@ -221,15 +221,20 @@ class _SpectralLaw(scipy.stats.rv_continuous):  # type: ignore[misc]  # SciPy sh
             If data or a parameter is not made of real numbers.
         ValueError
             If data are empty, not finite, below ``floc``, or all equal to it; if they are all equal
-            and neither depth nor scale is fixed.
+            and neither depth nor scale is fixed; if the search
+            with ``floc`` ends where the likelihood is 0.
         """
         values, args = fit_arguments("depth", data, args, kwds)
-        return self._fit(values, *args, **kwds)
-
-    def _fit(self, data: Any, *args: Any, **kwds: Any) -> tuple[float, ...]:
-        """SciPy's fit, whose search also visits parameters without a density."""
+        # the search also visits parameters without a density
         with np.errstate(all="ignore"):
-            found: tuple[float, ...] = super().fit(data, *args, **kwds)
+            if not (by_likelihood(kwds) and "floc" in kwds):
+                found: tuple[float, ...] = super().fit(values, *args, **kwds)
+                return found
+            fixed = [kwds[name] for name in ("f0", "fdepth", "fix_depth") if name in kwds]
+            first = fixed[0] if fixed else args[0] if args else None
+            depth, scale = start(self, lambda _: 1.0, lambda L: 1.3 * L, values, first, kwds)
+            found = super().fit(values, *(args or (depth,)), **{"scale": scale} | kwds)
+            require_density(self, values, found)
         return found
 
 

@@ -8,14 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
+from rmt_rank._lib.fit_arguments import by_likelihood, require_density, start
 from rmt_rank.theory.numerics.family import Family
 
 __all__ = ["fit_family"]
 
 Array = npt.NDArray[np.float64]
-
-# Number of steps to wider laws before the search starts.
-_WIDENED = 40
 
 
 def fit_family(
@@ -27,17 +25,12 @@ def fit_family(
     # the search also visits parameters without a density
     with np.errstate(all="ignore"):
         law = _Distribution(family)
-        shape, scale = law.start(_values(data) - kwds["floc"], first, kwds.get("fscale"))
+        shape, scale = start(law.at, family.start, family.wider, data, first, kwds)
         args, kwds = args or (shape,), {"scale": scale} | kwds
         found = law.fit(data, *args, **kwds)
+        if by_likelihood(kwds):
+            require_density(law, data, found)
     return tuple(float(each) for each in found)
-
-
-def _values(data: Any) -> Array:
-    """Data, and the ends of those that are censored."""
-    if isinstance(data, scipy.stats.CensoredData):
-        data = data._uncensor()
-    return np.asarray(data, dtype=np.float64)
 
 
 class _Distribution(scipy.stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no types
@@ -54,15 +47,21 @@ class _Distribution(scipy.stats.rv_continuous):  # type: ignore[misc]  # SciPy s
             return None
         one = float(np.ravel(shape)[0])
         if self._latest is None or self._latest[0] != one:
+            try:
+                self._latest = one, self.at(one)
+            except (ValueError, ArithmeticError):
+                self._latest = one, None
+        return self._latest[1]
+
+    def at(self, shape: float) -> Any:
+        """The law of a shape; ValueError or ArithmeticError if there is none."""
+        if self._latest is None or self._latest[0] != shape or self._latest[1] is None:
             low, high = self._family.limits
-            law = None
-            if low <= one <= high:
-                try:
-                    law = self._family.law(one)
-                    law.logpdf(law.moment(1))  # some laws are computed when they are used
-                except (ValueError, ArithmeticError):
-                    law = None
-            self._latest = one, law
+            if not low <= shape <= high:
+                raise ValueError(f"{self._family.shape} must be in [{low:g}, {high:g}]")
+            law = self._family.law(shape)
+            law.logpdf(law.moment(1))  # some laws are computed when they are used
+            self._latest = shape, law
         return self._latest[1]
 
     def _argcheck(self, shape: Any) -> Any:
@@ -90,27 +89,3 @@ class _Distribution(scipy.stats.rv_continuous):  # type: ignore[misc]  # SciPy s
     def _munp(self, n: Any, shape: Any) -> Any:
         law = self._law(shape)
         return np.nan if law is None else law.moment(float(n))
-
-    def start(self, values: Array, shape: float | None, scale: float | None) -> tuple[float, float]:
-        """A shape and a scale at which all values are inside the support, if there are any.
-
-        SciPy's search does not find its way where the likelihood is 0.
-        """
-        values = values[values > 0]
-        first, last = (float(values.min()), float(values.max())) if values.size else (1.0, 1.0)
-        mean = float(values.mean()) if values.size else 1.0
-        at = self._family.start(values) if shape is None else shape
-        for _ in range(_WIDENED):
-            law = self._law(at)
-            if law is None:
-                break
-            low, high = law.support()
-            least, most = last / high, first / low if low > 0 else np.inf
-            unit = mean / law.moment(1) if scale is None else scale
-            if scale is None and least < most:
-                unit = min(max(unit, 1.001 * least), max(0.999 * most, (least * most) ** 0.5))
-            if least < unit < most:
-                return at, unit
-            at = self._family.wider(at)
-        at = self._family.start(values) if shape is None else shape
-        return at, mean if scale is None else scale

@@ -300,7 +300,8 @@ class IntervalLaw(IntervalRule):
             If data or a parameter is not made of real numbers.
         ValueError
             If this law has no shape, or more than one; if data are empty, not finite, below floc,
-            or all equal to it; if they are all equal and neither shape nor scale is fixed.
+            or all equal to it; if they are all equal and neither shape nor scale is fixed; if the
+            search ends where the likelihood is 0.
 
         Warns
         -----

@@ -99,7 +99,7 @@ class Curve:
         """theta_max/2 and its distance to pi/2; h tan h = tau/2."""
         half = self.tau / 2
         if half < 1:
-            h = root(lambda x: x * math.tan(x) - half, math.sqrt(half) / 2, math.sqrt(half))
+            h = root(lambda x: x * math.tan(x) - half, math.sqrt(half) / 2, 1.1 * math.sqrt(half))
             return h, math.pi / 2 - h
         top = math.pi / 2
         # 0.86 = x tan x at x = 0.76

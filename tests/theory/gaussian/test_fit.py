@@ -63,6 +63,48 @@ def test_censored_data_are_scipys(law):
 
 
 @LAWS
+def test_zeros_among_censored_data_are_left_out(law):
+    data = sample(law, size=50)
+    clean = stats.CensoredData(uncensored=data[:40], right=data[40:])
+    zeros = stats.CensoredData(uncensored=np.append(data[:40], [0, 0]), right=data[40:])
+    with pytest.warns(UserWarning, match=r"^2 of 42 data are exactly 0.*left out") as record:
+        found = law.fit(zeros, floc=0, fscale=1)
+    assert record[0].filename == __file__
+    assert found == law.fit(clean, floc=0, fscale=1)
+    with pytest.warns(UserWarning, match=r"^1 of 51 data are exactly 0"):
+        found = law.fit(stats.CensoredData(np.append(data, 0)), floc=0, fscale=1)
+    assert found == law.fit(data, floc=0, fscale=1)
+
+
+@LAWS
+@pytest.mark.parametrize("scale", [1e-3, 1.0])
+def test_data_beyond_the_law_of_depth_one(law, scale):
+    depth, _, _ = law.fit([5.0, 6.0, 7.0], floc=0, fscale=scale)
+    # the maximum: a step in the depth loses
+    here, less, more = (
+        law.logpdf([5.0, 6.0, 7.0], depth * factor, scale=scale).sum() for factor in (1, 0.98, 1.02)
+    )
+    assert here > less
+    assert here > more
+
+
+@LAWS
+def test_scale_is_found_where_the_depth_is_fixed(law):
+    _, _, scale = law.fit([5.0, 6.0, 7.0], floc=0, f0=2)
+    here, less, more = (
+        law.logpdf([5.0, 6.0, 7.0], 2, scale=scale * factor).sum() for factor in (1, 0.98, 1.02)
+    )
+    assert here > less
+    assert here > more
+
+
+@LAWS
+def test_a_search_that_ends_without_a_density_says_so(law):
+    with pytest.raises(ValueError, match=r"data must be possible .* depth = .*, loc = 0 and scale"):
+        law.fit([5.0, 6.0, 1e200], floc=0, fscale=1)
+
+
+@LAWS
 def test_one_parameter_is_found_from_one_value(law):
     depth, loc, scale = law.fit([0.5], floc=0, fscale=1)
     assert (loc, scale) == (0, 1)
@@ -81,6 +123,15 @@ def test_one_parameter_is_found_from_one_value(law):
         ([0, 0], ValueError, "data must hold values above floc"),
         ([0.3, 0.3], ValueError, "data must hold two different values"),
         ([0.3], ValueError, "data must hold two different values"),
+        (stats.CensoredData([]), ValueError, "data must not be empty"),
+        (stats.CensoredData([0.3, 0.3]), ValueError, "data must hold two different values"),
+        (
+            stats.CensoredData([1, -0.5], right=[1]),
+            ValueError,
+            "data must be >= floc = 0.0, got -0.5",
+        ),
+        (stats.CensoredData([1], left=[0]), ValueError, "data must have upper bounds above floc"),
+        (stats.CensoredData(interval=[[-1, 0]]), ValueError, "data must have upper bounds above"),
         ([1j, 2], TypeError, "data must be real numbers"),
         (["a"], TypeError, "data must be real numbers"),
         (None, TypeError, "data must be real numbers"),

@@ -173,6 +173,23 @@ def test_options_of_scipy():
         law.fit(data, fdepth=2)
 
 
+def test_zeros_among_censored_data_and_data_beyond_the_start():
+    law = rr.rectangular_law([1, 3])
+    with pytest.warns(UserWarning, match="^1 of 4 data are exactly 0") as record:
+        found = law.fit(stats.CensoredData([0, 0.5, 1, 1.5], right=[1.2]), f0=3)
+    assert record[0].filename == __file__
+    assert found == law.fit(stats.CensoredData([0.5, 1, 1.5], right=[1.2]), f0=3)
+    law = rr.residual_limit_law(1)
+    # equal data, which alone say that the time is 0
+    time, _, _ = law.fit([2.0, 2.0], fscale=1)
+    here, less, more = (
+        float(rr.residual_limit_law(time * factor).logpdf(2.0)) for factor in (1, 0.98, 1.02)
+    )
+    assert here > max(less, more)
+    with pytest.raises(ValueError, match=r"data must be possible .* time = "):
+        law.fit([1.0, 2.0], fscale=1e-300)
+
+
 @pytest.mark.parametrize(
     ("data", "error", "message"),
     [
