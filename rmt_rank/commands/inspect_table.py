@@ -6,13 +6,14 @@ import math
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.cells import cell_len
 
 from rmt_rank._lib.text import named, shown
 from rmt_rank.commands.aligned import Line, aligned, folded, wide
+from rmt_rank.inspection.listed import listed
 from rmt_rank.inspection.meaning import LEVEL, meaning
 from rmt_rank.inspection.result import COLUMNS, Inspection, MatrixReport
 
@@ -22,8 +23,6 @@ __all__ = ["summary"]
 _NAME = 16
 # Rows on a terminal, without --top.
 _TOP = 40
-# Names that are listed for each reason.
-_LISTED = 3
 
 # Columns of a pipe after the name.
 _PIPED = COLUMNS[1:]
@@ -54,13 +53,15 @@ def summary(results: Results, *, top: int | None = None, by_block: bool = False)
             yield from (_fitted if terminal else _piped)(result, chosen, by_block)
             if left := len(result.matrices) - len(chosen):
                 yield f"{left} more with smaller deficits; --top {len(result.matrices)} shows all"
-        yield from _listed("assumed for", [(each.note, each.name) for each in result.matrices])
-        yield from _listed("skipped", [(e.why, e.name) for e in result.skipped if not e.error])
+        yield from listed("note on", [(named(each.name), each.note) for each in result.matrices])
+        yield from listed(
+            "skipped", [(named(e.name), e.why) for e in result.skipped if not e.error]
+        )
     nulls = {null: None for _, result in results if result.matrices for null in result.nulls}
     for null in nulls:
         yield f"A deficit against {shown(null)} says that {meaning(null)}."
     if nulls:
-        yield "Deficits are in nats, with the range that holds 95 % of differences from chance."
+        yield "Deficits are in nats; intervals hold the differences to 95 % of the random matrices."
     yield _counts(results)
 
 
@@ -206,18 +207,3 @@ def _words(each: MatrixReport, result: Inspection, q: dict[Any, float]) -> dict[
 
 def _small(q: float) -> str:
     return "<1e-99" if q < 1e-99 else f"{q:.1g}"
-
-
-# --- the rest -------------------------------------------------------------------------------------
-
-
-def _listed(what: str, found: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Yield a line for each reason, with the number of names and the first of them."""
-    reasons: dict[str, tuple[str, list[str]]] = {}
-    for why, name in found:
-        if why:
-            # reasons that differ in their numbers only stand together
-            reasons.setdefault(re.sub(r"\d+", "0", why), (why, []))[1].append(named(name))
-    for why, names in reasons.values():
-        more = f", {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-        yield f"{what} {len(names)}: {shown(why)}: {', '.join(names[:_LISTED])}{more}"

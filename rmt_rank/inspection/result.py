@@ -16,6 +16,7 @@ import scipy
 from rmt_rank._lib.text import shown
 from rmt_rank._lib.validation import choice, integer, real
 from rmt_rank.inspection.compare import Comparison
+from rmt_rank.inspection.listed import listed
 from rmt_rank.inspection.tensor import Skipped
 
 __all__ = ["COLUMNS", "Inspection", "MatrixReport"]
@@ -36,6 +37,8 @@ COLUMNS: tuple[str, ...] = (
 COLUMNS += ("z", "p", "q", "where")
 # Rows of the text that a session shows.
 _SHOWN = 12
+# Reasons for what was skipped that it shows.
+_REASONS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,7 +284,8 @@ class Inspection:
     def _lines(self) -> Iterable[str]:
         null, count = self.nulls[0], len(self.matrices)
         counted = f"{count} matri{'x' if count == 1 else 'ces'}, {len(self.skipped)} skipped"
-        yield f"Inspection: {counted}; deficit against {null} in nats, largest first"
+        order = f"; deficit against {null} in nats, largest first" if count else ""
+        yield f"Inspection: {counted}{order}"
         rows = [row for row in self.rows() if row["null"] == null]
         rows.sort(key=lambda row: -row["deficit"] if math.isfinite(row["deficit"]) else math.inf)
         for row in rows[:_SHOWN]:
@@ -291,6 +295,15 @@ class Inspection:
             )
         if len(rows) > _SHOWN:
             yield f"  ... {len(rows) - _SHOWN} more"
+        yield from (f"  {line}" for line in self._reasons())
+
+    def _reasons(self) -> list[str]:
+        """Lines that say what was skipped and why, errors first."""
+        found = sorted(self.skipped, key=lambda each: not each.error)
+        lines = listed("skipped", [(shown(each.name), each.why) for each in found])
+        if len(lines) > _REASONS:
+            lines[_REASONS:] = [f"and {len(lines) - _REASONS} more: see .skipped"]
+        return lines
 
     def _repr_html_(self) -> str:
         keys = ("name", "shape", "kind", "null", "effective_rank", "expected", "deficit", "q")
@@ -299,7 +312,10 @@ class Inspection:
             "<tr>" + "".join(f"<td>{_cell(row[key])}</td>" for key in keys) + "</tr>"
             for row in self.rows()
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return (table if body else "") + "".join(
+            f"<p>{escape(line)}</p>" for line in self._reasons()
+        )
 
 
 _MORE = ("spikes", "standard_deviation", "method", "stored", "note", "step")

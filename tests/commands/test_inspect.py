@@ -67,7 +67,7 @@ def test_a_pipe_has_a_line_for_each_matrix_and_null_model(model, capsys):
             assert float(line[key]) == pytest.approx(row[key], rel=6e-5)
     gaussian = [float(row["deficit"]) for row in rows if row["null"] == "gaussian"]
     assert gaussian == sorted(gaussian, reverse=True)
-    assert "skipped 2: it has 1 dimension, not a matrix: bias, other_bias" in lines
+    assert "skipped bias, other_bias: each has 1 dimension, not a matrix" in lines
     assert sum("A deficit against" in line for line in lines) == 2
     assert lines[-1].startswith("4 compared (at q < 0.01: 1 below gaussian, 0 above; ")
     assert lines[-1].endswith(", 2 skipped")

@@ -8,7 +8,9 @@ import pytest
 from scipy import stats
 
 from rmt_rank import effective_rank, inspect
-from rmt_rank.inspection.result import COLUMNS
+from rmt_rank.inspection.listed import listed
+from rmt_rank.inspection.result import COLUMNS, Inspection
+from rmt_rank.inspection.tensor import Skipped
 
 
 def layers(seed=0):
@@ -285,7 +287,42 @@ def test_text():
     text = repr(inspect(layers()))
     assert text.splitlines()[0].startswith("Inspection: 2 matrices, 1 skipped")
     assert "low.weight 40 x 60" in text.splitlines()[1]
-    assert "<table>" in inspect(layers())._repr_html_()
+    assert text.splitlines()[-1] == "  skipped bias: it has 1 dimension, not a matrix"
+    html = inspect(layers())._repr_html_()
+    assert "<table>" in html
+    assert html.endswith("<p>skipped bias: it has 1 dimension, not a matrix</p>")
+
+
+def test_text_says_why_there_is_no_matrix():
+    found = inspect({"zero": np.zeros((3, 4)), "<nan>": np.full((3, 4), np.nan)})
+    assert repr(found).splitlines() == [
+        "Inspection: 0 matrices, 2 skipped",
+        "  skipped zero: all of its entries are 0",
+        "  skipped <nan>: it holds nan or infinity",
+    ]
+    html = found._repr_html_()
+    assert html.endswith("<p>skipped &lt;nan&gt;: it holds nan or infinity</p>")
+    assert "<table>" not in html
+
+
+def test_text_lists_few_reasons_and_errors_first():
+    whys = ["it is a", "it is b", "it is c", "it is c", "it is d"]
+    skipped = [Skipped(f"n{i}", why, error=i == 4) for i, why in enumerate(whys)]
+    assert repr(Inspection((), tuple(skipped), ("gaussian",))).splitlines()[1:] == [
+        "  skipped n4: it is d",
+        "  skipped n0: it is a",
+        "  skipped n1: it is b",
+        "  and 1 more: see .skipped",
+    ]
+
+
+def test_reasons_of_several_names():
+    assert listed(
+        "x", [("a", "its 7 channels do not split"), ("b", "its 9 channels do not split")]
+    ) == ["x a, b: for the first, its 7 channels do not split; the others are alike"]
+    assert listed("x", [("a", ""), ("b", "all of its entries are 0")] * 2) == [
+        "x b, b: for each, all of its entries are 0"
+    ]
 
 
 def test_nan_is_a_number_that_is_not_known():
