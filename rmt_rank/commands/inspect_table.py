@@ -53,11 +53,16 @@ def summary(results: Results, *, top: int | None = None, by_block: bool = False)
             yield from (_fitted if terminal else _piped)(result, chosen, by_block)
             if left := len(result.matrices) - len(chosen):
                 yield f"{left} more with smaller deficits; --top {len(result.matrices)} shows all"
+        for null in result.nulls:
+            yield from result.not_compared(null)
         yield from listed("note on", [(named(each.name), each.note) for each in result.matrices])
         yield from listed(
             "skipped", [(named(e.name), e.why) for e in result.skipped if not e.error]
         )
-    nulls = {null: None for _, result in results if result.matrices for null in result.nulls}
+    known = (
+        found for _, result in results for each in result.matrices for found in each.comparisons
+    )
+    nulls = dict.fromkeys(found.null for found in known if not found.note)
     for null in nulls:
         yield f"A deficit against {shown(null)} says that {meaning(null)}."
     if nulls:
@@ -75,10 +80,12 @@ def _largest(result: Inspection, top: int | None) -> list[MatrixReport]:
 
 def _counts(results: Results) -> str:
     words = []
-    compared = sum(len(result.matrices) for _, result in results)
+    matrices = [each for _, result in results for each in result.matrices]
+    compared = sum(any(not found.note for found in each.comparisons) for each in matrices)
     skipped = sum(not each.error for _, result in results for each in result.skipped)
     failed = sum(len(result.errors) for _, result in results)
     rows = [row for _, result in results for row in result.rows()]
+    rows = [row for row in rows if not math.isnan(row["deficit"])]
     for null in dict.fromkeys(row["null"] for row in rows):
         lower = [row for row in rows if row["null"] == null and row["q"] < LEVEL]
         below = sum(row["deficit"] > 0 for row in lower)
@@ -86,6 +93,8 @@ def _counts(results: Results) -> str:
     counts = f"{compared} compared"
     if words:
         counts += f" (at q < {LEVEL:g}: {'; '.join(words)})"
+    if left := len(matrices) - compared:
+        counts += f", {left} not compared"
     return f"{counts}, {skipped} skipped" + (f", {failed} not read" if failed else "")
 
 
@@ -108,7 +117,8 @@ def _piped(result: Inspection, chosen: Sequence[MatrixReport], by_block: bool) -
 
 
 def _formatted(row: dict[str, Any]) -> dict[str, str]:
-    words = {key: format(value, ".5g") for key, value in row.items() if isinstance(value, float)}
+    numbers = {key: value for key, value in row.items() if isinstance(value, float)}
+    words = {key: "-" if math.isnan(x) else format(x, ".5g") for key, x in numbers.items()}
     words |= {key: value or "-" for key, value in row.items() if isinstance(value, str)}
     words["kind"] = words["kind"].replace(" ", "-")
     words["null"] = words["null"].replace(" ", "-")
@@ -124,7 +134,9 @@ def _fitted(result: Inspection, chosen: Sequence[MatrixReport], by_block: bool) 
     q = {(row["name"], row["step"], row["null"]): row["q"] for row in result.rows()}
     lines = _blocks(chosen, result, q) if by_block else _lines(chosen, result, q)
     longest = max(cell_len(line.names[0]) for line in lines if line.words)
-    given = {key for line in lines for key, word in line.words.items() if word.strip("-")}
+    cells = [each for line in lines for each in line.words.items()]
+    # a null model that is not known for any matrix has a column of dashes
+    given = {key for key, word in cells if word.strip("-") or key.endswith(" ±")}
     everything = [name for name in _columns(result) if name in given]
     columns = list(everything)
     hidden: list[str] = []
@@ -197,6 +209,9 @@ def _words(each: MatrixReport, result: Inspection, q: dict[Any, float]) -> dict[
     if len(result.steps) > 1:
         words["step"] = str(each.step)
     for found in each.comparisons:
+        if found.note:
+            words |= dict.fromkeys((found.null, f"{found.null} ±", f"q {found.null}"), "-")
+            continue
         deficit = f"{found.deficit:.4f}"
         words[found.null] = deficit
         half = (found.high - found.low) / 2

@@ -38,7 +38,9 @@ class Comparison:
     p : float
         Two-sided probability of a deficit at least as large in size under the null model.
     method : str
-        "formula", or the number of draws.
+        "formula", or the number of draws, or "not known".
+    note : str
+        Why the numbers are not known, and nan; empty if they are.
     """
 
     null: str
@@ -51,6 +53,7 @@ class Comparison:
     z: float
     p: float
     method: str
+    note: str = ""
 
 
 def compare(effective_rank: float, null: Null) -> Comparison:

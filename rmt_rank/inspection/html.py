@@ -85,12 +85,14 @@ def _model(name: str, result: Inspection) -> dict[str, Any]:
 
 
 def _matrix(each: MatrixReport, q: Mapping[tuple[str, int, str], float]) -> dict[str, Any]:
+    unknown = [found for found in each.comparisons if found.note]
+    notes = [each.note, *(f"not compared with {found.null}: {found.note}" for found in unknown)]
     return {
         "name": shown(each.name),
         "kind": shown(each.kind),
         "shape": list(each.shape),
         "stored": shown(each.stored),
-        "note": shown(each.note),
+        "note": shown("; ".join(filter(None, notes))),
         "where": shown(each.where),
         "spikes": each.spikes,
         "step": each.step,

@@ -41,6 +41,10 @@ _SMALLEST_SQUARE = 1e-10
 _SMALLEST_LOCATED = 4
 # Initialisations of PyTorch's classes, by the law of their entries.
 _LAWS = {"uniform": "uniform", "normal": "gaussian", "orthogonal": "orthogonal"}
+_NO_CLASS = (
+    "the source, such as a state dict, does not state the layer's class, or the class has no known "
+    "initialisation"
+)
 
 
 def inspect(
@@ -294,7 +298,7 @@ def _report(
         if name == _INIT:
             law = _LAWS.get(found.init or "")
             if law is None:
-                comparisons.append(_unknown(_INIT, rank))
+                comparisons.append(_unknown(_INIT, rank, _NO_CLASS))
                 continue
         else:
             law = resolve(name)
@@ -351,17 +355,22 @@ def _with_checkpoint(
     rank: float, matrix: npt.NDArray[np.inexact], initial: npt.NDArray[Any] | None
 ) -> Comparison:
     """Compare with the initial weights; the deviation is that of a Gaussian initialisation."""
-    if initial is None or _why_not(initial) or sorted(initial.shape) != list(matrix.shape):
-        return _unknown(_CHECKPOINT, rank)
+    if initial is None:
+        return _unknown(_CHECKPOINT, rank, "the initial weights have no such matrix")
+    if why := _why_not(initial):
+        return _unknown(_CHECKPOINT, rank, f"of the initial matrix: {why[0]}")
+    if sorted(initial.shape) != list(matrix.shape):
+        rows, columns = initial.shape
+        return _unknown(_CHECKPOINT, rank, f"the initial matrix has the shape {rows} x {columns}")
     start = float(spectrum.effective_rank(np.linalg.svd(_wide(initial)[0], compute_uv=False)))
     gaussian = null_of("gaussian", matrix, np.random.default_rng(0), None)
     # no draws: the deviation belongs to a normal law around the initial rank
     return compare(rank, replace(gaussian, name=_CHECKPOINT, mean=start, error=0.0, draws=None))
 
 
-def _unknown(null: str, rank: float) -> Comparison:
+def _unknown(null: str, rank: float, why: str) -> Comparison:
     nan = math.nan
-    return Comparison(null, rank, nan, nan, nan, nan, nan, nan, nan, "not known")
+    return Comparison(null, rank, nan, nan, nan, nan, nan, nan, nan, "not known", why)
 
 
 def _change(
@@ -379,5 +388,5 @@ def _change(
     if _why_not(change):
         return None
     changed = replace(found, name=f"{found.name} (change)", kind="change", matrix=change)
-    usable = [name for name in names if name not in (_INIT, _CHECKPOINT)]
+    usable = [name for name in names if name not in (_INIT, _CHECKPOINT)] or ["gaussian"]
     return _report(changed, usable, draws, stream, None, located)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
-from rmt_rank._lib.text import shown
+from rmt_rank._lib.text import named, shown
 from rmt_rank._lib.validation import choice, integer, real
 from rmt_rank.inspection.compare import Comparison
 from rmt_rank.inspection.listed import listed
@@ -148,7 +148,7 @@ class Inspection:
                 "standard_deviation": found.standard_deviation,
                 "method": found.method,
                 "stored": each.stored,
-                "note": each.note,
+                "note": "; ".join(filter(None, (each.note, found.note))),
                 "step": each.step,
             }
             for i, each in enumerate(self.matrices)
@@ -289,13 +289,39 @@ class Inspection:
         rows = [row for row in self.rows() if row["null"] == null]
         rows.sort(key=lambda row: -row["deficit"] if math.isfinite(row["deficit"]) else math.inf)
         for row in rows[:_SHOWN]:
+            numbers = (
+                f"{row['deficit']:8.4f} [{row['low']:.4f}, {row['high']:.4f}]  q {row['q']:.2g}"
+            )
             yield (
-                f"  {row['deficit']:8.4f} [{row['low']:.4f}, {row['high']:.4f}]  q {row['q']:.2g}  "
+                f"  {'-' if math.isnan(row['deficit']) else numbers}  "
                 f"{shown(row['name'])} {row['shape'][0]} x {row['shape'][1]}"
             )
         if len(rows) > _SHOWN:
             yield f"  ... {len(rows) - _SHOWN} more"
-        yield from (f"  {line}" for line in self._reasons())
+        for line in (*self.not_compared(null), *self._reasons()):
+            yield f"  {line}"
+
+    def not_compared(self, null: str) -> list[str]:
+        """Return lines that say which matrices a null model is not known for, and why.
+
+        Parameters
+        ----------
+        null : str
+            One of `nulls`.
+
+        Returns
+        -------
+        list of str
+            A line for each reason; empty if all matrices were compared.
+        """
+        chosen = self._null(null)
+        found = [
+            (named(each.name), comparison.note)
+            for each in self.matrices
+            for comparison in each.comparisons
+            if comparison.null == chosen
+        ]
+        return listed(f"not compared with {shown(chosen)}:", found)
 
     def _reasons(self) -> list[str]:
         """Lines that say what was skipped and why, errors first."""
@@ -312,10 +338,9 @@ class Inspection:
             "<tr>" + "".join(f"<td>{_cell(row[key])}</td>" for key in keys) + "</tr>"
             for row in self.rows()
         )
+        lines = [line for null in self.nulls for line in self.not_compared(null)] + self._reasons()
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return (table if body else "") + "".join(
-            f"<p>{escape(line)}</p>" for line in self._reasons()
-        )
+        return (table if body else "") + "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
 _MORE = ("spikes", "standard_deviation", "method", "stored", "note", "step")
@@ -323,7 +348,7 @@ _MORE = ("spikes", "standard_deviation", "method", "stored", "note", "step")
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return "-" if math.isnan(value) else f"{value:.4g}"
     if isinstance(value, tuple):
         return " × ".join(map(str, value))
     return escape(shown(str(value)))

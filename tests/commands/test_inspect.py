@@ -255,9 +255,49 @@ def test_inputs_are_not_overwritten(model, capsys):
     assert model.read_bytes() == content
 
 
-def test_a_null_model_that_is_not_known_has_no_numbers(model, tmp_path, capsys):
-    out = tmp_path / "out.json"
-    assert run(["inspect", str(model), "--null", "init", "--json", str(out)]) == 0
+def test_a_null_model_that_is_not_known_has_no_numbers(model, tmp_path, capsys, terminal):
+    out, table = tmp_path / "out.json", tmp_path / "out.csv"
+    files = ["--json", str(out), "--csv", str(table)]
+    assert run(["inspect", str(model), "--null", "init", *files]) == 0
     rows = [row for row in json.loads(out.read_text()) if row["null"]]
     assert all(row["deficit"] is None and math.isfinite(row["effective_rank"]) for row in rows)
-    assert "nan" in capsys.readouterr().out
+    assert all("a state dict, does not state the layer's class" in row["note"] for row in rows)
+    with table.open(newline="") as file:
+        assert next(csv.DictReader(file))["note"] == rows[0]["note"]
+    piped = capsys.readouterr().out.splitlines()
+    terminal(100)
+    assert run(["inspect", str(model), "--null", "init"]) == 0
+    for lines in (piped, capsys.readouterr().out.splitlines()):
+        assert "nan" not in "".join(lines)
+        assert lines[1].split().count("-") >= 1
+        assert sum(line.startswith("not compared with init: block.0") for line in lines) == 1
+        assert not any("A deficit against init" in line for line in lines)
+        assert lines[-1] == "0 compared, 4 not compared, 2 skipped"
+    assert run(["inspect", str(model), "--null", "init", "--null", "gaussian", "--quiet"]) == 0
+    end = "4 compared (at q < 0.01: 1 below gaussian, 0 above), 2 skipped"
+    assert capsys.readouterr().out.strip() == end
+
+
+def test_initial_weights_without_some_matrices(model, tmp_path, capsys):
+    start = layers(1)
+    del start["head.weight"]
+    start["block.0.attn.weight"] = np.zeros((48, 64))
+    start["block.1.attn.weight"] = np.ones((5, 6))
+    np.savez(tmp_path / "start.npz", **start)
+    assert run(["inspect", str(model), "--initial", str(tmp_path / "start.npz")]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "not compared" in line]
+    assert lines == [
+        f"not compared with checkpoint: {why}"
+        for why in (
+            "block.0.attn.weight: of the initial matrix: all of its entries are 0",
+            "block.1.attn.weight: the initial matrix has the shape 5 x 6",
+            "head.weight: the initial weights have no such matrix",
+        )
+    ]
+
+
+def test_changes_have_a_null_model_where_none_was_asked_for_that_suits_them(model, capsys):
+    assert run(["inspect", str(model), str(model), "--checkpoints", "--null", "init"]) == 0
+    np.savez(other := model.with_name("other.npz"), **layers(3))
+    assert run(["inspect", str(model), str(other), "--checkpoints", "--null", "init"]) == 0
+    assert "head.weight (change)" in capsys.readouterr().out

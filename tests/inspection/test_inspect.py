@@ -326,5 +326,11 @@ def test_reasons_of_several_names():
 
 
 def test_nan_is_a_number_that_is_not_known():
-    found = inspect(layers(), nulls=["init"]).rows()
-    assert all(math.isnan(row["deficit"]) and math.isnan(row["q"]) for row in found)
+    found = inspect(layers(), nulls=["init"])
+    assert all(math.isnan(row["deficit"]) and math.isnan(row["q"]) for row in found.rows())
+    lines = repr(found).splitlines()
+    assert lines[1] == "  -  random.weight 48 x 64"
+    assert lines[3].startswith("  not compared with init: random.weight, low.weight: the source, ")
+    html = found._repr_html_()
+    assert "<p>not compared with init: random" in html
+    assert "nan" not in repr(found) + html
