@@ -105,6 +105,13 @@ def _run(options: argparse.Namespace, prog: str) -> int:
             fnmatch.fnmatchcase(name, glob) for glob in options.filter
         )
     results = list(_results(options, keywords))
+    if not any(result.matrices for _, result in results) and _is_file(options.html):
+        # an older page is worth more than an empty one
+        outputs = [each for each in outputs if each[0].option != "--html"]
+        print(
+            f"{prog}: no matrix to show: --html {named(options.html)} is kept as it was",
+            file=sys.stderr,
+        )
     written = write_outputs(prog, outputs, results)
     if not any(output.standard for output, _ in outputs):
         lines = list(summary(results, top=top, by_block=options.blocks))
@@ -122,6 +129,10 @@ def _run(options: argparse.Namespace, prog: str) -> int:
     if not written:
         return USAGE
     return FAILED if failures or missed else DONE
+
+
+def _is_file(path: Path | None) -> bool:
+    return path is not None and path.is_file() and path.stat().st_size > 0
 
 
 def _nulls(options: argparse.Namespace) -> tuple[str, ...]:

@@ -301,3 +301,20 @@ def test_changes_have_a_null_model_where_none_was_asked_for_that_suits_them(mode
     np.savez(other := model.with_name("other.npz"), **layers(3))
     assert run(["inspect", str(model), str(other), "--checkpoints", "--null", "init"]) == 0
     assert "head.weight (change)" in capsys.readouterr().out
+
+
+def test_a_page_is_not_replaced_by_an_empty_one(tmp_path, capsys):
+    broken, page = tmp_path / "broken.npz", tmp_path / "report.html"
+    broken.write_bytes(b"PK\x03\x04 nothing")
+    page.write_text("an older page")
+    table = tmp_path / "out.csv"
+    words = ["inspect", str(broken), "--html", str(page), "--csv", str(table)]
+    assert run(words) == 1
+    assert page.read_text() == "an older page"
+    lines = capsys.readouterr().err.splitlines()
+    assert f"rmt-rank inspect: no matrix to show: --html {page} is kept as it was" in lines
+    # the table has the reasons
+    assert "broken.npz" in table.read_text()
+    page.unlink()
+    assert run(words) == 1
+    assert page.read_text().startswith("<!DOCTYPE html>")
