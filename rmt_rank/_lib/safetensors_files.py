@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from rmt_rank._lib.file_kinds import kind
 from rmt_rank._lib.npy import Stored, attempt
+from rmt_rank._lib.optional import optional
 
 __all__ = ["safetensors"]
 
@@ -49,14 +50,9 @@ def safetensors(path: Path, head: bytes) -> Iterator[Stored]:
     ValueError
         If it is not such a file, or the package safetensors is not installed.
     """
+    package = optional("reading .safetensors files", "safetensors", "inspect", error=ValueError)
     try:
-        from safetensors import safe_open
-    except ImportError:
-        raise ValueError(
-            "reading .safetensors needs the packages of the extra 'files': safetensors"
-        ) from None
-    try:
-        with safe_open(path, framework="numpy") as opened:
+        with package.safe_open(path, framework="numpy") as opened:
             file: Any = opened
             names = list(file.keys())
     except (KeyboardInterrupt, SystemExit):

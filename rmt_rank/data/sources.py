@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rmt_rank._lib.errors import DataUnavailableError
+from rmt_rank._lib.optional import optional
 from rmt_rank._lib.validation import shown
 from rmt_rank.data.images import Images, of_bytes
 
@@ -22,13 +22,7 @@ VARIABLE = "RMT_RANK_DATA"
 
 def scikit_learn() -> Any:
     """Import scikit-learn's `datasets`, with an explanation if it is not installed."""
-    try:
-        return importlib.import_module("sklearn.datasets")
-    except ImportError as error:
-        raise ImportError(
-            "these images need scikit-learn: install the extra 'data', for example pip install "
-            "scikit-learn"
-        ) from error
+    return optional("reading these images", "sklearn.datasets", "data")
 
 
 def folders(path: str | Path | None, names: Sequence[str]) -> list[Path]:

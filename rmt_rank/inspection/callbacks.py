@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from rmt_rank._lib.optional import missing
 from rmt_rank._lib.random import RNG
 from rmt_rank._lib.validation import integer, string
 from rmt_rank.inspection.inspect import inspect
@@ -213,4 +214,4 @@ def _base(*modules: str, name: str) -> Any:
             return getattr(importlib.import_module(module), name)
         except ImportError:
             continue
-    raise ImportError(f"this callback needs {modules[0].partition('.')[0]}, which is not installed")
+    raise ImportError(missing("this callback", modules[0]))

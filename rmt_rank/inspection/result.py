@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
+from rmt_rank._lib.optional import optional
 from rmt_rank._lib.text import named, shown
 from rmt_rank._lib.validation import choice, integer, real
 from rmt_rank.inspection.compare import Comparison
@@ -168,7 +168,7 @@ class Inspection:
         ImportError
             If pandas is not installed.
         """
-        pandas = importlib.import_module("pandas")
+        pandas = optional("to_pandas", "pandas", "pandas")
         rows = [row | {"shape": f"{row['shape'][0]} x {row['shape'][1]}"} for row in self.rows()]
         return pandas.DataFrame(rows, columns=[*COLUMNS, *_MORE])
 
@@ -186,7 +186,7 @@ class Inspection:
         ImportError
             If xarray is not installed.
         """
-        xarray = importlib.import_module("xarray")
+        xarray = optional("to_xarray", "xarray", "study")
         names = list(dict.fromkeys(each.name for each in self.matrices))
         place = {name: i for i, name in enumerate(names)}
         nulls = {name: i for i, name in enumerate(self.nulls)}
@@ -263,7 +263,7 @@ class Inspection:
         chosen = self._null(null)
         rows = [row for row in self.rows() if row["null"] == chosen]
         if ax is None:
-            pyplot = importlib.import_module("matplotlib.pyplot")
+            pyplot = optional("plot", "matplotlib.pyplot")
             _, ax = pyplot.subplots(figsize=(6, max(1.5, 0.22 * len(rows) + 0.8)))
         y = np.arange(len(rows))
         deficits = np.array([row["deficit"] for row in rows])

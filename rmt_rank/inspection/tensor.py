@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
+
+from rmt_rank._lib.optional import optional
 
 __all__ = ["UNKNOWN", "Layer", "Skipped", "Tensor", "needed"]
 
@@ -71,10 +72,6 @@ class Skipped(NamedTuple):
     """True if it is damaged or cannot be read, and False if it is left out on purpose."""
 
 
-def needed(package: str, extra: str, suffix: str) -> Any:
-    """Import an optional package; ValueError that says what to install if it is missing."""
-    try:
-        return importlib.import_module(package)
-    except ImportError:
-        what = f"the package {package}" if not extra else f"the extra {extra!r}: {package}"
-        raise ValueError(f"reading {suffix} files needs {what}") from None
+def needed(module: str, extra: str, suffix: str) -> Any:
+    """Import an optional module; ValueError that says what to install if it is missing."""
+    return optional(f"reading {suffix} files", module, extra, error=ValueError)

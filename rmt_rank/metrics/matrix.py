@@ -19,6 +19,7 @@ import numpy as np
 
 from rmt_rank._lib.array import in_full_precision, matmul, nan_where, svdvals, to_numpy
 from rmt_rank._lib.array_input import as_floating
+from rmt_rank._lib.optional import optional
 from rmt_rank._lib.validation import real
 from rmt_rank.metrics import spectrum
 from rmt_rank.metrics.prepared import Prepared, prepared
@@ -207,7 +208,7 @@ class RankMeasures:
 
     def to_pandas(self) -> Any:
         """A pandas DataFrame with a row per matrix, indexed by its place in the batch."""
-        import pandas as pd
+        pd = optional("to_pandas", "pandas", "pandas")
 
         columns = {name: np.asarray(to_numpy(v)) for name, v in self.to_dict().items()}
         shape = columns["effective_rank"].shape

@@ -1,17 +1,19 @@
 """Linear over-parameterisation of PyTorch models: products instead of weights, and back.
 
-It needs PyTorch (`pip install 'rmt_rank[torch]'`); one experiment of the package imports it, when
-it runs, and nothing else does.
+It needs PyTorch (`pip install torch`, or the extra `torch`); one experiment of the package imports
+it, when it runs, and nothing else does.
 """
 
 import importlib
+
+from rmt_rank._lib.optional import missing
 
 try:
     importlib.import_module("torch")
 except ImportError as error:
     raise ImportError(
-        "rmt_rank.torch needs PyTorch: pip install 'rmt_rank[torch]', or a build for your machine "
-        "from https://pytorch.org"
+        missing("rmt_rank.torch", "torch", "torch")
+        + "; https://pytorch.org has builds for each machine"
     ) from error
 
 from rmt_rank.inspection.callbacks import RankCallback

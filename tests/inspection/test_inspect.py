@@ -1,6 +1,7 @@
 """`inspect`: rows, null models of layers, checkpoints, tables."""
 
 import math
+import re
 import sys
 
 import numpy as np
@@ -217,6 +218,21 @@ def test_tables_have_the_rows_and_the_nulls():
     assert len(frame) == 4
     dataset = found.to_xarray()
     assert float(dataset.deficit.sel(name="low.weight", null="shuffle")[0]) == frame.deficit[3]
+
+
+@pytest.mark.parametrize(
+    ("method", "module", "words"),
+    [
+        ("to_pandas", "pandas", "pip install pandas (or the extra 'pandas')"),
+        ("to_xarray", "xarray", "pip install xarray (or the extra 'study')"),
+        ("plot", "matplotlib.pyplot", "pip install matplotlib"),
+    ],
+)
+def test_tables_without_their_packages(method, module, words, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=f"^{re.escape(f'{method} needs the package')}") as error:
+        getattr(Inspection((), (), ("gaussian",)), method)()
+    assert str(error.value).endswith(words)
 
 
 def test_rank_pattern_counts_planted_directions():

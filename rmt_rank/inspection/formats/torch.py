@@ -49,7 +49,7 @@ def read(path: Path) -> Iterator[Tensor | Skipped]:
         if script:
             yield from torchscript.read(path)
             return
-    torch = needed("torch", "", path.suffix or "PyTorch")
+    torch = needed("torch", "torch", path.suffix or "PyTorch")
     known: dict[Any, str] = {}
     for index, (name, value) in enumerate(_walk(torch, _loaded(torch, path, zipped))):
         if isinstance(value, Skipped):

@@ -29,6 +29,7 @@ import scipy
 from rmt_rank._lib.archive import check, parsed
 from rmt_rank._lib.array import backend_of, namespace, namespace_or_default
 from rmt_rank._lib.blas import one_blas_thread
+from rmt_rank._lib.optional import missing
 from rmt_rank._lib.paths import user_path
 from rmt_rank._lib.store import Store, StoreError, StoreKind
 from rmt_rank._lib.validation import choice, instance, integer, shown
@@ -221,7 +222,7 @@ def run_experiment(
     backend = backend_of(namespace_or_default(xp))
     choice(f"the backend of {experiment.name!r}", backend, experiment.backends)
     if importlib.util.find_spec("xarray") is None:
-        raise ImportError("experiments need xarray: pip install 'rmt_rank[study]'")
+        raise ImportError(missing("an experiment", "xarray", "study"))
     settings = experiment.settings(size)
     cells = experiment.cells(settings)
     if backend != experiment.backends[0]:

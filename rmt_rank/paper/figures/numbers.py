@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rmt_rank._lib.archive import blank_seal, check, described, parsed, read, sealed
+from rmt_rank._lib.optional import optional
 from rmt_rank._lib.validation import choice, integer
 from rmt_rank.paper.experiments import EXPERIMENTS, find
 from rmt_rank.paper.experiments.experiment import SIZES
@@ -29,12 +30,14 @@ def opened(path: Path) -> Any:
 
     Raises
     ------
+    ImportError
+        If xarray is not installed.
     OSError
         If there is no such file, or the system cannot read it.
     ValueError
         If it is damaged, was written by another version, or is another kind of file.
     """
-    import xarray
+    xarray = optional("a figure", "xarray", "figures")
 
     content = read(path, KIND)
     with described(path, KIND):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from rmt_rank._lib.array import backend_of, namespace_or_default
+from rmt_rank._lib.optional import optional
 from rmt_rank._lib.paths import user_path
 from rmt_rank._lib.validation import instance, shown
 from rmt_rank._lib.work import Report, completed, no_report, require_runner
@@ -222,10 +223,4 @@ def open_study(store: str | os.PathLike[str]) -> Any:
 
 
 def _xarray() -> Any:
-    try:
-        import xarray
-    except ImportError:
-        raise ImportError(
-            "studies need xarray: install the extra 'study', for example pip install xarray"
-        ) from None
-    return xarray
+    return optional("a study", "xarray", "study")

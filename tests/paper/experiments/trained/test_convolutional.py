@@ -245,7 +245,7 @@ def test_without_pytorch_one_sentence_says_what_to_install(monkeypatch):
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(sys.modules, "rmt_rank.torch", raising=False)
-    with pytest.raises(ImportError, match=r"needs PyTorch: pip install 'rmt_rank\[torch\]'"):
+    with pytest.raises(ImportError, match=r"torch needs the package torch: pip install torch"):
         convolutional.run("tiny")
 
 
