@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._lib.reasons import reason, too_large
+from rmt_rank.inspection.names import is_part
 from rmt_rank.inspection.plan import Plan, Shapes, plan
 from rmt_rank.inspection.scales import Scales
 from rmt_rank.inspection.tensor import Skipped, Tensor
@@ -24,6 +25,10 @@ _PLAIN = re.compile(r"(float\d+|bfloat16|float8\w+|complex(64|128)|.*, (dequanti
 _INTEGER = re.compile(r"(u?int\d+|bool)$")
 # Copies in memory: a tensor as stored, in single precision, and one more.
 _COPIES = 3
+_PART = (
+    "it is a part of a parametrised weight, such as a factor of a product; the weight itself is "
+    "measured if the module is inspected, or the state dict of the collapsed model"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +152,7 @@ def _of_tensor(
         yield Skipped(name, reason(error), error=True)
         return
     del values
+    note = "; ".join(filter(None, (found.note, _PART if is_part(name) else "")))
     while parts:
         label, kind, part = parts.pop(0)
         full = f"{name}[{label}]" if label else name
@@ -163,7 +169,7 @@ def _of_tensor(
         if not finite:
             yield Skipped(full, "it holds nan or infinity")
             continue
-        yield NamedMatrix(full, kind, matrix, stored, name, tensor.layer.init, found.note)
+        yield NamedMatrix(full, kind, matrix, stored, name, tensor.layer.init, note)
 
 
 def _thin(part: Array) -> str:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-__all__ = ["RECURRENT", "attention_kind", "is_conv1d", "is_embedding", "is_experts", "is_fused"]
+__all__ = [
+    "RECURRENT",
+    "attention_kind",
+    "is_conv1d",
+    "is_embedding",
+    "is_experts",
+    "is_fused",
+    "is_part",
+]
 
 # The last word of a name that says "weight" only.
 _WEIGHT = re.compile(r"([./](weights?|kernel|w|vars/\d+|original1?)(:0)?)+$")
@@ -14,6 +22,8 @@ _EMBEDDING = re.compile(
     r"token_types|relative_attention_bias|relative_position_bias_table|(cls|mask)_token)$"
 )
 _EXPERTS = re.compile(r"(?i)experts?([._/]|$)|_exps([._/]|$)")
+# Keys of `torch.nn.utils.parametrize` in state dicts.
+_PART = re.compile(r"(^|\.)parametrizations\.[^.]+\.original\d*$")
 # weight_ih_l0_reverse of PyTorch, and shorter names.
 RECURRENT = re.compile(r"(^|[._/]|\w_)(weight|w)_(?P<side>ih|hh|hr)(_l\d+)?(_reverse)?$")
 _FUSED = re.compile(
@@ -53,6 +63,17 @@ def is_embedding(name: str) -> bool:
 def is_experts(name: str) -> bool:
     """Return whether a name is that of the stacked matrices of a mixture of experts."""
     return _EXPERTS.search(name) is not None
+
+
+def is_part(name: str) -> bool:
+    """Return whether a name is that of a tensor behind a parametrisation of PyTorch.
+
+    Examples
+    --------
+    >>> is_part("0.parametrizations.weight.original1"), is_part("0.weight")
+    (True, False)
+    """
+    return _PART.search(name) is not None
 
 
 def is_fused(name: str) -> bool:

@@ -37,7 +37,7 @@ COLUMNS: tuple[str, ...] = (
 COLUMNS += ("z", "p", "q", "where")
 # Rows of the text that a session shows.
 _SHOWN = 12
-# Reasons for what was skipped that it shows.
+# Notes that it shows, and reasons for what was skipped.
 _REASONS = 3
 
 
@@ -324,12 +324,15 @@ class Inspection:
         return listed(f"not compared with {shown(chosen)}:", found)
 
     def _reasons(self) -> list[str]:
-        """Lines that say what was skipped and why, errors first."""
+        """Lines with the notes on matrices, and with what was skipped and why, errors first."""
+        notes = listed("note on", [(shown(each.name), each.note) for each in self.matrices])
+        if len(notes) > _REASONS:
+            notes[_REASONS:] = [f"and {len(notes) - _REASONS} more: see .rows()"]
         found = sorted(self.skipped, key=lambda each: not each.error)
         lines = listed("skipped", [(shown(each.name), each.why) for each in found])
         if len(lines) > _REASONS:
             lines[_REASONS:] = [f"and {len(lines) - _REASONS} more: see .skipped"]
-        return lines
+        return notes + lines
 
     def _repr_html_(self) -> str:
         keys = ("name", "shape", "kind", "null", "effective_rank", "expected", "deficit", "q")

@@ -350,3 +350,15 @@ def test_nan_is_a_number_that_is_not_known():
     html = found._repr_html_()
     assert "<p>not compared with init: random" in html
     assert "nan" not in repr(found) + html
+
+
+def test_parts_of_parametrised_weights_have_a_note():
+    random = layers()["random.weight"]
+    names = [f"0.parametrizations.weight.original{end}" for end in ("", "0", "1")]
+    found = inspect(dict.fromkeys(names, random) | {"original.weight": random}, locate=False)
+    notes = {row["name"]: row["note"] for row in found.rows()}
+    assert all("a part of a parametrised weight" in notes[name] for name in names)
+    assert notes["original.weight"] == ""
+    last = repr(found).splitlines()[-1]
+    assert last.startswith(f"  note on {', '.join(names)}: each is a part of a parametrised weight")
+    assert "measured if the module is inspected" in last
