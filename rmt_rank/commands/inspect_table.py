@@ -167,9 +167,11 @@ def _expendable(result: Inspection) -> list[str]:
     return [
         "stored",
         "kind",
+        *(f"{null} ±" for null in nulls[:-1]),
+        *(f"q {null}" for null in nulls[:-1]),
+        f"q {nulls[-1]}",
         "rank",
-        *(f"q {null}" for null in nulls),
-        *(f"{null} ±" for null in nulls),
+        f"{nulls[-1]} ±",
         "where",
         *nulls[:-1],
     ]

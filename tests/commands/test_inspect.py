@@ -320,3 +320,14 @@ def test_a_page_is_not_replaced_by_an_empty_one(tmp_path, capsys):
     page.unlink()
     assert run(words) == 1
     assert page.read_text().startswith("<!DOCTYPE html>")
+
+
+def test_the_rank_outlives_the_numbers_of_the_second_null_model(model, terminal, capsys):
+    terminal(72)
+    assert run(["inspect", str(model)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:4] == ["matrix", "shape", "rank", "gaussian"]
+    assert "±" in lines[1]
+    hidden = next(line for line in lines if line.startswith("not shown on 72 columns: "))
+    assert "intervals of shuffle, q shuffle" in hidden
+    assert "rank" not in hidden

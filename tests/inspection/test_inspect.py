@@ -362,3 +362,10 @@ def test_parts_of_parametrised_weights_have_a_note():
     last = repr(found).splitlines()[-1]
     assert last.startswith(f"  note on {', '.join(names)}: each is a part of a parametrised weight")
     assert "measured if the module is inspected" in last
+
+
+def test_probabilities_of_draws_have_the_floor_that_the_page_states():
+    low = np.eye(8)[:, :1] * np.ones(8) + 1e-3 * np.eye(8)
+    gaussian, shuffle = inspect({"a": low}, locate=False).rows()
+    assert gaussian["p"] == 2 / 4097
+    assert shuffle["p"] < 2 / 4097
