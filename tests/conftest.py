@@ -52,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: used inside scipy.stats.tests")
 
 
-# Cases that take more than 0.3 s of a processor, where three cases of the same test take less.
+# Cases that take more than 0.3 s of a processor; others, or other tests of the same code, remain.
 SLOW = frozenset(Path(__file__).with_name("slow.txt").read_text("utf-8").split("\n")[:-1])
 
 

@@ -35,6 +35,13 @@ def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) < 120
 
 
+def test_links_have_a_text_where_the_site_is_not_built():
+    empty = {
+        page.name for page in Path(ROOT, "docs").rglob("*.md") if "[](" in page.read_text("utf-8")
+    }
+    assert not empty
+
+
 def test_files_that_are_named_are_there():
     """Paths in backticks, from the top of the checkout, the package or the page's folder."""
     pages = [*ROOT.glob("*.md"), *PAGES, *ROOT.glob("validation/**/*.md")]

@@ -48,13 +48,13 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m rmt_rank
     """Run `verify` and return its exit code, which the end of --help explains."""
     parser = _parser(prog)
     options = parser.parse_args(arguments)
-    if options.list:
-        Report(quiet=False).list(CLAIMS)
-        return DONE
-    if not options.claims:
+    if not options.claims and not options.list:
         parser.error("name a claim, for example theorem1; --list shows them all")
     try:
-        claims = select(options.claims)
+        claims = select(options.claims or ["all"])
+        if options.list:
+            Report(quiet=False).list(claims)
+            return DONE
         backend = chosen_backend(options, prog, hint=any(map(_draws, claims)))
         context = Context(
             depths=_numbers("--depths", options.depths),
@@ -213,7 +213,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.set_defaults(prog=prog)
     parser.add_argument("claims", nargs="*", metavar="CLAIM", help="claim or group, e.g. theorem1")
-    parser.add_argument("--list", action="store_true", help="list the claims and exit")
+    parser.add_argument("--list", action="store_true", help="list these claims, or all, and exit")
     parser.add_argument(
         "--depths", default=_DEPTHS, metavar="L,...", help=f"depths to check ({_DEPTHS})"
     )

@@ -39,6 +39,8 @@ _STYLES = {
 _PLAIN_WIDTH = 100
 _NARROW = 60
 _NARROWEST = 40
+# Names and statuses of claims take 50 columns: below this width statements stand under them.
+_LIST_IN_COLUMNS = 100
 
 
 class Report:
@@ -199,7 +201,7 @@ class Report:
         def argued(claim: Claim) -> Text:
             return Text.assemble(claim.statement, "\n", (claim.argued, "dim"))
 
-        if self.console.width < _NARROW:
+        if self.console.width < _LIST_IN_COLUMNS:
             for claim in claims:
                 self._print(Text.assemble((claim.name, "bold"), f"  [{claim.status}]"))
                 self._print(Padding(argued(claim), (0, 0, 0, 2)))

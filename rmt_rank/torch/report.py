@@ -72,6 +72,8 @@ class OverparamReport:
             for each in self.layers
         ]
         lines += [f"{name}: skipped, {reason}" for name, reason in self.skipped.items()]
+        if not self.layers:
+            return "\n".join([*lines, f"model: {self.before:,} parameters, nothing changed"])
         kept = "drawn anew" if self.init == "law" else "kept"
         lines.append(f"model: {self.before:,} -> {self.after:,} parameters, weights {kept}")
         return "\n".join(lines)

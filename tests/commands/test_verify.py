@@ -21,7 +21,7 @@ from rmt_rank.__main__ import run as rmt_rank_main
 from rmt_rank._lib import atomic
 from rmt_rank.commands import verify as command
 from rmt_rank.exact.gaussian import quadrature
-from rmt_rank.paper.claims import CLAIMS, claim
+from rmt_rank.paper.claims import CLAIMS, claim, select
 from rmt_rank.paper.claims.finite_width import random_products as finite_width
 from rmt_rank.simulation.means import chain_statistics
 from rmt_rank.simulation.products import methods as products
@@ -149,6 +149,18 @@ def test_list(capsys):
     printed = capsys.readouterr().out
     for each in CLAIMS:
         assert each.name in printed
+    assert verify("metrics", "--list") == 0
+    assert "theorem1" not in capsys.readouterr().out
+
+
+def test_list_on_a_narrow_terminal(capsys, monkeypatch):
+    monkeypatch.setattr("rmt_rank.commands.verify_report._PLAIN_WIDTH", 60)
+    assert verify(CHEAP, "--list") == 0
+    (claim,) = select([CHEAP])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{CHEAP}  [{claim.status}]"
+    assert max(map(len, lines)) <= 60
+    assert claim.argued.split()[0] in " ".join(lines)
 
 
 def test_as_subcommand(capsys):

@@ -188,3 +188,9 @@ def test_models_that_are_wrapped_or_parametrised_again_are_not_collapsed():
     parametrizations.weight_norm(layer)
     with pytest.raises(ValueError, match="no other parametrisations"):
         collapse(layer)
+
+
+def test_a_report_without_layers_says_that_nothing_changed():
+    model = nn.Sequential(nn.Linear(4, 3))
+    overparameterize(model)
+    assert str(overparameterize(model)).splitlines()[-1].endswith("parameters, nothing changed")
