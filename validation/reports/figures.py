@@ -10,6 +10,7 @@ from pathlib import Path
 
 import xarray
 
+from rmt_rank._lib.optional import missing
 from rmt_rank.commands import figure
 from rmt_rank.paper import experiments
 from rmt_rank.paper.figures import FIGURES, find
@@ -22,9 +23,7 @@ PICTURES = HERE / "figures"
 
 def main(folder):
     if importlib.util.find_spec("torch") is None:
-        sys.exit(
-            "the figures of convolutional networks need PyTorch: pip install 'rmt_rank[torch]'"
-        )
+        sys.exit(missing("a figure of convolutional networks", "torch", "torch"))
     code = figure.main(["all", "--full", "--jobs", "2", "--out", str(folder)])
     if code:
         sys.exit(code)
