@@ -38,6 +38,5 @@ def test_numbers_in_a_row_and_by_key():
 def test_docs(name):
     page = (DOCS / "figures.md").read_text("utf-8")
     picture = f"(../validation/reports/figures/{name}.png)\n\n"
-    # its picture is still that of the former style
-    if picture in page and name != "convergence-pdf":
+    if picture in page:
         assert page.partition(picture)[2].startswith(written(name) + "\n")
