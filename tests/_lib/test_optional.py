@@ -21,7 +21,8 @@ def test_an_installed_package_is_imported():
 
 @pytest.mark.parametrize("error", [ImportError, ValueError])
 def test_a_missing_package(error, monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn", None)
+    for module in ("sklearn", "sklearn.datasets"):  # other tests may have imported the second
+        monkeypatch.setitem(sys.modules, module, None)
     words = "this needs the package scikit-learn: pip install scikit-learn"
     with pytest.raises(error, match=f"^{words}$"):
         optional("this", "sklearn.datasets", error=error)
