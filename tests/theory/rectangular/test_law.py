@@ -177,10 +177,13 @@ def test_edges_are_critical_values(excess):
     roots = roots[np.abs(roots.imag) < 1e-6].real
     low = roots[(roots < -1) & (roots > -1 - min(excess) * (1 - 1e-6))]
     high = roots[roots > 0]
-    expected = [math.sqrt(P(r[0]) / r[0]) for r in (low, high)]
-    # roots lose digits where y = 1e-3: s_min ~ y
+    # P by its factors: where y = 1e-3 its powers of w cancel to 1e-9 of their sum.  The error of a
+    # root, some 1e-12, counts by its square over y^2; the other errors are a dozen roundings.
+    expected = [
+        math.sqrt((1 + r[0]) * math.prod(1 + y + r[0] for y in excess) / r[0]) for r in (low, high)
+    ]
     widths = [1, *(1 + y for y in excess)]
-    assert rectangular_law(widths).support() == pytest.approx(expected, rel=1e-9)
+    assert rectangular_law(widths).support() == pytest.approx(expected, rel=1e-14)
 
 
 # --- other methods ----------------------------------------------------------------------------
