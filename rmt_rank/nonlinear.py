@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from rmt_rank._lib.activations import Activation
-from rmt_rank._lib.names import missing
+from rmt_rank._lib.names import getattr_with_hint
 from rmt_rank.theory.nonlinear.correlation_maps import correlation_map, correlations
 from rmt_rank.theory.nonlinear.dual_activations import dual_activation
 from rmt_rank.theory.nonlinear.neural_kernel import neural_kernel, neural_kernel_effective_rank
@@ -21,4 +21,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # which would let a type checker accept every name
-    __getattr__ = missing(__name__, __all__)
+    __getattr__ = getattr_with_hint(__name__, __all__)

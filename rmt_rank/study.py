@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from rmt_rank._lib.names import missing
+from rmt_rank._lib.names import getattr_with_hint
 from rmt_rank.simulation.study.declaration import Study
 from rmt_rank.simulation.study.run import open_study, run_study
 
@@ -13,4 +13,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # which would let a type checker accept every name
-    __getattr__ = missing(__name__, __all__)
+    __getattr__ = getattr_with_hint(__name__, __all__)

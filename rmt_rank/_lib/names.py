@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 import lazy_loader
 
-__all__ = ["attach", "did_you_mean", "missing", "no_attribute"]
+__all__ = ["attach", "did_you_mean", "getattr_with_hint", "no_attribute"]
 
 # Modules whose names are not at the top level.
 _MODULES = ("metrics", "networks", "nonlinear", "study", "theory", "exact", "data", "paper")
@@ -25,7 +25,7 @@ def attach(
 ) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
     """Return what `lazy_loader.attach_stub` does, with a suggestion for a misspelled name."""
     imported, directory, names = lazy_loader.attach_stub(package, file)
-    fail = missing(package, names)
+    fail = getattr_with_hint(package, names)
 
     def attribute(name: str) -> object:
         return imported(name) if name in names else fail(name)
@@ -33,7 +33,7 @@ def attach(
     return attribute, directory, names
 
 
-def missing(module: str, names: Iterable[str]) -> Callable[[str], object]:
+def getattr_with_hint(module: str, names: Iterable[str]) -> Callable[[str], object]:
     """Return a `__getattr__` for a module that has only these names: it suggests one of them."""
 
     def attribute(name: str) -> object:

@@ -87,7 +87,7 @@ def header(head: bytes, size: int) -> _Declared:
             if version != (1, 0):
                 read = np.lib.format.read_array_header_2_0
             shape, _, dtype = read(begin)
-    except Exception as error:  # NumPy lets errors of ast, tokenize and struct through
+    except Exception as error:  # NumPy evaluates it, and passes on errors of many types
         raise ValueError("its header is not readable") from error
     if not all(type(n) is int and n >= 0 for n in shape):
         raise ValueError(f"its header has the shape {shape}")

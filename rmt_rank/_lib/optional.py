@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__all__ = ["missing", "optional"]
+__all__ = ["not_installed", "optional"]
 
 # Names to install, where they differ from the module's.
 _PACKAGES = {"sklearn": "scikit-learn", "pytorch_lightning": "lightning"}
 
 
-def missing(purpose: str, module: str, extra: str = "") -> str:
+def not_installed(purpose: str, module: str, extra: str = "") -> str:
     """Return the sentence that says which package is missing and how to install it.
 
     Parameters
@@ -29,7 +29,7 @@ def missing(purpose: str, module: str, extra: str = "") -> str:
 
     Examples
     --------
-    >>> missing("--parquet", "pyarrow.parquet", "parquet")
+    >>> not_installed("--parquet", "pyarrow.parquet", "parquet")
     "--parquet needs the package pyarrow: pip install pyarrow (or the extra 'parquet')"
     """
     top = module.partition(".")[0]
@@ -46,7 +46,7 @@ def optional(
     Parameters
     ----------
     purpose, module, extra : str
-        As in `missing`.
+        As in `not_installed`.
     error : type
         What is raised; readers of files raise a ValueError, which costs one file only.
 
@@ -62,4 +62,4 @@ def optional(
     try:
         return importlib.import_module(module)
     except ImportError as cause:
-        raise error(missing(purpose, module, extra)) from cause
+        raise error(not_installed(purpose, module, extra)) from cause

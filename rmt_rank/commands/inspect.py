@@ -106,7 +106,7 @@ def _run(options: argparse.Namespace, prog: str) -> int:
             fnmatch.fnmatchcase(name, glob) for glob in options.filter
         )
     results = list(_results(options, keywords))
-    if not any(result.matrices for _, result in results) and _is_file(options.html):
+    if not any(result.matrices for _, result in results) and _has_content(options.html):
         # an older page is worth more than an empty one
         outputs = [each for each in outputs if each[0].option != "--html"]
         print(
@@ -132,7 +132,7 @@ def _run(options: argparse.Namespace, prog: str) -> int:
     return FAILED if failures or missed else DONE
 
 
-def _is_file(path: Path | None) -> bool:
+def _has_content(path: Path | None) -> bool:
     return path is not None and path.is_file() and path.stat().st_size > 0
 
 

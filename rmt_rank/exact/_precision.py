@@ -95,7 +95,7 @@ def working_bits(bits: int) -> Iterator[None]:
             flint_context.prec = before
 
 
-class _Results(mpmath.MPContext):  # type: ignore[misc]  # mpmath ships no types
+class _Results(mpmath.MPContext):
     """The context of results with a given number of digits; this package never computes in it."""
 
     def init_builtins(self) -> None:

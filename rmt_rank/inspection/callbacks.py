@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rmt_rank._lib.optional import missing
+from rmt_rank._lib.optional import not_installed
 from rmt_rank._lib.random import RNG
 from rmt_rank._lib.validation import integer, string
 from rmt_rank.inspection.inspect import inspect
@@ -214,4 +214,4 @@ def _base(*modules: str, name: str) -> Any:
             return getattr(importlib.import_module(module), name)
         except ImportError:
             continue
-    raise ImportError(missing("this callback", modules[0]))
+    raise ImportError(not_installed("this callback", modules[0]))

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from rmt_rank._lib.names import missing
+from rmt_rank._lib.names import getattr_with_hint
 
 # From a public name to its module, which is imported when the name is first used; type checkers
 # read __init__.pyi.
@@ -30,7 +30,7 @@ __all__ = list(_MODULES)
 def __getattr__(name: str) -> object:
     if name in _MODULES:
         return getattr(import_module(f"rmt_rank.{_MODULES[name]}"), name)
-    return missing(__name__, __all__)(name)
+    return getattr_with_hint(__name__, __all__)(name)
 
 
 def __dir__() -> list[str]:

@@ -6,13 +6,13 @@ it, when it runs, and nothing else does.
 
 import importlib
 
-from rmt_rank._lib.optional import missing
+from rmt_rank._lib.optional import not_installed
 
 try:
     importlib.import_module("torch")
 except ImportError as error:
     raise ImportError(
-        missing("rmt_rank.torch", "torch", "torch")
+        not_installed("rmt_rank.torch", "torch", "torch")
         + "; https://pytorch.org has builds for each machine"
     ) from error
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from rmt_rank._lib.optional import missing, optional
+from rmt_rank._lib.optional import not_installed, optional
 
 ROOT = Path(__file__).parents[2]
 # calls with a literal extra: optional("purpose", "module", "extra")
-CALL = re.compile(r'\b(?:optional|missing|needed)\(\s*f?"[^"]*",\s*"([\w.]+)",\s*"(\w+)"')
+CALL = re.compile(r'\b(?:optional|not_installed|needed)\(\s*f?"[^"]*",\s*"([\w.]+)",\s*"(\w+)"')
 READER = re.compile(r'\bneeded\(\s*"([\w.]+)",\s*"(\w+)"')
 
 
@@ -26,7 +26,7 @@ def test_a_missing_package(error, monkeypatch):
     words = "this needs the package scikit-learn: pip install scikit-learn"
     with pytest.raises(error, match=f"^{words}$"):
         optional("this", "sklearn.datasets", error=error)
-    assert missing("this", "sklearn", "data") == f"{words} (or the extra 'data')"
+    assert not_installed("this", "sklearn", "data") == f"{words} (or the extra 'data')"
 
 
 def test_every_extra_that_a_sentence_names_installs_the_package():

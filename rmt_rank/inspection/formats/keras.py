@@ -69,7 +69,7 @@ def read(path: Path) -> Iterator[Tensor | Skipped]:
 def _opened(h5py: Any, place: Any) -> Any:
     try:
         return h5py.File(place, "r")
-    except Exception as error:  # h5py raises errors of many kinds for a damaged file
+    except Exception as error:  # HDF5 reports damage by errors of many types
         raise ValueError(f"it is not an HDF5 file, or is damaged: {reason(error)}") from error
 
 
@@ -99,7 +99,7 @@ def _datasets(h5py: Any, root: Any, layers: list[dict[str, Any]], path: Path) ->
         if isinstance(group, h5py.Dataset):
             try:
                 yield _dataset(name, group, layers, limit)
-            except Exception as error:  # as above; one dataset must cost no other
+            except Exception as error:  # errors of many types; the others are still read
                 yield Skipped(name, reason(error), error=True)
             continue
         if not isinstance(group, h5py.Group):
@@ -116,7 +116,7 @@ def _datasets(h5py: Any, root: Any, layers: list[dict[str, Any]], path: Path) ->
                     inner.append((full, group[key]))
                 else:
                     yield Skipped(full, "it is a link to another place, which is not followed")
-            except Exception as error:  # as above; one link must cost no other
+            except Exception as error:  # errors of many types; the others are still read
                 yield Skipped(full, reason(error), error=True)
         if not name.startswith("optimizer"):
             stack += reversed(inner)

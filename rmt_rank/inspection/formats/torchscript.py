@@ -84,7 +84,7 @@ class _Global:
 _Python: Any = pickle._Unpickler
 
 
-class _Unpickler(_Python):  # type: ignore[misc]  # a private class, without types
+class _Unpickler(_Python):
     """Python's unpickler in Python, whose memory is bounded by the length of the pickle.
 
     A pickle can call only what it names, and every name is a `_Global`; the values that it can

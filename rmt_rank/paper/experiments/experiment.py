@@ -29,7 +29,7 @@ import scipy
 from rmt_rank._lib.archive import check, parsed
 from rmt_rank._lib.array import backend_of, namespace, namespace_or_default
 from rmt_rank._lib.blas import one_blas_thread
-from rmt_rank._lib.optional import missing
+from rmt_rank._lib.optional import not_installed
 from rmt_rank._lib.paths import user_path
 from rmt_rank._lib.store import Store, StoreError, StoreKind
 from rmt_rank._lib.validation import choice, instance, integer, shown
@@ -104,7 +104,7 @@ class Experiment:
     needs: tuple[str, ...] = ()
 
     def run(self, size: str = "quick", **options: Any) -> Any:
-        """Compute the cells that are missing, and combine all cells; see `run_experiment`."""
+        """Compute the cells that are not_installed, and combine all cells; see `run_experiment`."""
         return run_experiment(self, size, **options)
 
 
@@ -166,7 +166,7 @@ def run_experiment(
     progress: Report = no_report,
     xp: ModuleType | None = None,
 ) -> Any:
-    """Compute the cells that are missing, and combine all cells.
+    """Compute the cells that are not_installed, and combine all cells.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def run_experiment(
     backend = backend_of(namespace_or_default(xp))
     choice(f"the backend of {experiment.name!r}", backend, experiment.backends)
     if importlib.util.find_spec("xarray") is None:
-        raise ImportError(missing("an experiment", "xarray", "study"))
+        raise ImportError(not_installed("an experiment", "xarray", "study"))
     settings = experiment.settings(size)
     cells = experiment.cells(settings)
     if backend != experiment.backends[0]:

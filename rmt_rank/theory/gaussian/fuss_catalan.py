@@ -33,7 +33,11 @@ __all__ = ["fuss_catalan", "singular_value_law"]
 LEAST_DEPTH, LARGEST_DEPTH = 1e-100, 1e100
 
 
-class _FrozenLaw(type(scipy.stats.norm())):  # type: ignore[misc]  # SciPy gives its class no public name
+# SciPy's class of frozen laws has no public name.
+_Frozen: Any = type(scipy.stats.norm())
+
+
+class _FrozenLaw(_Frozen):
     """A law at given depth, loc and scale."""
 
     def __repr__(self) -> str:
@@ -68,7 +72,7 @@ class _FrozenLaw(type(scipy.stats.norm())):  # type: ignore[misc]  # SciPy gives
         return self.dist.effective_rank(depth, power=power, order=order)
 
 
-class _SpectralLaw(scipy.stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no types
+class _SpectralLaw(scipy.stats.rv_continuous):
     """The law of s**exponent.
 
     The underscored methods are SciPy's extension points.  They receive valid depths and x inside
@@ -221,8 +225,8 @@ class _SpectralLaw(scipy.stats.rv_continuous):  # type: ignore[misc]  # SciPy sh
             If data or a parameter is not made of real numbers.
         ValueError
             If data are empty, not finite, below ``floc``, or all equal to it; if they are all equal
-            and neither depth nor scale is fixed; if the search
-            with ``floc`` ends where the likelihood is 0.
+            and neither depth nor scale is fixed; if the search with ``floc`` ends where the
+            likelihood is 0.
         """
         values, args = fit_arguments("depth", data, args, kwds)
         # the search also visits parameters without a density

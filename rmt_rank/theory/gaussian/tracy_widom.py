@@ -201,7 +201,7 @@ def _each(function: Callable[..., Array], beta: Any, *values: Any) -> Array:
     return result
 
 
-class _TracyWidom(scipy.stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no types
+class _TracyWidom(scipy.stats.rv_continuous):
     r"""The Tracy-Widom law of the largest eigenvalue of a large random matrix.
 
     For a p x n matrix of independent entries of mean 0 and variance 1, the largest squared singular

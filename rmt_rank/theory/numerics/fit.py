@@ -33,7 +33,7 @@ def fit_family(
     return tuple(float(each) for each in found)
 
 
-class _Distribution(scipy.stats.rv_continuous):  # type: ignore[misc]  # SciPy ships no types
+class _Distribution(scipy.stats.rv_continuous):
     """A family as SciPy has it; the latest law is kept."""
 
     def __init__(self, family: Family) -> None:

@@ -15,9 +15,9 @@ from rmt_rank.paper.experiments.trained.dynamics import subsample_spectrum
 from rmt_rank.paper.figures.figure import AxesArray, PaperFigure
 from rmt_rank.paper.figures.over_depth import HOLLOW, key, legend_below, points, swatch
 from rmt_rank.paper.figures.style import depth_colours, ground, markers
-from rmt_rank.paper.figures.trained.dynamics import colours, rate_steps
+from rmt_rank.paper.figures.trained.dynamics import colours, rate_steps, spectrum_keys
 
-__all__ = ["FIGURE", "curves", "draw", "heading", "spectra", "training_axis"]
+__all__ = ["FIGURE", "curves", "draw", "heading", "medians", "spectra", "training_axis"]
 
 Array = npt.NDArray[np.float64]
 
@@ -65,11 +65,8 @@ def draw(dataset: Any, axes: AxesArray) -> None:
     for panel, words in zip(axes[2], titles, strict=True):
         panel.set_title(words)
         panel.set_xlabel("epoch")
-    first, second = colours(2)
     entries = [
-        key("largest singular value", color=first),
-        key("smallest", color=second),
-        key("learning rate over 10", linestyle=":", linewidth=1),
+        *spectrum_keys(),
         swatch("quartiles", alpha=0.25),
         key("held-out loss", **_HELD_OUT),
         key("training loss", **_TRAINING),

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from rmt_rank.paper.figures.figure import AxesArray, PaperFigure
-from rmt_rank.paper.figures.over_depth import key, legend_below
+from rmt_rank.paper.figures.over_depth import legend_below
 from rmt_rank.paper.figures.trained.convolutional import curves, heading, medians, spectra
-from rmt_rank.paper.figures.trained.dynamics import colours
+from rmt_rank.paper.figures.trained.dynamics import spectrum_keys
 
 __all__ = ["FIGURE", "draw"]
 
@@ -37,13 +37,7 @@ def draw(dataset: Any, axes: AxesArray) -> None:
         panel.set_ylabel(f"{kind} {number}\nσ$_i$")
     for panel in axes[-1]:
         panel.set_xlabel("epoch")
-    first, last = colours(2)
-    entries = [
-        key("largest singular value", color=first),
-        key("smallest", color=last),
-        key("learning rate over 10", linestyle=":", linewidth=1),
-    ]
-    legend_below(axes[0, 0], entries, 3)
+    legend_below(axes[0, 0], spectrum_keys(), 3)
 
 
 FIGURE = PaperFigure(

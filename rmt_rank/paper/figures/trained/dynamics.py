@@ -14,7 +14,7 @@ from rmt_rank.paper.figures.figure import AxesArray, PaperFigure
 from rmt_rank.paper.figures.over_depth import key, legend_below
 from rmt_rank.paper.figures.style import ground, ink
 
-__all__ = ["FIGURE", "colours", "draw", "rate_steps", "subtitle", "title"]
+__all__ = ["FIGURE", "colours", "draw", "rate_steps", "spectrum_keys", "subtitle", "title"]
 
 # Names of the initial weights, for titles.
 _VARIANCES = {"pytorch": "1/(3n)", "he": "2/n"}
@@ -118,6 +118,16 @@ def rate_steps(axes: Axes, epochs: npt.NDArray[Any]) -> None:
     """
     for epoch in steps_of_the_rate(int(epochs[-1])):
         axes.axvline(epoch, color=ink(), linestyle=":", linewidth=1)
+
+
+def spectrum_keys() -> list[Any]:
+    """Entries of a legend for a line per singular value, and for `rate_steps`."""
+    largest, smallest = colours(2)
+    return [
+        key("largest singular value", color=largest),
+        key("smallest", color=smallest),
+        key("learning rate over 10", linestyle=":", linewidth=1),
+    ]
 
 
 def title(expansion: int, start: str) -> str:

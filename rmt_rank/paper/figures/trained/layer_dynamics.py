@@ -8,8 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from rmt_rank.paper.figures.figure import AxesArray, PaperFigure
-from rmt_rank.paper.figures.over_depth import key, legend_below
-from rmt_rank.paper.figures.trained.dynamics import colours, rate_steps, subtitle, title
+from rmt_rank.paper.figures.over_depth import legend_below
+from rmt_rank.paper.figures.trained.dynamics import (
+    colours,
+    rate_steps,
+    spectrum_keys,
+    subtitle,
+    title,
+)
 
 __all__ = ["FIGURE", "draw"]
 
@@ -39,13 +45,7 @@ def draw(dataset: Any, axes: AxesArray) -> None:
     for panel in axes[-1]:
         panel.set_xlabel("epoch")
         panel.set_xlim(0, int(dataset.epoch[-1]))
-    first, last = colours(2)
-    entries = [
-        key("largest singular value", color=first),
-        key("smallest", color=last),
-        key("learning rate over 10", linestyle=":", linewidth=1),
-    ]
-    legend_below(axes[0, 0], entries, 3)
+    legend_below(axes[0, 0], spectrum_keys(), 3)
     subtitle(axes[0, 0], dataset)
 
 
