@@ -100,7 +100,8 @@ class TestAllHold:
             table = list(csv.DictReader(file))
         assert [row["how"] for row in table] == [line["how"] for line in lines]
         assert [row["verdict"] for row in table] == [line["verdict"] for line in lines]
-        assert [*dict.fromkeys(row["claim"] for row in table)] == [c.name for c in THEOREM_1]
+        claims = [*dict.fromkeys((row["claim"], row["status"]) for row in table)]
+        assert claims == [(c.name, c.status) for c in THEOREM_1]
 
     def test_figure(self, run):
         folder, _ = run

@@ -339,6 +339,8 @@ def test_reasons_of_several_names():
     assert listed("x", [("a", ""), ("b", "all of its entries are 0")] * 2) == [
         "x b, b: for each, all of its entries are 0"
     ]
+    assert listed("x", [(name, "why") for name in "abc"]) == ["x a, b, c: why"]
+    assert listed("x", [(name, "why") for name in "abcd"]) == ["x a, b, c and 1 more: why"]
 
 
 def test_nan_is_a_number_that_is_not_known():

@@ -351,3 +351,11 @@ def test_bad_options(call, error, message):
 def test_values_that_a_tracer_hides_give_nan():
     jax = pytest.importorskip("jax", reason="JAX is not installed")
     assert np.isnan(jax.jit(spectrum.effective_rank)(jax.numpy.asarray([1.0, -1.0])))
+
+
+def test_a_value_at_the_threshold_counts():
+    # the shares and quotients are exact in binary
+    s = np.array([4.0, 2.0, 2.0])
+    assert spectrum.threshold_rank(s, 0.25) == 3
+    assert spectrum.threshold_rank(s, 0.5, relative_to="max") == 3
+    assert spectrum.threshold_rank(s, 2, relative_to="absolute") == 3
