@@ -263,7 +263,7 @@ class Inspection:
         chosen = self._null(null)
         rows = [row for row in self.rows() if row["null"] == chosen]
         if ax is None:
-            pyplot = optional("plot", "matplotlib.pyplot", "figures")
+            pyplot = optional("plot", "matplotlib.pyplot")
             _, ax = pyplot.subplots(figsize=(6, max(1.5, 0.22 * len(rows) + 0.8)))
         y = np.arange(len(rows))
         deficits = np.array([row["deficit"] for row in rows])

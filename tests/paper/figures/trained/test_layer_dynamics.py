@@ -17,8 +17,8 @@ def test_curves(tiny_runs, drawing):
     lines = [each for each in picture.panels[0, 0].lines if len(each.get_xdata()) > 2]
     (legend,) = picture.canvas.legends
     handles = {each.get_label(): each for each in legend.legend_handles}
-    assert handles["largest singular value"].get_color() == lines[0].get_color()
-    assert handles["smallest"].get_color() == lines[-1].get_color()
+    for label, line in (("largest singular value", lines[0]), ("smallest", lines[-1])):
+        assert handles[label].get_color() == pytest.approx(line.get_color(), abs=1e-15)
     shown = dataset.isel(initialisation=0, learning_rate=0, repeat=0)
     for row, layer in zip(picture.panels, dataset.layer.values, strict=True):
         for place, expansion in enumerate((1, 4)):
