@@ -13,6 +13,7 @@ import numpy as np
 from rmt_rank.simulation.products.compiled_bidiagonal import bidiagonal_singular_values
 from rmt_rank.simulation.products.compiled_logarithms import log_singular_values, take_out_powers
 from rmt_rank.simulation.products.compiled_loops import compiled
+from rmt_rank.simulation.products.compiled_random import compiled_stream
 from rmt_rank.simulation.products.compiled_rows import bidiagonal_forms, multiply_rows
 from rmt_rank.simulation.products.vectors import (
     LANES,
@@ -32,6 +33,7 @@ __all__ = [
     "bidiagonal_singular_values",
     "bidiagonalise",
     "box_muller",
+    "compiled_stream",
     "log_singular_values",
 ]
 __all__ += ["multiply", "multiply_rows", "start", "take_out_powers"]

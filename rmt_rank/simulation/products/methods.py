@@ -109,6 +109,8 @@ def triangular(job: Job, count: int, stream: np.random.Generator) -> Block:
     kernels: Any = compiled_loops() if chain.compiled else None
     if chain.compiled and kernels is None:
         raise ImportError("compiled loops need numba, which does not work here")
+    if kernels is not None:
+        stream = kernels.compiled_stream(stream)
     in_loops = kernels is not None and chain.field == "real" and chain.width <= _widest(job)
     factors = draw_factors(
         stream,
