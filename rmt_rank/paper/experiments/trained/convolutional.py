@@ -4,7 +4,8 @@ The network is that of Appendix E, with fewer channels, and pooled while the ima
 It is trained by PyTorch as the paper says: stochastic gradient descent with momentum 0.9, the
 learning rate tuned for each network, and divided by ten after a half and after five sixths of the
 epochs.  Products start with the variance of the plain weights.  There is no data augmentation and
-no weight decay.  Pairs of networks share images, the order of examples and the seed of the weights.
+no weight decay; the strength of a regularizer of Table 3 is tuned together with the rate.  Pairs of
+networks share images, the order of examples and the seed of the weights.
 
 Hidden widths do not limit the rank of a weight, as Section 2.1 asks.  The paper's own choice for
 convolutions, as many hidden as input channels, does limit it: "4x-narrow" has that.
@@ -40,6 +41,10 @@ _MORE: dict[str, dict[str, Any]] = {
     "8x": {"depth": 8},
     "2x-fc": {"depth": 2, "layers": "fc"},
     "2x-conv": {"depth": 2, "layers": "conv"},
+    "4x-fc": {"depth": 4, "layers": "fc"},
+    "4x-conv": {"depth": 4, "layers": "conv"},
+    "8x-fc": {"depth": 8, "layers": "fc"},
+    "8x-conv": {"depth": 8, "layers": "conv"},
     # between "plain" and "2x-conv", whose four layers are the first, and "2x", which has six
     "2x-first-1": {"depth": 2, "layers": 1},
     "2x-first-2": {"depth": 2, "layers": 2},
@@ -52,11 +57,23 @@ _MORE: dict[str, dict[str, Any]] = {
     "4x-narrow": {"depth": 4, "width": 1},
     # the products of "4x" are plain weights before training
     "low-rank-start": {"depth": 4, "collapsed": True},
+    # explicit regularizers, by their names in `convolutional_penalties`
+    "l2": {"penalty": "l2"},
+    "l1": {"penalty": "l1"},
+    "nuclear": {"penalty": "nuclear"},
+    "effective-rank": {"penalty": "effective-rank"},
+    "stable-rank": {"penalty": "stable-rank"},
+    "frobenius-squared": {"penalty": "frobenius-squared"},
+    "2x-l2": {"depth": 2, "penalty": "l2"},
+    "2x-l1": {"depth": 2, "penalty": "l1"},
 }
+
+# What a regularizer is multiplied by, for any of them.
+_STRENGTHS = [0.0001, 0.001, 0.01, 0.1, 1.0]
 
 _settings = by_size(
     data="digits",
-    networks=(_MAIN, _MAIN, _MAIN | _MORE),
+    networks=(_MAIN | {"l1": _MORE["l1"]}, _MAIN, _MAIN | _MORE),
     channels=([2, 3, 4, 5], [8, 16, 32, 64], [8, 16, 32, 64]),
     hidden=(6, 32, 32),
     largest_side=16,
@@ -67,6 +84,7 @@ _settings = by_size(
     batch=(20, 40, 40),
     epochs=(3, 60, 60),
     rates=([0.003, 0.01], [0.0003, 0.001, 0.003, 0.01, 0.03], [0.0003, 0.001, 0.003, 0.01, 0.03]),
+    strengths=([0.001, 0.01], _STRENGTHS, _STRENGTHS),
     tuning_repeats=(1, 3, 3),
     repeats=(2, 10, 10),
 )
@@ -76,25 +94,31 @@ _PREFIXES = ("", "validation_", "test_")
 
 def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequence) -> Arrays:
     rates, repeats = settings["rates"], settings["repeats"]
+    penalised = "penalty" in settings["networks"][cell["network"]]
+    strengths = settings["strengths"] if penalised else [0.0]
+    choices = [(rate, strength) for strength in strengths for rate in rates]
     # the repeats of the tuning come after those that are reported, and have other images
     tuning = range(repeats, repeats + settings["tuning_repeats"])
-    last = [settings["epochs"]]
-    tuned = _trained(
-        settings, cell, seed, [(each, rate) for rate in rates for each in tuning], last
-    )
+    runs = [(each, *choice) for choice in choices for each in tuning]
+    tuned = _trained(settings, cell, seed, runs, [settings["epochs"]])
     accuracy, loss = (
-        np.array([each[f"validation_{name}"][-1] for each in tuned]).reshape(len(rates), -1).mean(1)
+        np.array([each[f"validation_{name}"][-1] for each in tuned]).reshape(len(choices), -1)
         for name in ("accuracy", "loss")
     )
+    accuracy, loss = accuracy.mean(axis=1), loss.mean(axis=1)
     order = np.lexsort((np.nan_to_num(loss, nan=np.inf), -np.nan_to_num(accuracy, nan=-1.0)))
-    best = int(order[0])
+    rate, strength = choices[int(order[0])]
     epochs = _recorded(settings["epochs"])
-    found = _trained(settings, cell, seed, [(each, rates[best]) for each in range(repeats)], epochs)
+    found = _trained(
+        settings, cell, seed, [(each, rate, strength) for each in range(repeats)], epochs
+    )
     arrays: Arrays = {
         "epoch": (("epoch",), np.array(epochs)),
-        "learning_rate": ((), np.array(rates[best])),
-        "at_edge": ((), np.array(len(rates) > 1 and rates[best] in (min(rates), max(rates)))),
-        "tuning_accuracy": (("rate",), accuracy),
+        "learning_rate": ((), np.array(rate)),
+        "strength": ((), np.array(strength)),
+        "at_edge": ((), np.array(_at_edge(rate, rates) or _at_edge(strength, strengths))),
+        # the best of all strengths
+        "tuning_accuracy": (("rate",), accuracy.reshape(-1, len(rates)).max(axis=0)),
         "rate": (("rate",), np.array(rates)),
     }
     dims = {"gram_values": ("gram_value",), "layer_values": ("layer", "layer_value")}
@@ -104,6 +128,11 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
         kept = values.astype(np.float32) if name in dims else values
         arrays[name] = (("repeat", "epoch", *rest), kept)
     return arrays | _summary({name: values for name, (_, values) in arrays.items()})
+
+
+def _at_edge(chosen: float, choices: list[float]) -> bool:
+    """Whether one of several choices is the least or the largest."""
+    return len(choices) > 1 and chosen in (min(choices), max(choices))
 
 
 def _summary(found: Mapping[str, Any]) -> Arrays:
@@ -145,19 +174,27 @@ def _trained(
     settings: Mapping[str, Any],
     cell: Cell,
     seed: np.random.SeedSequence,
-    runs: list[tuple[int, float]],
+    runs: list[tuple[int, float, float]],
     epochs: list[int],
 ) -> list[dict[str, Array]]:
-    """Train networks, each given by its repeat and its learning rate."""
+    """Train networks, each given by its repeat, learning rate and strength of the regularizer."""
     form = settings["networks"][cell["network"]]
-    parts = {repeat: _images(settings, seed, repeat) for repeat, _ in runs}
+    repeats = [repeat for repeat, _, _ in runs]
+    parts = {repeat: _images(settings, seed, repeat) for repeat in set(repeats)}
     models = [
         build(*parts[repeat][1:], settings, form, _number(seed, weights=repeat))
-        for repeat, _ in runs
+        for repeat in repeats
     ]
-    splits = [parts[repeat].parts for repeat, _ in runs]
-    orders = [_number(seed, order=repeat) for repeat, _ in runs]
-    return train_stack(models, splits, [rate for _, rate in runs], orders, settings, epochs)
+    return train_stack(
+        models,
+        [parts[repeat].parts for repeat in repeats],
+        [rate for _, rate, _ in runs],
+        [_number(seed, order=repeat) for repeat in repeats],
+        settings,
+        epochs,
+        penalty=form.get("penalty"),
+        strengths=[strength for _, _, strength in runs],
+    )
 
 
 def _number(seed: np.random.SeedSequence, **names: int) -> int:
@@ -216,9 +253,9 @@ EXPERIMENT = Experiment(
     compute=_compute,
     judge=judge,
     shown=columns(
-        "learning_rate at_edge diverged initial_gram_rank final_gram_rank initial_weight_rank "
-        "final_weight_rank final_loss final_test_loss final_accuracy final_test_accuracy "
-        "stopped_test_accuracy best_test_accuracy"
+        "learning_rate strength at_edge diverged initial_gram_rank final_gram_rank "
+        "initial_weight_rank final_weight_rank final_loss final_test_loss final_accuracy "
+        "final_test_accuracy stopped_test_accuracy best_test_accuracy"
     ),
     needs=("torch",),
 )

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank.metrics.spectrum import effective_rank
+from rmt_rank.paper.experiments.trained.convolutional_penalties import penalised
 from rmt_rank.paper.experiments.trained.dynamics import steps_of_the_rate
 
 __all__ = ["Split", "build", "end_to_end_values", "gram_values", "train_stack"]
@@ -55,7 +56,7 @@ def build(
         "fc", or a number, that of the layers from the first on; `residual` (default False) and
         `width`, as in `rmt_rank.torch.overparameterize`; `kernel_sizes` of the factors of a
         convolution; `collapsed` (default False), whether products become plain weights before
-        training.
+        training; `penalty` is not for this function.
     seed : int
         Seed of the initial weights.
 
@@ -133,6 +134,9 @@ def train_stack(
     seeds: Sequence[int],
     settings: Mapping[str, Any],
     epochs: Sequence[int],
+    *,
+    penalty: str | None = None,
+    strengths: Sequence[float] = (),
 ) -> list[dict[str, Array]]:
     """Train networks by stochastic gradient descent with momentum 0.9, and record them.
 
@@ -153,6 +157,10 @@ def train_stack(
         in the Gram matrix.
     epochs : sequence of int
         Epochs that are recorded.
+    penalty : str, optional
+        Name of a regularizer of `convolutional_penalties`, which is added to the loss.
+    strengths : sequence of float, optional
+        What each network's regularizer is multiplied by.
 
     Returns
     -------
@@ -176,8 +184,13 @@ def train_stack(
             torch.from_numpy(np.stack([split["training"][i] for split in splits])) for i in (0, 1)
         )
 
-        def loss(weights: Any, x: Any, y: Any) -> Any:
-            return nn.functional.cross_entropy(functional_call(models[0], weights, (x,)), y)
+        network = penalised(models[0], _weighted(models[0]), penalty)
+        weight = torch.tensor(strengths or [0.0] * len(models))
+
+        def loss(own: Any, strength: Any, x: Any, y: Any) -> Any:
+            named = {f"model.{name}": each for name, each in own.items()}
+            outputs, size = functional_call(network, named, (x,))
+            return nn.functional.cross_entropy(outputs, y) + strength * size
 
         gradient = vmap(grad(loss))
         orders = [np.random.default_rng(seed) for seed in seeds]
@@ -196,7 +209,7 @@ def train_stack(
             order = torch.from_numpy(np.stack([each.permutation(count) for each in orders]))
             for start in range(0, count - batch + 1, batch):
                 chosen = order[:, start : start + batch]
-                slopes = gradient(parameters, images[rows, chosen], labels[rows, chosen])
+                slopes = gradient(parameters, weight, images[rows, chosen], labels[rows, chosen])
                 for name, each in parameters.items():
                     speed[name].mul_(0.9).add_(slopes[name])
                     rate = torch.tensor([factor * rate for rate in rates])

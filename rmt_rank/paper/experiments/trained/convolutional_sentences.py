@@ -9,6 +9,9 @@ PLAIN = ("plain",)
 # Networks whose first layers have two factors, by the number of these: none to all six.
 FIRST = ("plain", "2x-first-1", "2x-first-2", "2x-first-3", "2x-conv", "2x-first-5", "2x")
 FIGURE, _TABLE = "Section 4.1, Figure 6", "Section 4.1, Table 1"
+_REGULARIZERS = "Section 4.1, Table 3"
+# Plain networks with regularizers: those of norms, and those of rank.
+_NORMS, _RANKS = ("l2", "l1", "frobenius-squared"), ("nuclear", "effective-rank", "stable-rank")
 
 # Sentence, reference, variable, its sign in the sentence (-1: lower if over-parameterised).
 PAIRED = (
@@ -93,7 +96,7 @@ CONTROLS: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ...
         ("4x",),
     ),
     (
-        "Over-parameterizing one kind of layers, twice, generalises better than none.",
+        "Over-parameterizing one kind of layers, two factors, generalises better than none.",
         _TABLE,
         "best_test_accuracy",
         1,
@@ -101,7 +104,7 @@ CONTROLS: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ...
         PLAIN,
     ),
     (
-        "Over-parameterizing the convolutions gains more than the fully connected layers.",
+        "Over-parameterizing the convolutions, two factors, gains more than the linear layers.",
         _TABLE,
         "best_test_accuracy",
         1,
@@ -109,12 +112,84 @@ CONTROLS: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ...
         ("2x-fc",),
     ),
     (
+        "Over-parameterizing one kind of layers, four factors, generalises better than none.",
+        _TABLE,
+        "best_test_accuracy",
+        1,
+        ("4x-fc", "4x-conv"),
+        PLAIN,
+    ),
+    (
+        "Over-parameterizing the convolutions, four factors, gains more than the linear layers.",
+        _TABLE,
+        "best_test_accuracy",
+        1,
+        ("4x-conv",),
+        ("4x-fc",),
+    ),
+    (
+        "Over-parameterizing one kind of layers, eight factors, generalises better than none.",
+        _TABLE,
+        "best_test_accuracy",
+        1,
+        ("8x-fc", "8x-conv"),
+        PLAIN,
+    ),
+    (
+        "Over-parameterizing the convolutions, eight factors, gains more than the linear layers.",
+        _TABLE,
+        "best_test_accuracy",
+        1,
+        ("8x-conv",),
+        ("8x-fc",),
+    ),
+    (
         "Over-parameterization generalises better than a plain network with a low-rank start.",
-        "Section 4.1, Table 3",
+        _REGULARIZERS,
         "best_test_accuracy",
         1,
         MORE_FACTORS,
         ("low-rank-start",),
+    ),
+    (
+        "Over-parameterization generalises better than explicit regularizers.",
+        _REGULARIZERS,
+        "best_test_accuracy",
+        1,
+        ("2x",),
+        _NORMS + _RANKS,
+    ),
+    (
+        "Explicit regularizers of rank generalise better than none.",
+        _REGULARIZERS,
+        "best_test_accuracy",
+        1,
+        _RANKS,
+        PLAIN,
+    ),
+    (
+        "Explicit regularizers of rank end at weights of lower rank than none.",
+        "ours: whether they do what they are for",
+        "final_weight_rank",
+        -1,
+        _RANKS,
+        PLAIN,
+    ),
+    (
+        "Explicit regularizers of rank end at features of lower rank than none.",
+        "ours, on Table 3",
+        "final_gram_rank",
+        -1,
+        _RANKS,
+        PLAIN,
+    ),
+    (
+        "Over-parameterization generalises better with a regularizer of norms than without one.",
+        _REGULARIZERS,
+        "best_test_accuracy",
+        1,
+        ("2x-l2", "2x-l1"),
+        ("2x",),
     ),
     (
         "From the same start, four factors end at weights of lower rank than one.",

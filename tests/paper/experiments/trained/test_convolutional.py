@@ -17,6 +17,7 @@ from rmt_rank.paper.experiments.trained.convolutional_networks import (
     gram_values,
     train_stack,
 )
+from rmt_rank.paper.experiments.trained.convolutional_penalties import PENALTIES, penalised
 from rmt_rank.paper.experiments.trained.convolutional_sentences import (
     CONTROLS,
     FIRST,
@@ -58,11 +59,12 @@ def of(dataset, begin):
     return found
 
 
+RANKS = {"nuclear": -1, "effective-rank": -1, "stable-rank": -1}
 # Shifts of variables by network, which make every sentence on pairs true.
 TRUE = {
-    "final_gram_rank": {"2x": -1, "4x": -1},
+    "final_gram_rank": {"2x": -1, "4x": -1} | RANKS,
     "initial_gram_rank": {"2x": -1, "4x": -1},
-    "final_weight_rank": {"2x": -1, "4x": -2, "8x": -3, "4x-narrow": -3},
+    "final_weight_rank": {"2x": -1, "4x": -2, "8x": -3, "4x-narrow": -3} | RANKS,
     "initial_weight_rank": {"2x": -0.5, "4x": -0.5},
     "final_test_loss": {"2x": -1, "4x": -1},
     "final_accuracy": {"2x": -1, "4x": -1},
@@ -70,7 +72,9 @@ TRUE = {
     "stopped_test_accuracy": {"2x": 1, "4x": 1},
     "best_test_accuracy": {"2x": 2, "4x": 3, "8x": 1, "2x-fc": 1, "2x-conv": 2}
     | {"2x-kernels": 3, "2x-kernels-1-3": 3}
-    | {"4x-narrow": 4, "4x-residual": 4, "8x-residual": 4},
+    | {"4x-narrow": 4, "4x-residual": 4, "8x-residual": 4}
+    | {"4x-fc": 1, "4x-conv": 2, "8x-fc": 1, "8x-conv": 2, "2x-l1": 3, "2x-l2": 3}
+    | {"nuclear": 1, "effective-rank": 1, "stable-rank": 1},
 }
 
 
@@ -111,7 +115,12 @@ def test_pairs_that_differ_for_one_factor_only(made):
 def test_a_tenth_may_diverge(made, lost, expected):
     dataset = shifted(made, 1)
     dataset["diverged"] = dataset.diverged | (dataset.repeat < lost)
-    assert set(paired(dataset).values()) == {expected}
+    found = paired(dataset)
+    # six comparisons at the level of 0.01 need ten pairs: 6/2^9 is 0.012
+    begin = "Over-parameterization generalises better than explicit"
+    (six,) = (found.pop(each) for each in list(found) if each.startswith(begin))
+    assert six is Verdict.UNDECIDED
+    assert set(found.values()) == {expected}
 
 
 @pytest.mark.parametrize(("name", "way"), [(row[2], row[3]) for row in TRENDS])
@@ -298,26 +307,25 @@ def test_a_stack_trains_each_network_as_pytorch_does():
 
 def test_forms_of_a_network():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    from torch.nn import Conv2d, Linear
-
     forms = convolutional.EXPERIMENT.settings("full")["networks"]
     state = torch.random.get_rng_state()
     built = {name: build((1, 8, 8), 3, SETTINGS, form, 0) for name, form in forms.items()}
     assert torch.equal(torch.random.get_rng_state(), state)
     plain = dict(built["plain"].named_parameters())
     assert [each.shape[0] for each in plain.values() if each.ndim > 1] == [2, 3, 4, 6, 3]
-    layers = {
-        name: [each for each in model.modules() if isinstance(each, Conv2d | Linear)]
-        for name, model in built.items()
-    }
+    layers = {name: weighted(model) for name, model in built.items()}
     kinds = {name: [hasattr(e, "parametrizations") for e in each] for name, each in layers.items()}
     assert kinds["plain"] == kinds["low-rank-start"] == [False] * 5
-    assert kinds["2x-fc"] == [False] * 3 + [True] * 2
-    assert kinds["2x-conv"] == [True] * 3 + [False] * 2
+    for factor in (2, 4, 8):
+        assert kinds[f"{factor}x-fc"] == [False] * 3 + [True] * 2
+        assert kinds[f"{factor}x-conv"] == [True] * 3 + [False] * 2
     for count in (1, 2, 3):
         assert kinds[f"2x-first-{count}"] == [True] * count + [False] * (5 - count)
-    for name in ("2x", "4x", "8x", "4x-residual", "8x-residual", "2x-kernels", "4x-narrow"):
+    products = ("2x", "4x", "8x", "4x-residual", "8x-residual", "2x-kernels", "4x-narrow")
+    for name in (*products, "2x-l1", "2x-l2"):
         assert kinds[name] == [True] * 5, name
+    for penalty in PENALTIES:
+        assert kinds[penalty] == [False] * 5
     # every network has the plain one's shapes of weights; the start of "4x" is that of its control
     weights = {name: [e.weight.detach() for e in each] for name, each in layers.items()}
     for name, found in weights.items():
@@ -326,6 +334,76 @@ def test_forms_of_a_network():
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
     assert np.linalg.matrix_rank(weights["4x-narrow"][1].flatten(1).numpy()) == 2
     assert np.linalg.matrix_rank(weights["4x"][1].flatten(1).numpy()) == 3
+
+
+def weighted(model):
+    from torch.nn import Conv2d, Linear
+
+    return [each for each in model.modules() if isinstance(each, Conv2d | Linear)]
+
+
+def sizes(weight):
+    """The regularizers of a weight, by NumPy."""
+    matrix = weight.reshape(len(weight), -1)
+    s = np.linalg.svd(matrix, compute_uv=False)
+    return {
+        "l2": np.sqrt(np.sum(matrix**2)),
+        "l1": np.sum(np.abs(matrix)),
+        "nuclear": s.sum(),
+        "effective-rank": effective_rank(s),
+        "stable-rank": np.sum(s**2) / s[0] ** 2,
+        "frobenius-squared": np.sum(matrix**2),
+    }
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_regularizers_are_those_of_the_end_to_end_weights(penalty, depth):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    model = build((1, 8, 8), 3, SETTINGS, {"depth": depth}, 0).double()
+    layers = weighted(model)
+    assert len(layers) == 5
+    x = torch.from_numpy(np.random.default_rng(0).standard_normal((4, 1, 8, 8)))
+    outputs, found = penalised(model, layers, penalty)(x)
+    assert torch.equal(outputs, model(x))
+    expected = sum(sizes(each.weight.detach().numpy())[penalty] for each in layers)
+    # five sums of at most 144 entries, or of singular values that are off by rounding
+    assert found.item() == pytest.approx(float(expected), rel=1e-12)
+    _, none = penalised(model, layers, None)(x)
+    assert none.item() == 0
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_a_network_that_diverged_does_not_end_its_stack(penalty):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    stream = np.random.default_rng(0)
+    settings = SETTINGS | {"epochs": 2}
+    splits = [
+        {name: split(stream, 9) for name in ("training", "validation", "test")} for _ in range(2)
+    ]
+    models = [build((1, 8, 8), 3, settings, {}, seed) for seed in (5, 6)]
+    options = {"penalty": penalty, "strengths": [0.01, 0.01]}
+    found = train_stack(models, splits, [0.01, 1e30], [7, 8], settings, [0, 2], **options)
+    assert np.isfinite(found[0]["loss"]).all()
+    assert np.isnan(found[1]["loss"][-1])
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_a_strong_regularizer_lowers_what_it_is_named_after(penalty):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    stream = np.random.default_rng(1)
+    settings = SETTINGS | {"epochs": 10}
+    splits = [{name: split(stream, 12) for name in ("training", "validation", "test")}] * 2
+    models = [build((1, 8, 8), 3, settings, {}, 5) for _ in range(2)]
+    strong = {"l1": 0.01, "frobenius-squared": 0.01, "effective-rank": 1.0}.get(penalty, 0.1)
+    options = {"penalty": penalty, "strengths": [0.0, strong]}
+    train_stack(models, splits, [0.03, 0.03], [7, 7], settings, [10], **options)
+    # the networks have the weights of the last epoch
+    without, with_it = (
+        sum(sizes(each.weight.detach().double().numpy())[penalty] for each in weighted(model))
+        for model in models
+    )
+    assert with_it < 0.98 * without
 
 
 def test_all_networks_start_with_signals_of_one_size():
@@ -346,6 +424,9 @@ def test_a_tiny_run(tiny_runs):
     dataset = tiny_runs("convolutional")
     assert dataset.epoch.values.tolist() == [0, 1, 2, 3]
     assert not dataset.diverged.any()
+    strength = dict(zip(dataset.network.values, dataset.strength.values, strict=True))
+    assert strength.pop("l1") in (0.001, 0.01)
+    assert set(strength.values()) == {0}
     assert bool((dataset.best_test_accuracy >= dataset.final_test_accuracy).all())
     assert bool((dataset.best_test_accuracy >= dataset.stopped_test_accuracy).all())
     bound = np.log([min(2, 9), 3, 4, 5, 5, 6])
