@@ -131,7 +131,7 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
 
 
 def _at_edge(chosen: float, choices: list[float]) -> bool:
-    """Whether one of several choices is the least or the largest."""
+    """Return whether one of several choices is the least or the largest."""
     return len(choices) > 1 and chosen in (min(choices), max(choices))
 
 
