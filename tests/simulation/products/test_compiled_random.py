@@ -66,6 +66,15 @@ def test_other_generators_are_used_as_they_are():
         assert kernels.compiled_stream(stream) is stream
 
 
+def test_a_numba_without_the_tables_leaves_the_generator_to_numpy(monkeypatch):
+    random = pytest.importorskip("rmt_rank.simulation.products.compiled_random")
+    stream = np.random.Generator(np.random.SFC64(0))
+    # the numba that is installed has them
+    assert isinstance(kernels.compiled_stream(stream), random.CompiledStream)
+    monkeypatch.setattr(random, "tables", None)
+    assert kernels.compiled_stream(stream) is stream
+
+
 @pytest.mark.parametrize("field", ["real", "complex"])
 @pytest.mark.parametrize("widths", [(1, 1, 1), (5, 5, 5, 5), (9, 4, 6), (33, 33, 33)])
 def test_products_are_the_same_without_the_loops(field, widths):
