@@ -104,7 +104,7 @@ class Experiment:
     needs: tuple[str, ...] = ()
 
     def run(self, size: str = "quick", **options: Any) -> Any:
-        """Compute the cells that are not_installed, and combine all cells; see `run_experiment`."""
+        """Compute the cells that are missing, and combine all cells; see `run_experiment`."""
         return run_experiment(self, size, **options)
 
 
@@ -166,7 +166,7 @@ def run_experiment(
     progress: Report = no_report,
     xp: ModuleType | None = None,
 ) -> Any:
-    """Compute the cells that are not_installed, and combine all cells.
+    """Compute the cells that are missing, and combine all cells.
 
     Parameters
     ----------
