@@ -57,6 +57,9 @@ _MORE: dict[str, dict[str, Any]] = {
     "4x-narrow": {"depth": 4, "width": 1},
     # the products of "4x" are plain weights before training
     "low-rank-start": {"depth": 4, "collapsed": True},
+    # ten layers in place of six
+    "deeper": {"more": 4},
+    "2x-deeper": {"depth": 2, "more": 4},
     # explicit regularizers, by their names in `convolutional_penalties`
     "l2": {"penalty": "l2"},
     "l1": {"penalty": "l1"},

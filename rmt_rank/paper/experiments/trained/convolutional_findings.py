@@ -18,6 +18,7 @@ from rmt_rank.paper.experiments.trained.convolutional_sentences import (
     CONTROLS,
     FIGURE,
     FIRST,
+    GAINS,
     MORE_FACTORS,
     PAIRED,
     PLAIN,
@@ -44,6 +45,8 @@ def judge(dataset: Any) -> list[Finding]:
     findings += [
         _paired(numbers, *each) for each in CONTROLS if there.issuperset(each[4] + each[5])
     ]
+    if there.issuperset(GAINS[3] + GAINS[4]):
+        findings.append(_gains(numbers, *GAINS))
     if there.issuperset(FIRST):
         findings += [_trend(numbers, *each) for each in TRENDS]
     return findings
@@ -84,6 +87,27 @@ def _paired(
     medians = ", ".join(f"{each}: {_median(values[each]):.4g}" for each in (*compared, *about))
     found = in_all(sentence, reference, cases, details=True)
     return found.saying(f" | differences are {which}; medians {medians}")
+
+
+def _gains(
+    numbers: Mapping[str, Mapping[str, Array]],
+    sentence: str,
+    reference: str,
+    name: str,
+    first: tuple[str, str],
+    second: tuple[str, str],
+) -> Finding:
+    """Verdict on the first pair of networks gaining less than the second."""
+    values = numbers[name]
+    less, more = (values[network] - values[plain] for network, plain in (first, second))
+    found = judge_pairs(less - more, 1)
+    medians = ", ".join(
+        f"{network} and {plain}: {_median(gain):.4g}"
+        for (network, plain), gain in ((first, less), (second, more))
+    )
+    return in_all(sentence, reference, {"the gains": found}, details=True).saying(
+        f" | differences are first less second; medians {medians}"
+    )
 
 
 def _trend(

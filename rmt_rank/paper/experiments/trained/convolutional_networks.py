@@ -25,6 +25,8 @@ Array = npt.NDArray[np.float64]
 
 # An image is pooled while its side is at least this: 8 to 4 to 2, 28 to 14 to 7 to 3.
 _LEAST_SIDE = 4
+# Number of fully connected layers.
+_LINEAR = 2
 
 
 class Split(NamedTuple):
@@ -56,7 +58,8 @@ def build(
         "fc", or a number, that of the layers from the first on; `residual` (default False) and
         `width`, as in `rmt_rank.torch.overparameterize`; `kernel_sizes` of the factors of a
         convolution; `collapsed` (default False), whether products become plain weights before
-        training; `penalty` is not for this function.
+        training; `more` (default 0), the number of convolutions that are added after the last one,
+        with its channels.
     seed : int
         Seed of the initial weights.
 
@@ -79,12 +82,13 @@ def build(
         torch.manual_seed(seed)
         layers: list[Any] = []
         inputs, side = shape[0], min(shape[1:])
-        for number, outputs in enumerate(settings["channels"], 1):
+        channels = [*settings["channels"], *settings["channels"][-1:] * form.get("more", 0)]
+        for number, outputs in enumerate(channels, 1):
             if "kernel_sizes" in form:
                 layers.append(OverparamConv2d(inputs, outputs, form["kernel_sizes"], padding=1))
             else:
                 layers.append(nn.Conv2d(inputs, outputs, 3, padding=1))
-            if number < len(settings["channels"]) and side >= _LEAST_SIDE:
+            if number < len(channels) and side >= _LEAST_SIDE:
                 layers.append(nn.MaxPool2d(2))
                 side //= 2
             layers.append(nn.ReLU())
@@ -202,7 +206,7 @@ def train_stack(
             if epoch in epochs:
                 for i, model in enumerate(models):
                     _assign(model, parameters, i)
-                    records[i].append(_measured(model, splits[i], settings["gram"]))
+                    records[i].append(_measured(model, splits[i], settings))
             if epoch == settings["epochs"]:
                 break
             factor = 0.1 ** sum(epoch >= drop for drop in drops)
@@ -233,8 +237,13 @@ def _assign(model: Any, parameters: Mapping[str, Any], place: int) -> None:
             each.copy_(parameters[name][place])
 
 
-def _measured(model: Any, splits: Mapping[str, Split], gram: int) -> dict[str, Any]:
-    """Losses, accuracies, spectra and ranks of a network as it is."""
+def _measured(
+    model: Any, splits: Mapping[str, Split], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Losses, accuracies, spectra and ranks of a network as it is.
+
+    Layers are those that all networks have, which leaves out the ones that `more` adds.
+    """
     import torch
     from torch import nn
 
@@ -249,8 +258,10 @@ def _measured(model: Any, splits: Mapping[str, Split], gram: int) -> dict[str, A
             known = np.isfinite(loss)
             found[f"{prefix}loss"] = loss if known else np.nan
             found[f"{prefix}accuracy"] = accuracy if known else np.nan
-        values = gram_values(features[:gram].double().numpy())
-        layers = [end_to_end_values(each.weight.double().numpy()) for each in _weighted(model)]
+        values = gram_values(features[: settings["gram"]].double().numpy())
+        weighted = _weighted(model)
+        common = weighted[: len(settings["channels"])] + weighted[-_LINEAR:]
+        layers = [end_to_end_values(each.weight.double().numpy()) for each in common]
     longest = max(map(len, layers))
     padded = np.full((len(layers), longest), np.nan)
     for row, each in zip(padded, layers, strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CONTROLS", "FIGURE", "FIRST", "MORE_FACTORS", "PAIRED", "PLAIN", "TRENDS"]
+__all__ = ["CONTROLS", "FIGURE", "FIRST", "GAINS", "MORE_FACTORS", "PAIRED", "PLAIN", "TRENDS"]
 
 MORE_FACTORS = ("2x", "4x")
 PLAIN = ("plain",)
@@ -144,6 +144,14 @@ CONTROLS: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ...
         ("8x-fc",),
     ),
     (
+        "Over-parameterization generalises better in a network of ten layers, too.",
+        "Section 4.1: fewer than 20 layers",
+        "best_test_accuracy",
+        1,
+        ("2x-deeper",),
+        ("deeper",),
+    ),
+    (
         "Over-parameterization generalises better than a plain network with a low-rank start.",
         _REGULARIZERS,
         "best_test_accuracy",
@@ -279,6 +287,16 @@ CONTROLS: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ...
         ("2x-kernels", "2x-kernels-1-3"),
         ("2x",),
     ),
+)
+
+# Sentence, reference, variable, and two pairs of networks, over-parameterised and plain: the first
+# pair gains less in the variable than the second.
+GAINS = (
+    "Over-parameterization gains less in a deeper network.",
+    "Section 4.1, Table 2, on ten and six layers",
+    "best_test_accuracy",
+    ("2x-deeper", "deeper"),
+    ("2x", "plain"),
 )
 
 # On more and more of the first layers having two factors: sentence, reference, variable, sign.

@@ -33,14 +33,21 @@ SETTINGS = {"channels": [2, 3, 4], "hidden": 6, "batch": 4, "gram": 5}
 
 @pytest.fixture
 def made():
-    """Ten repeats of all networks; nothing diverged, and numbers are jitter without a trend."""
+    """Ten repeats of all networks; nothing diverged, and numbers are jitter without a trend.
+
+    The jitter of the last five repeats is that of the first five with the other sign, so that no
+    difference of networks has one.
+    """
     stream = np.random.default_rng(0)
     dims = {"network": len(NETWORKS), "repeat": 10, "epoch": 6, "layer": 2, "layer_value": 4}
     dims["gram_value"] = 4
     each, over_time = ("network", "repeat"), ("network", "repeat", "epoch")
 
     def jitter(*names):
-        return names, stream.uniform(0, 0.01, [dims[name] for name in names])
+        half = stream.uniform(
+            -0.005, 0.005, [dims[name] // (1 + (name == "repeat")) for name in names]
+        )
+        return names, 0.005 + np.concatenate([half, -half], axis=names.index("repeat"))
 
     variables = dict.fromkeys({row[2] for row in PAIRED + CONTROLS}, each)
     variables |= dict.fromkeys(("final_test_loss", "final_loss"), each)
@@ -74,7 +81,7 @@ TRUE = {
     | {"2x-kernels": 3, "2x-kernels-1-3": 3}
     | {"4x-narrow": 4, "4x-residual": 4, "8x-residual": 4}
     | {"4x-fc": 1, "4x-conv": 2, "8x-fc": 1, "8x-conv": 2, "2x-l1": 3, "2x-l2": 3}
-    | {"nuclear": 1, "effective-rank": 1, "stable-rank": 1},
+    | {"nuclear": 1, "effective-rank": 1, "stable-rank": 1, "2x-deeper": 1},
 }
 
 
@@ -121,6 +128,19 @@ def test_a_tenth_may_diverge(made, lost, expected):
     (six,) = (found.pop(each) for each in list(found) if each.startswith(begin))
     assert six is Verdict.UNDECIDED
     assert set(found.values()) == {expected}
+
+
+@pytest.mark.parametrize(
+    ("deeper", "expected"), [(1, "SUPPORTED"), (2, "UNDECIDED"), (3, "NOT_SUPPORTED")]
+)
+def test_gains_in_a_deeper_network(made, deeper, expected):
+    shifts = {"2x": 2, "2x-deeper": deeper}
+    shift = [shifts.get(each, 0) for each in NETWORKS]
+    dataset = made.copy()
+    dataset["best_test_accuracy"] += xarray.DataArray(shift, dims="network")
+    found = of(dataset, "Over-parameterization gains less in a deeper network")
+    assert found.verdict is Verdict[expected]
+    assert "medians 2x-deeper and deeper: " in found.statistic
 
 
 @pytest.mark.parametrize(("name", "way"), [(row[2], row[3]) for row in TRENDS])
@@ -326,6 +346,10 @@ def test_forms_of_a_network():
         assert kinds[name] == [True] * 5, name
     for penalty in PENALTIES:
         assert kinds[penalty] == [False] * 5
+    assert (kinds.pop("deeper"), kinds.pop("2x-deeper")) == ([False] * 9, [True] * 9)
+    for name in ("deeper", "2x-deeper"):
+        # those that are added stand after the three convolutions of all networks
+        del layers[name][3:7]
     # every network has the plain one's shapes of weights; the start of "4x" is that of its control
     weights = {name: [e.weight.detach() for e in each] for name, each in layers.items()}
     for name, found in weights.items():
