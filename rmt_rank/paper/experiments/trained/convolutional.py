@@ -4,7 +4,7 @@ The network is that of Appendix E, with fewer channels, and pooled while the ima
 It is trained by PyTorch as the paper says: stochastic gradient descent with momentum 0.9, the
 learning rate tuned for each network, and divided by ten after a half and after five sixths of the
 epochs.  Products start with the variance of the plain weights.  There is no data augmentation and
-no weight decay; the strength of a regularizer of Table 3 is tuned together with the rate.  Pairs of
+no weight decay; the strength of a regulariser of Table 3 is tuned together with the rate.  Pairs of
 networks share images, the order of examples and the seed of the weights.
 
 Hidden widths do not limit the rank of a weight, as Section 2.1 asks.  The paper's own choice for
@@ -60,7 +60,7 @@ _MORE: dict[str, dict[str, Any]] = {
     # ten layers in place of six
     "deeper": {"more": 4},
     "2x-deeper": {"depth": 2, "more": 4},
-    # explicit regularizers, by their names in `convolutional_penalties`
+    # explicit regularisers, by their names in `convolutional_penalties`
     "l2": {"penalty": "l2"},
     "l1": {"penalty": "l1"},
     "nuclear": {"penalty": "nuclear"},
@@ -71,7 +71,7 @@ _MORE: dict[str, dict[str, Any]] = {
     "2x-l1": {"depth": 2, "penalty": "l1"},
 }
 
-# What a regularizer is multiplied by, for any of them.
+# What a regulariser is multiplied by, for any of them.
 _STRENGTHS = [0.0001, 0.001, 0.01, 0.1, 1.0]
 
 _settings = by_size(
@@ -180,7 +180,7 @@ def _trained(
     runs: list[tuple[int, float, float]],
     epochs: list[int],
 ) -> list[dict[str, Array]]:
-    """Train networks, each given by its repeat, learning rate and strength of the regularizer."""
+    """Train networks, each given by its repeat, learning rate and strength of the regulariser."""
     form = settings["networks"][cell["network"]]
     repeats = [repeat for repeat, _, _ in runs]
     parts = {repeat: _images(settings, seed, repeat) for repeat in set(repeats)}

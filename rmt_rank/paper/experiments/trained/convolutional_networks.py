@@ -162,9 +162,9 @@ def train_stack(
     epochs : sequence of int
         Epochs that are recorded.
     penalty : str, optional
-        Name of a regularizer of `convolutional_penalties`, which is added to the loss.
+        Name of a regulariser of `convolutional_penalties`, which is added to the loss.
     strengths : sequence of float, optional
-        What each network's regularizer is multiplied by.
+        What each network's regulariser is multiplied by.
 
     Returns
     -------

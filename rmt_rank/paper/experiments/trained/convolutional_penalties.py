@@ -1,7 +1,7 @@
-"""The explicit regularizers of Table 3, added up over the weights of a network.
+"""The explicit regularisers of Table 3, added up over the weights of a network.
 
 A weight is the matrix of outputs x (inputs * taps) of a layer, end to end if it is a product.  The
-paper does not say on which matrix its regularizers are; this is the one whose rank it reports.
+paper does not say on which matrix its regularisers are; this is the one whose rank it reports.
 PyTorch is imported when a function is called.
 """
 
@@ -53,7 +53,7 @@ PENALTIES: dict[str, Callable[[Any], Any]] = {
 
 
 def penalised(model: Any, layers: list[Any], penalty: str | None) -> Any:
-    """Return a network that computes outputs, and the regularizer of its layers' weights.
+    """Return a network that computes outputs, and the regulariser of its layers' weights.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def penalised(model: Any, layers: list[Any], penalty: str | None) -> Any:
     layers : list of torch.nn.Module
         Layers of the network with an attribute `weight`.
     penalty : str or None
-        Key of `PENALTIES`; None for the regularizer 0.
+        Key of `PENALTIES`; None for the regulariser 0.
     """
     import torch
 

@@ -10,7 +10,7 @@ PLAIN = ("plain",)
 FIRST = ("plain", "2x-first-1", "2x-first-2", "2x-first-3", "2x-conv", "2x-first-5", "2x")
 FIGURE, _TABLE = "Section 4.1, Figure 6", "Section 4.1, Table 1"
 _REGULARIZERS = "Section 4.1, Table 3"
-# Plain networks with regularizers: those of norms, and those of rank.
+# Plain networks with regularisers: those of norms, and those of rank.
 _NORMS, _RANKS = ("l2", "l1", "frobenius-squared"), ("nuclear", "effective-rank", "stable-rank")
 
 # Sentence, reference, variable, its sign in the sentence (-1: lower if over-parameterised).
@@ -160,7 +160,7 @@ CONTROLS: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ...
         ("low-rank-start",),
     ),
     (
-        "Over-parameterization generalises better than explicit regularizers.",
+        "Over-parameterization generalises better than explicit regularisers.",
         _REGULARIZERS,
         "best_test_accuracy",
         1,
@@ -168,7 +168,7 @@ CONTROLS: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ...
         _NORMS + _RANKS,
     ),
     (
-        "Explicit regularizers of rank generalise better than none.",
+        "Explicit regularisers of rank generalise better than none.",
         _REGULARIZERS,
         "best_test_accuracy",
         1,
@@ -176,7 +176,7 @@ CONTROLS: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ...
         PLAIN,
     ),
     (
-        "Explicit regularizers of rank end at weights of lower rank than none.",
+        "Explicit regularisers of rank end at weights of lower rank than none.",
         "ours: whether they do what they are for",
         "final_weight_rank",
         -1,
@@ -184,7 +184,7 @@ CONTROLS: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ...
         PLAIN,
     ),
     (
-        "Explicit regularizers of rank end at features of lower rank than none.",
+        "Explicit regularisers of rank end at features of lower rank than none.",
         "ours, on Table 3",
         "final_gram_rank",
         -1,
@@ -192,7 +192,7 @@ CONTROLS: tuple[tuple[str, str, str, int, tuple[str, ...], tuple[str, ...]], ...
         PLAIN,
     ),
     (
-        "Over-parameterization generalises better with a regularizer of norms than without one.",
+        "Over-parameterization generalises better with a regulariser of norms than without one.",
         _REGULARIZERS,
         "best_test_accuracy",
         1,

@@ -367,7 +367,7 @@ def weighted(model):
 
 
 def sizes(weight):
-    """The regularizers of a weight, by NumPy."""
+    """The regularisers of a weight, by NumPy."""
     matrix = weight.reshape(len(weight), -1)
     s = np.linalg.svd(matrix, compute_uv=False)
     return {
@@ -382,7 +382,7 @@ def sizes(weight):
 
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("penalty", PENALTIES)
-def test_regularizers_are_those_of_the_end_to_end_weights(penalty, depth):
+def test_regularisers_are_those_of_the_end_to_end_weights(penalty, depth):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     model = build((1, 8, 8), 3, SETTINGS, {"depth": depth}, 0).double()
     layers = weighted(model)
@@ -413,7 +413,7 @@ def test_a_network_that_diverged_does_not_end_its_stack(penalty):
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)
-def test_a_strong_regularizer_lowers_what_it_is_named_after(penalty):
+def test_a_strong_regulariser_lowers_what_it_is_named_after(penalty):
     pytest.importorskip("torch", reason="PyTorch is not installed")
     stream = np.random.default_rng(1)
     settings = SETTINGS | {"epochs": 10}
