@@ -1,6 +1,6 @@
 """Real products at finite width, where theory leaves questions open, into real_products.md.
 
-python validation/reports/real_products.py; about three minutes on one core, with numba.
+python validation/reports/real_products.py; about half an hour on one core, with numba.
 """
 
 import math
@@ -17,22 +17,20 @@ from rmt_rank.simulation.products.chain import new_chain
 from rmt_rank.theory.finite_width.corrections import finite_width_correction
 
 SEED = 17
-# Nanoseconds of processor time for each cell, and for each entry of a factor.
-CELL, ENTRY = 2.5e9, 6.0
-COEFFICIENT_DEPTHS, COEFFICIENT_WIDTHS = (1, 2, 4, 8), (8, 12, 16, 24, 32, 48, 64)
-# An expansion in depth/width needs it to be small.
-WIDTH_PER_DEPTH = 2
+# Work of each cell, and of each cell of the coefficients, and that of each entry of a factor.
+CELL, COEFFICIENT_CELL, ENTRY = 2.5e9, 25e9, 6.0
+COEFFICIENT_DEPTHS = (1, 2, 4, 8)
+COEFFICIENT_WIDTHS = (8, 12, 16, 24, 32, 48, 64, 96, 128)
+# The least widths of fits, and the least ratios to the depth: an expansion in depth/width needs it
+# to be small.
+LEAST = ((8, 2), (12, 3), (16, 4))
 GRAM_WIDTHS, GRAM_DEPTHS = (2, 3, 4, 6, 8, 12, 16, 32), tuple(range(1, 9))
 SLOPES, SLOPE_WIDTHS = (0.25, 0.5, 1.0), (8, 16, 32, 64)
 
 
-def samples_for(width, depth):
-    """Products that take about as long as any other cell."""
-    return int(CELL / ENTRY / (width * width * (depth + 5) + 400))
-
-
-def mean_rank(width, depth):
-    samples = samples_for(width, depth)
+def mean_rank(width, depth, cell=CELL):
+    """Number of products, which take about as long for all cells, their mean, and its error."""
+    samples = int(cell / ENTRY / (width * width * (depth + 5) + 400))
     rng = np.random.SeedSequence(SEED, spawn_key=(width, depth))
     found = estimate("effective_rank", width, depth, samples=samples, rng=rng)
     return samples, found.value, found.error
@@ -54,30 +52,42 @@ def fit(rows, columns, fixed=0.0):
     return b, np.sqrt(np.diag(covariance)), float(rest @ rest), len(y) - len(b)
 
 
+def fitted(rows, R):
+    """Cells of a table: R, b and c; then with R fixed b, c and d; then with b = 0 c and d."""
+    constant, log = (lambda N: 1 + 0 * N), (lambda N: np.log(N) / N)
+    first, second = (lambda N: 1 / N), (lambda N: 1 / N**2)
+    cells = []
+    for columns, fixed in (
+        ((constant, log, first), 0.0),
+        ((log, first, second), R),
+        ((first, second), R),
+    ):
+        b, errors, square, degrees = fit(rows, columns, fixed)
+        digits = (4 if columns[0] is constant else 3, 3, 2)
+        cells += [
+            f"{value:.{n}f} +- {error:.{n}f}"
+            for value, error, n in zip(b, errors, digits, strict=False)
+        ]
+        cells.append(f"{square:.1f} of {degrees}")
+    return " | ".join(cells)
+
+
 def coefficients():
     cells, fits = [], []
     for depth in COEFFICIENT_DEPTHS:
         rho, R = float(limit_effective_rank(depth)), exact_coefficient(depth)
         rows = []
         for width in COEFFICIENT_WIDTHS:
-            samples, value, error = mean_rank(width, depth)
+            samples, value, error = mean_rank(width, depth, COEFFICIENT_CELL)
             gap = width * (value - math.log(width) - rho)
             cells.append(
-                f"| {depth} | {width} | {samples:,} | {value:.6f} | {error:.1e} | {gap:.4f} "
+                f"| {depth} | {width} | {samples:,} | {value:.7f} | {error:.1e} | {gap:.4f} "
                 f"| {width * error:.4f} |"
             )
-            if width >= WIDTH_PER_DEPTH * depth:
-                rows.append((width, gap, width * error))
-        columns = (lambda N: 1 + 0 * N, lambda N: np.log(N) / N, lambda N: 1 / N)
-        free, free_error, free_square, free_degrees = fit(rows, columns)
-        two, two_error, square, degrees = fit(rows, columns[1:], R)
-        one, one_error, one_square, _ = fit(rows, columns[2:], R)
-        fits.append(
-            f"| {depth} | {R:.5f} | {free[0]:.4f} +- {free_error[0]:.4f} "
-            f"| {free_square:.1f} of {free_degrees} | {two[0]:.3f} +- {two_error[0]:.3f} "
-            f"| {two[1]:.3f} +- {two_error[1]:.3f} | {square:.1f} of {degrees} "
-            f"| {one[0]:.3f} +- {one_error[0]:.3f} | {one_square:.1f} of {degrees + 1} |"
-        )
+            rows.append((width, gap, width * error))
+        for width, ratio in LEAST:
+            least = max(width, ratio * depth)
+            fits.append(f"| {depth} | {least} | {fitted([r for r in rows if r[0] >= least], R)} |")
     return cells, fits
 
 
@@ -133,23 +143,23 @@ def main():
         "# Real products at finite width",
         "",
         f"Made by `python validation/reports/real_products.py` in {seconds:.0f} s of processor "
-        "time on one core. Errors are one standard error. A run on a GPU, with widths to 128 and "
-        "another digit, is to follow.",
+        "time on one core. Errors are one standard error.",
         "",
         "## Coefficients of 1/N",
         "",
-        "E S = log N + rho(L) + R/N + (b log N + c)/N^2 + ..., S the effective rank in nats. R is "
-        "the formula of `theory/finite_width/corrections.py`, a conjecture from depth 2 on. The "
-        "first fit has R, b and c free, the second R fixed, the third also b = 0; widths are at "
-        f"least {WIDTH_PER_DEPTH} times the depth. Errors are those of sampling: terms of order "
-        "1/N^3 are not in the fits, and chi^2 (of so many degrees of freedom) shows where they "
-        "matter.",
+        "E S = log N + rho(L) + R/N + (b log N + c)/N^2 + d/N^3 + ..., S the effective rank in "
+        "nats. R is the formula of `theory/finite_width/corrections.py`, a conjecture from depth 2 "
+        f"on: {', '.join(f'{exact_coefficient(L):.5f}' for L in COEFFICIENT_DEPTHS)} for L = "
+        f"{', '.join(map(str, COEFFICIENT_DEPTHS))}. The first fit has R, b and c free, and d = 0; "
+        "the second has R fixed, and d free; the third has b = 0, too. Errors are those of "
+        "sampling: where an expansion is too short, chi^2 (of so many degrees of freedom) shows "
+        "it.",
         "",
-        "| L | R, formula | R, fitted | chi^2 | b | c | chi^2 | c if b = 0 | chi^2 |",
-        "|--|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| L | N from | R | b | c | chi^2 | b | c | d | chi^2 | c if b = 0 | d | chi^2 |",
+        "|--|--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
         *fits,
         "",
-        "What the fits used, and the cells below the least width:",
+        "What the fits used:",
         "",
         "| L | N | products | E S | s.e. | N (E S - log N - rho) | s.e. |",
         "|--|--|--:|--:|--:|--:|--:|",
