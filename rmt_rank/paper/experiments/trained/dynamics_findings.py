@@ -114,7 +114,7 @@ def judge_pairs(differences: Array, comparisons: int) -> Finding:
     found = judge_shift("", "", differences, comparisons=comparisons)
     if known.all():
         return found
-    text = f"{found.statistic}; {np.sum(~known)} of {known.size} pairs diverged"
+    text = f"{found.statistic}; {np.sum(~known)} of {known.size} pairs have no value"
     verdict = found.verdict if known.mean() >= ENOUGH else Verdict.UNDECIDED
     return Finding("", "", verdict, text)
 
