@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import tokenize
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,10 @@ __all__ = ["LONGEST_HEADER", "MAGIC", "Stored", "attempt", "data", "declared", "
 MAGIC = np.lib.format.MAGIC_PREFIX
 # The longest header of a .npy of format 1.0; NumPy itself parses 10,000 characters at most.
 LONGEST_HEADER = 12 + 2**16
+# What NumPy raises for a header that is not one: errors of ast.literal_eval and tokenize, and of
+# a dtype made from any value.
+_UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, SyntaxError)
+_UNREADABLE += (tokenize.TokenError, RecursionError, MemoryError)
 
 
 class Stored(NamedTuple):
@@ -87,7 +92,7 @@ def header(head: bytes, size: int) -> _Declared:
             if version != (1, 0):
                 read = np.lib.format.read_array_header_2_0
             shape, _, dtype = read(begin)
-    except Exception as error:  # NumPy evaluates it, and passes on errors of many types
+    except _UNREADABLE as error:
         raise ValueError("its header is not readable") from error
     if not all(type(n) is int and n >= 0 for n in shape):
         raise ValueError(f"its header has the shape {shape}")

@@ -85,6 +85,23 @@ HEADERS = {
         b"",
         "its header is not readable",
     ),
+    "an unclosed bracket": (HEADER % ("[(", "(1,)"), b"", "its header is not readable"),
+    "a type of empty tuples": (
+        "{'descr': ((), ()), 'fortran_order': False, 'shape': (1,), }",
+        b"",
+        "its header is not readable",
+    ),
+    "half a surrogate": (
+        "{'descr': '\\ud800', 'fortran_order': False, 'shape': (1,), }",
+        b"",
+        "its header is not readable",
+    ),
+    "many signs": (
+        "{'descr': " + "-" * 9000 + "1, 'fortran_order': False, 'shape': (1,), }",
+        b"",
+        "its header is not readable",
+    ),
+    "keys of two types": ("{'descr': '<f8', b'x': 1}", b"", "its header is not readable"),
     "nested too deep": ("(" * 5000 + ")" * 5000, b"", ""),
     "too many digits": (HEADER % ("<f8", "(1" + "0" * 5000 + ",)"), b"", ""),
 }

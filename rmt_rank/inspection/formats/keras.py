@@ -6,11 +6,13 @@ the configuration of the model does; groups of convolutions are in the configura
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,9 @@ from rmt_rank.inspection.tensor import UNKNOWN, Layer, Skipped, Tensor, needed
 __all__ = ["read"]
 
 _WEIGHTS = "model.weights.h5"
+# Errors of h5py for a damaged file: those that it makes of HDF5's codes, and Python's for numbers
+# and texts that are out of range.
+_DAMAGE = (OSError, RuntimeError, LookupError, TypeError, ValueError, OverflowError, MemoryError)
 _GATES = {
     "lstm": ("input", "forget", "cell", "output"),
     "gru": ("update", "reset", "new"),
@@ -53,7 +58,10 @@ def read(path: Path) -> Iterator[Tensor | Skipped]:
     h5py = needed("h5py", "inspect", path.suffix)
     if not zipfile.is_zipfile(path):
         file = _opened(h5py, path)
-        yield from _datasets(h5py, file, _configuration(file.attrs.get("model_config")), path)
+        described = None
+        with contextlib.suppress(*_DAMAGE):
+            described = file.attrs.get("model_config")
+        yield from _datasets(h5py, file, _configuration(described), path)
         return
     with zipfile.ZipFile(path) as archive:
         members = {info.filename: info for info in archive.infolist()}
@@ -61,7 +69,9 @@ def read(path: Path) -> Iterator[Tensor | Skipped]:
             raise ValueError(f"it is not a Keras file: the archive has no {_WEIGHTS}")
         content = content_of(archive, members[_WEIGHTS])
         config = members.get("config.json")
-        described = content_of(archive, config) if config is not None else None
+        described = None
+        with contextlib.suppress(zipfile.BadZipFile, zlib.error, EOFError, ValueError):
+            described = content_of(archive, config) if config is not None else None
     file = _opened(h5py, io.BytesIO(content))
     yield from _datasets(h5py, file, _configuration(described), path)
 
@@ -69,7 +79,7 @@ def read(path: Path) -> Iterator[Tensor | Skipped]:
 def _opened(h5py: Any, place: Any) -> Any:
     try:
         return h5py.File(place, "r")
-    except Exception as error:  # HDF5 reports damage by errors of many types
+    except _DAMAGE as error:
         raise ValueError(f"it is not an HDF5 file, or is damaged: {reason(error)}") from error
 
 
@@ -99,24 +109,29 @@ def _datasets(h5py: Any, root: Any, layers: list[dict[str, Any]], path: Path) ->
         if isinstance(group, h5py.Dataset):
             try:
                 yield _dataset(name, group, layers, limit)
-            except Exception as error:  # errors of many types; the others are still read
+            except _DAMAGE as error:
                 yield Skipped(name, reason(error), error=True)
             continue
         if not isinstance(group, h5py.Group):
             continue
-        place = h5py.h5o.get_info(group.id)
-        if (place.fileno, place.addr) in seen:
-            continue
-        seen.add((place.fileno, place.addr))
-        inner = []
-        for key in group:
+        inner: list[tuple[str, Any]] = []
+        keys: list[str] = []
+        try:
+            place = h5py.h5o.get_info(group.id)
+            if (place.fileno, place.addr) in seen:
+                continue
+            seen.add((place.fileno, place.addr))
+            keys.extend(group)
+        except _DAMAGE as error:  # the keys before the damage are still read
+            yield Skipped(name or "/", reason(error), error=True)
+        for key in keys:
             full = f"{name}/{key}" if name else str(key)
             try:
                 if isinstance(group.get(key, getlink=True), h5py.HardLink):
                     inner.append((full, group[key]))
                 else:
                     yield Skipped(full, "it is a link to another place, which is not followed")
-            except Exception as error:  # errors of many types; the others are still read
+            except _DAMAGE as error:
                 yield Skipped(full, reason(error), error=True)
         if not name.startswith("optimizer"):
             stack += reversed(inner)

@@ -176,3 +176,43 @@ def test_a_damaged_configuration_does_not_matter(read, tmp_path, config):
         archive.writestr("model.weights.h5", inner)
         archive.writestr("config.json", config)
     np.testing.assert_array_equal(read(tmp_path / "x.keras")["head/kernel:0"], DENSE.T)
+
+
+@pytest.mark.parametrize("kind", ["TREE", "SNOD", "HEAP"])
+def test_a_damaged_group_costs_no_other(read, tmp_path, kind):
+    """These are the parts of a group; the last one in the file is that of the last group."""
+    path = tmp_path / "x.h5"
+    write(path, {"one/kernel:0": DENSE, "two/kernel:0": DENSE, "head/kernel:0": DENSE})
+    damage(path, path.read_bytes().rfind(kind.encode()))
+    found = read(path)
+    assert list(found.found) == ["one/kernel:0", "two/kernel:0"]
+    assert list(found.errors) == ["head"]
+    assert found.errors["head"].startswith("RuntimeError: ")
+
+
+def test_a_damaged_first_group_is_said_once(read, tmp_path):
+    path = tmp_path / "x.h5"
+    write(path, {"head/kernel:0": DENSE})
+    damage(path, path.read_bytes().find(b"TREE"))
+    assert list(read(path).errors) == ["/"]
+
+
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+def test_a_configuration_that_cannot_be_read_does_not_matter(read, tmp_path, suffix):
+    path = tmp_path / "x.h5"
+    write(path, {"head/kernel:0": DENSE}, model_config=CONFIG)
+    if suffix == "keras":
+        inner, path = path.read_bytes(), tmp_path / "x.keras"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", CONFIG)
+            archive.writestr("model.weights.h5", inner)
+        damage(path, path.read_bytes().find(CONFIG[:20].encode()))
+    else:  # the attribute's text is in a heap of its own
+        damage(path, path.read_bytes().find(b"GCOL"))
+    np.testing.assert_array_equal(read(path)["head/kernel:0"], DENSE.T)
+
+
+def damage(path, place):
+    content = bytearray(path.read_bytes())
+    content[place : place + 4] = b"\xff" * 4
+    path.write_bytes(content)
