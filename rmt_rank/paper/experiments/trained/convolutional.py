@@ -120,8 +120,8 @@ def _compute(settings: Mapping[str, Any], cell: Cell, seed: np.random.SeedSequen
         "learning_rate": ((), np.array(rate)),
         "strength": ((), np.array(strength)),
         "at_edge": ((), np.array(_at_edge(rate, rates) or _at_edge(strength, strengths))),
-        # the best of all strengths
-        "tuning_accuracy": (("rate",), accuracy.reshape(-1, len(rates)).max(axis=0)),
+        # the best of all strengths, of those that did not diverge
+        "tuning_accuracy": (("rate",), np.fmax.reduce(accuracy.reshape(-1, len(rates)), axis=0)),
         "rate": (("rate",), np.array(rates)),
     }
     dims = {"gram_values": ("gram_value",), "layer_values": ("layer", "layer_value")}

@@ -105,9 +105,8 @@ def _gains(
         f"{network} and {plain}: {_median(gain):.4g}"
         for (network, plain), gain in ((first, less), (second, more))
     )
-    return in_all(sentence, reference, {"the gains": found}, details=True).saying(
-        f" | differences are first less second; medians {medians}"
-    )
+    text = f"{found.statistic} | differences are first less second; medians {medians}"
+    return Finding(sentence, reference, found.verdict, text)
 
 
 def _trend(

@@ -270,6 +270,86 @@ def test_the_images_are_those_of_all_networks_in_parts():
     )
 
 
+def tuned(monkeypatch, network, quality):
+    """Compute a cell with made numbers; return the result and the runs of both calls.
+
+    The quality of a rate and a strength is an accuracy, or a pair of that and a loss.
+    """
+    calls = []
+
+    def made(settings, cell, seed, runs, epochs):
+        calls.append((runs, epochs))
+        return [numbers(*np.broadcast_to(quality(*run[1:]), 2), len(epochs)) for run in runs]
+
+    def numbers(accuracy, loss, count):
+        over_time = np.linspace(1, 0.5, count)
+        found = {
+            f"{split}{name}": value * np.ones(count)
+            for split in ("", "validation_", "test_")
+            for name, value in (("accuracy", accuracy), ("loss", loss))
+        }
+        # over several epochs, the validation loss is least at the second one
+        found["validation_loss"] = loss - 0.5 * (np.arange(count) == 1)
+        found["test_accuracy"] = accuracy * (2 - over_time)
+        found |= {"gram_rank": over_time, "layer_rank": over_time[:, np.newaxis] * [1, 2]}
+        return found | {"gram_values": np.ones((count, 2)), "layer_values": np.ones((count, 2, 2))}
+
+    monkeypatch.setattr(convolutional, "_trained", made)
+    settings = convolutional.EXPERIMENT.settings("full") | {"repeats": 4, "tuning_repeats": 2}
+    settings |= {"rates": [0.1, 0.2, 0.3], "strengths": [1.0, 2.0, 3.0], "epochs": 4}
+    seed = np.random.SeedSequence([0, 1])
+    return convolutional.EXPERIMENT.compute(settings, {"network": network}, seed), calls
+
+
+def best(rate, strength):
+    return 0.9 - abs(rate - 0.2) - abs(strength - 2) / 10
+
+
+@pytest.mark.parametrize(
+    ("network", "quality", "expected", "at_edge"),
+    [
+        ("l1", best, (0.2, 2.0), False),
+        ("l1", lambda rate, strength: rate + 0 * strength, (0.3, 1.0), True),
+        ("l1", lambda rate, strength: best(rate, 2) - strength / 10, (0.2, 1.0), True),
+        # the least loss of equal accuracies
+        ("l1", lambda rate, strength: (0.5, rate + strength), (0.1, 1.0), True),
+        ("l1", lambda rate, strength: np.nan if strength < 3 else best(rate, 2), (0.2, 3.0), True),
+        ("plain", best, (0.2, 0.0), False),
+    ],
+)
+def test_the_best_rate_and_strength_are_chosen(monkeypatch, network, quality, expected, at_edge):
+    found, (first, second) = tuned(monkeypatch, network, quality)
+    rate, strength = expected
+    assert (found["learning_rate"][1], found["strength"][1]) == expected
+    assert found["at_edge"][1] == at_edge
+    strengths = {0.0} if network == "plain" else {1.0, 2.0, 3.0}
+    # other images than those that are reported, and the last epoch only
+    assert set(first[0]) == {(r, x, y) for r in (4, 5) for x in (0.1, 0.2, 0.3) for y in strengths}
+    assert first[1] == [4]
+    assert second == ([(repeat, rate, strength) for repeat in range(4)], [0, 1, 2, 3, 4])
+    accuracy = [
+        np.nanmax([np.broadcast_to(quality(x, y), 2)[0] for y in strengths])
+        for x in (0.1, 0.2, 0.3)
+    ]
+    np.testing.assert_allclose(found["tuning_accuracy"][1], accuracy, rtol=1e-14)
+
+
+def test_summaries_of_a_run(monkeypatch):
+    found, _ = tuned(monkeypatch, "plain", lambda rate, strength: 0.5)
+    values = {name: each for name, (_, each) in found.items()}
+    for name, expected in (
+        ("initial_gram_rank", 1.0),
+        ("final_gram_rank", 0.5),
+        ("initial_weight_rank", 1.5),
+        ("final_weight_rank", 0.75),
+        ("final_test_accuracy", 0.75),
+        ("best_test_accuracy", 0.75),
+        ("stopped_test_accuracy", 0.5625),
+        ("diverged", False),
+    ):
+        assert values[name].tolist() == [expected] * 4, name
+
+
 def test_without_pytorch_one_sentence_says_what_to_install(monkeypatch):
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     monkeypatch.setitem(sys.modules, "torch", None)
@@ -284,6 +364,44 @@ def test_without_pytorch_one_sentence_says_what_to_install(monkeypatch):
 def split(stream, count):
     images = stream.standard_normal((count, 1, 8, 8)).astype(np.float32)
     return Split(images, stream.integers(0, 3, count))
+
+
+def test_runs_have_the_regulariser_of_their_network(monkeypatch):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    settings, given = convolutional.EXPERIMENT.settings("tiny"), []
+
+    def stack(models, splits, rates, seeds, settings, epochs, *, penalty, strengths):
+        given.append((len(models), len(splits), rates, len(set(seeds)), penalty, strengths))
+        return []
+
+    monkeypatch.setattr(convolutional, "train_stack", stack)
+    seed, runs = np.random.SeedSequence([0, 1]), [(0, 0.1, 1.0), (0, 0.2, 2.0), (1, 0.1, 3.0)]
+    for network in ("l1", "plain"):
+        convolutional._trained(settings, {"network": network}, seed, runs, [0])
+    assert given == [
+        (3, 3, [0.1, 0.2, 0.1], 2, penalty, [1.0, 2.0, 3.0]) for penalty in ("l1", None)
+    ]
+
+
+def test_layers_that_are_added_are_not_recorded():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    stream = np.random.default_rng(0)
+    splits = [{name: split(stream, 9) for name in ("training", "validation", "test")}]
+    model = build((1, 8, 8), 3, SETTINGS, {"more": 4}, 0)
+    common = weighted(model)[:3] + weighted(model)[-2:]
+    values = [end_to_end_values(each.weight.detach().double().numpy()) for each in common]
+    (found,) = train_stack([model], splits, [0.01], [0], SETTINGS | {"epochs": 0}, [0])
+    for row, expected in zip(found["layer_values"][0], values, strict=True):
+        np.testing.assert_allclose(row[: len(expected)], expected, rtol=1e-12)
+    # the last of all convolutions is not pooled; images of 16 x 16 are three times
+    pools = {
+        name: sum(isinstance(each, torch.nn.MaxPool2d) for each in built.modules())
+        for name, built in (
+            (more, build((1, 16, 16), 3, SETTINGS, {"more": more}, 0)) for more in (0, 4)
+        )
+    }
+    assert pools == {0: 2, 4: 3}
 
 
 @pytest.mark.slow  # three seconds, the first time that PyTorch transforms a function
