@@ -1,5 +1,6 @@
 """Speed of Monte Carlo: ratios to the batched NumPy pipeline, PyTorch and JAX, from one run."""
 
+import functools
 import resource
 import subprocess
 import sys
@@ -14,11 +15,14 @@ import rmt_rank as rr
 from rmt_rank.simulation.products import compiled as kernels
 from rmt_rank.simulation.products.blocks import chain_blocks, in_threads
 from rmt_rank.simulation.products.chain import Chain
+from rmt_rank.simulation.products.fused.host import compiler, host_kernels
+from rmt_rank.simulation.products.fused.source import LARGEST_FUSED_WIDTH, Variant
 
 ROUNDS = 7
 # (width, depth, products, products in a block of the rivals); the second is so large that the
 # compiled loops are loaded
-CASES = ((32, 8, 4096, 256), (256, 8, 64, 4), (1024, 1, 8, 1))
+CASES = ((32, 8, 4096, 256), (128, 8, 256, 16), (256, 8, 64, 4), (1024, 1, 8, 1))
+BARS = (">= 3.5", "-", ">= 2", ">= 1.5")
 MEMORY_SAMPLES = 10**6
 
 
@@ -116,8 +120,13 @@ def optional_rivals(width, depth, size, block):
     return found
 
 
+def host_kernel(width, depth, size):
+    kernels = host_kernels(Variant(width, "real", False), 4, "-O3", "-march=native")
+    return lambda: kernels.chains(0, size, [width] * depth, [depth], width**-0.5)
+
+
 def sampling_rows():
-    for (width, depth, size, block), bar in zip(CASES, (">= 3.5", ">= 2", ">= 1.5"), strict=True):
+    for (width, depth, size, block), bar in zip(CASES, BARS, strict=True):
         calls = {
             "own": lambda w=width, d=depth, n=size: rr.sample_singular_values(w, d, n, rng=0),
             "own, no numba": lambda w=width, d=depth, n=size: plain(w, d, n),
@@ -126,6 +135,14 @@ def sampling_rows():
             ),
             "NumPy": lambda a=(width, depth, size, block): numpy_pipeline(*a),
         }
+        if width == CASES[0][0]:
+            for kind in (np.random.PCG64, np.random.Philox):
+                calls[f"own, {kind.__name__}"] = functools.partial(
+                    lambda kind, *chain: rr.sample_singular_values(*chain, rng=kind(0)),
+                    *(kind, width, depth, size),
+                )
+        if width <= LARGEST_FUSED_WIDTH and compiler() is not None:
+            calls["the GPU's kernel, by the host's compiler"] = host_kernel(width, depth, size)
         calls |= optional_rivals(width, depth, size, block)
         times = seconds(calls, ROUNDS, clock=time.process_time)
         what = f"{size} x (depth {depth}, width {width})"
