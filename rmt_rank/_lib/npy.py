@@ -22,8 +22,10 @@ MAGIC = np.lib.format.MAGIC_PREFIX
 LONGEST_HEADER = 12 + 2**16
 # What NumPy raises for a header that is not one: errors of ast.literal_eval and tokenize, and of
 # a dtype made from any value.
-_UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, SyntaxError)
-_UNREADABLE += (tokenize.TokenError, RecursionError, MemoryError)
+_UNREADABLE = (
+    *(ValueError, TypeError, LookupError, ArithmeticError, SyntaxError),
+    *(tokenize.TokenError, RecursionError, MemoryError),
+)
 
 
 class Stored(NamedTuple):

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmt_rank._lib.npz import UNPACKED, UNPACKED_RATIO, content_of
-from rmt_rank._lib.reasons import reason, too_large
+from rmt_rank._lib.reasons import reason, short, too_large
 from rmt_rank.inspection.tensor import UNKNOWN, Layer, Skipped, Tensor, needed
 
 __all__ = ["read"]
@@ -80,7 +80,7 @@ def _opened(h5py: Any, place: Any) -> Any:
     try:
         return h5py.File(place, "r")
     except _DAMAGE as error:
-        raise ValueError(f"it is not an HDF5 file, or is damaged: {reason(error)}") from error
+        raise ValueError(f"it is not an HDF5 file, or is damaged: {short(error)}") from error
 
 
 def _configuration(text: Any) -> list[dict[str, Any]]:
@@ -110,7 +110,7 @@ def _datasets(h5py: Any, root: Any, layers: list[dict[str, Any]], path: Path) ->
             try:
                 yield _dataset(name, group, layers, limit)
             except _DAMAGE as error:
-                yield Skipped(name, reason(error), error=True)
+                yield Skipped(name, _damage(error), error=True)
             continue
         if not isinstance(group, h5py.Group):
             continue
@@ -123,7 +123,7 @@ def _datasets(h5py: Any, root: Any, layers: list[dict[str, Any]], path: Path) ->
             seen.add((place.fileno, place.addr))
             keys.extend(group)
         except _DAMAGE as error:  # the keys before the damage are still read
-            yield Skipped(name or "/", reason(error), error=True)
+            yield Skipped(name or "/", _damage(error), error=True)
         for key in keys:
             full = f"{name}/{key}" if name else str(key)
             try:
@@ -132,11 +132,15 @@ def _datasets(h5py: Any, root: Any, layers: list[dict[str, Any]], path: Path) ->
                 else:
                     yield Skipped(full, "it is a link to another place, which is not followed")
             except _DAMAGE as error:
-                yield Skipped(full, reason(error), error=True)
+                yield Skipped(full, _damage(error), error=True)
         if not name.startswith("optimizer"):
             stack += reversed(inner)
         elif inner:
             yield Skipped(name, "it is the state of an optimizer, not of the model")
+
+
+def _damage(error: BaseException) -> str:
+    return reason(error) if isinstance(error, MemoryError) else f"it is damaged: {short(error)}"
 
 
 def _dataset(name: str, data: Any, layers: list[dict[str, Any]], limit: int) -> Tensor | Skipped:

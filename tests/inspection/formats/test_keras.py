@@ -187,7 +187,7 @@ def test_a_damaged_group_costs_no_other(read, tmp_path, kind):
     found = read(path)
     assert list(found.found) == ["one/kernel:0", "two/kernel:0"]
     assert list(found.errors) == ["head"]
-    assert found.errors["head"].startswith("RuntimeError: ")
+    assert found.errors["head"].startswith("it is damaged: ")
 
 
 def test_a_damaged_first_group_is_said_once(read, tmp_path):
